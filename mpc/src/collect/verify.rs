@@ -1,0 +1,173 @@
+//! Verification of a batch: one round in which every server broadcasts its verifier shares.
+
+use super::{Collect, Prepared};
+use crate::{
+    ids::{Party, PublicHash},
+    mesh::{Mesh, MeshError},
+    wire::{Reader, WireError, put_prefixed},
+};
+
+/// What one server holds of one submission of the batch.
+pub enum Item {
+    /// Nothing: the provider has not reached this server.
+    Missing,
+    /// An unverified share.
+    Fresh {
+        /// Hash of the public part that this server received.
+        public: PublicHash,
+        /// Number of records.
+        records: u32,
+        /// This server's verifier share and state.
+        prepared: Box<Prepared>,
+    },
+    /// A submission on which this server decided in an earlier run; its message is repeated for
+    /// peers who did not store the outcome.
+    Decided {
+        /// Hash of the public part that this server received.
+        public: PublicHash,
+        /// The verifier share that was sent before.
+        verifier_share: Vec<u8>,
+    },
+}
+
+/// Why a submission is not counted. The codes are stored and signed: never reuse one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// The proof does not hold: a record is invalid, or the shares do not fit together.
+    InvalidProof = 1,
+    /// The servers received different public parts under one id.
+    PublicPartsDiffer = 2,
+    /// Not all servers received it before the close.
+    Incomplete = 3,
+}
+
+impl Reason {
+    /// The reason of a code.
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::InvalidProof, Self::PublicPartsDiffer, Self::Incomplete]
+            .into_iter()
+            .find(|reason| *reason as u8 == code)
+    }
+
+    /// One line for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::InvalidProof => "the proof of validity does not hold",
+            Self::PublicPartsDiffer => "servers received different versions of it",
+            Self::Incomplete => "not all servers received it before the study closed",
+        }
+    }
+}
+
+/// What a server learns about one submission of the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Some server does not hold it yet; it stays unverified.
+    Deferred,
+    /// Valid: store the output share (16 bytes per coordinate) in place of the payload.
+    Accepted {
+        /// This server's share of the submission's contribution to the totals.
+        output_share: Vec<u8>,
+        /// What this server sent, for a repeated run.
+        verifier_share: Vec<u8>,
+    },
+    /// Not valid, for all servers alike.
+    Rejected {
+        /// Why.
+        reason: Reason,
+        /// What this server sent, for a repeated run.
+        verifier_share: Vec<u8>,
+    },
+    /// Decided in an earlier run.
+    Known,
+}
+
+/// Runs the verification of one batch; every server calls it with the same submissions in the
+/// same order. Returns one verdict per item.
+pub async fn verify<M: Mesh>(
+    mesh: &mut M,
+    collect: &Collect,
+    items: Vec<Item>,
+) -> Result<Vec<Verdict>, MeshError> {
+    let received = mesh.exchange(encode(&items)).await?;
+    let mut columns = Vec::with_capacity(received.len());
+    for (party, message) in received.iter().enumerate() {
+        let party = Party(party as u8);
+        columns.push(decode(message, items.len()).map_err(|_| broken(party))?);
+    }
+    let mut verdicts = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        let shares: Vec<Option<(PublicHash, &[u8])>> =
+            columns.iter().map(|column| column[index]).collect();
+        verdicts.push(decide(collect, item, &shares)?);
+    }
+    Ok(verdicts)
+}
+
+fn decide(
+    collect: &Collect,
+    item: Item,
+    shares: &[Option<(PublicHash, &[u8])>],
+) -> Result<Verdict, MeshError> {
+    let Item::Fresh { public, records, prepared } = item else {
+        return Ok(match item {
+            Item::Decided { .. } => Verdict::Known,
+            _ => Verdict::Deferred,
+        });
+    };
+    let Some(shares) = shares.iter().copied().collect::<Option<Vec<_>>>() else {
+        return Ok(Verdict::Deferred);
+    };
+    let Prepared { state, verifier_share } = *prepared;
+    if shares.iter().any(|(hash, _)| *hash != public) {
+        return Ok(Verdict::Rejected { reason: Reason::PublicPartsDiffer, verifier_share });
+    }
+    let shares: Vec<&[u8]> = shares.into_iter().map(|(_, share)| share).collect();
+    Ok(match collect.finish(records, state, &shares).map_err(broken)? {
+        Some(output_share) => Verdict::Accepted { output_share, verifier_share },
+        None => Verdict::Rejected { reason: Reason::InvalidProof, verifier_share },
+    })
+}
+
+fn broken(party: Party) -> MeshError {
+    MeshError::Broken { round: 0, party, what: "a verifier share that cannot be decoded" }
+}
+
+/// Per item: 0, or 1 ‖ public hash (32) ‖ length (4) ‖ verifier share.
+fn encode(items: &[Item]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for item in items {
+        let (public, share) = match item {
+            Item::Missing => {
+                out.push(0);
+                continue;
+            }
+            Item::Fresh { public, prepared, .. } => (public, &prepared.verifier_share),
+            Item::Decided { public, verifier_share } => (public, verifier_share),
+        };
+        out.push(1);
+        out.extend_from_slice(&public.0);
+        put_prefixed(&mut out, share);
+    }
+    out
+}
+
+type Column<'a> = Vec<Option<(PublicHash, &'a [u8])>>;
+
+fn decode(message: &[u8], items: usize) -> Result<Column<'_>, WireError> {
+    let mut reader = Reader::new(message);
+    let mut column = Vec::with_capacity(items);
+    for _ in 0..items {
+        column.push(match reader.u8()? {
+            0 => None,
+            1 => {
+                let public = PublicHash(reader.array()?);
+                Some((public, reader.prefixed(message.len(), "verifier share")?))
+            }
+            _ => return Err(WireError::Range("tag")),
+        });
+    }
+    reader.finish()?;
+    Ok(column)
+}

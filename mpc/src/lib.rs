@@ -1,0 +1,21 @@
+//! The protocols of Sotto: what clients and servers compute, without sockets, storage or a clock.
+//!
+//! Everything here is a function of its arguments: randomness is passed in, and messages between
+//! parties go through a [`mesh::Mesh`], which is a set of channels in memory in tests and gRPC
+//! streams in life. Read in this order: [`circuit`] (what one record looks like and when it is
+//! valid), [`collect`] (shares and their proof), [`setup`] (the servers' joint key), [`publish`]
+//! (agree on the set, open the totals).
+
+pub mod circuit;
+pub mod collect;
+pub mod dst;
+pub mod ids;
+pub mod merkle;
+pub mod mesh;
+pub mod publish;
+pub mod receipt;
+pub mod setup;
+pub mod sign;
+pub mod wire;
+
+pub use prio::field::Field128;

@@ -1,0 +1,87 @@
+//! The mesh in memory: k parties in one process, for tests and for benchmarks.
+
+use futures::{
+    StreamExt,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+};
+
+use super::{Mesh, MeshError};
+use crate::ids::Party;
+
+/// What happens to a message on its way, given round, sender, receiver and bytes. `None` drops it.
+pub type Tamper = Box<dyn FnMut(u32, Party, Party, Vec<u8>) -> Option<Vec<u8>> + Send>;
+
+/// One party's end of a mesh in memory.
+pub struct LocalMesh {
+    me: Party,
+    round: u32,
+    to: Vec<UnboundedSender<Vec<u8>>>,
+    from: Vec<UnboundedReceiver<Vec<u8>>>,
+    tamper: Option<Tamper>,
+}
+
+impl LocalMesh {
+    /// Connects `parties` parties; element i is party i's end.
+    pub fn connect(parties: usize) -> Vec<Self> {
+        let mut meshes: Vec<Self> = (0..parties)
+            .map(|me| Self {
+                // At most 8 parties, so the index fits.
+                me: Party(me as u8),
+                round: 0,
+                to: Vec::with_capacity(parties),
+                from: Vec::with_capacity(parties),
+                tamper: None,
+            })
+            .collect();
+        for sender in 0..parties {
+            for receiver in 0..parties {
+                let (to, from) = unbounded();
+                meshes[sender].to.push(to);
+                meshes[receiver].from.push(from);
+            }
+        }
+        meshes
+    }
+
+    /// Lets `tamper` change, or drop, every message that this party sends.
+    pub fn with_tamper(mut self, tamper: Tamper) -> Self {
+        self.tamper = Some(tamper);
+        self
+    }
+}
+
+impl Mesh for LocalMesh {
+    fn me(&self) -> Party {
+        self.me
+    }
+
+    fn parties(&self) -> usize {
+        self.to.len()
+    }
+
+    async fn exchange(&mut self, message: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError> {
+        let (me, round) = (self.me, self.round);
+        self.round += 1;
+        for (peer, to) in self.to.iter().enumerate() {
+            let peer = Party(peer as u8);
+            let sent = match self.tamper.as_mut().filter(|_| peer != me) {
+                Some(tamper) => tamper(round, me, peer, message.clone()),
+                None => Some(message.clone()),
+            };
+            match sent {
+                // A peer that is gone shows as a missing message below.
+                Some(sent) => drop(to.unbounded_send(sent)),
+                None => to.close_channel(),
+            }
+        }
+        let mut received = Vec::with_capacity(self.from.len());
+        let mut missing = Vec::new();
+        for (peer, from) in self.from.iter_mut().enumerate() {
+            match from.next().await {
+                Some(message) => received.push(message),
+                None => missing.push(Party(peer as u8)),
+            }
+        }
+        if missing.is_empty() { Ok(received) } else { Err(MeshError::Missing { round, parties: missing }) }
+    }
+}

@@ -1,0 +1,186 @@
+//! Publish: k servers agree on a set of submissions and open the totals over it, and only those.
+//!
+//! # Parties
+//! Servers S_0..S_{k−1}, each with its list of submissions and an output share per accepted one.
+//!
+//! # Assumes
+//! A [`Mesh`]; signing keys known to all; durable storage for the set of [`Publication::agree`]
+//! *before* [`Publication::confirm`] signs it: a server signs one set per study, ever, so totals
+//! over two different sets (whose difference would tell something) are never opened.
+//!
+//! # Security
+//! What is opened is S_j's integer sum A_j of its output shares. Given the other servers' shares,
+//! A_j tells beyond the total only how often a uniform field element fell below an input x, which
+//! has probability (x + 1)/p each; with max_records · max coordinate < 2^88 the sum is below
+//! 2^−40. Commit-then-open keeps the last server from choosing its share after seeing the others'.
+//! Each message is signed over the running hash of all earlier ones, so a server that tells its
+//! peers different things is noticed one round later. A wrong opening of a commitment, a list that
+//! is not the one under its root, or a false signature names its server. A share that was falsified
+//! before it was committed to is caught only where it breaks the proven bound; the Pedersen
+//! commitments of the submissions, whose place in the messages is kept, will close that.
+//!
+//! # Rounds
+//! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others.
+//! 2. `Lists`, only if round 1 differs: all entries. Kept is what all servers accepted alike.
+//! 3. `Set`: the agreed set's root, signed. All must be equal.
+//! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt).
+//! 5. `Open`: A_j, R_j, salt. Rounds 4 and 5 repeat while the study's disclosure rule asks for
+//!    more (first the counts of cells, then the values of those that are large enough).
+//! 6. `Result`: each server's signature over the result. k signatures make it published.
+//!
+//! # Cost
+//! 5 rounds (7 with small-cell suppression, one more if lists differ); 24 bytes a coordinate from
+//! each server to each other; 53 bytes a submission where lists must be exchanged.
+//!
+//! # Source
+//! Commit-then-open and transcripts: Blum 1981; Baum, Damgård, Orlandi, SCN 2014 (publicly
+//! auditable MPC). R_j is zero in this version.
+
+use crate::{
+    ids::{Party, StudyId, SubmissionId},
+    mesh::{Mesh, MeshError},
+    sign::{PublicKey, Signer},
+};
+
+mod agree;
+mod open;
+mod published;
+mod sum;
+mod transcript;
+
+pub use agree::{AgreedSet, Entry, Status};
+pub use published::{Published, PublishedError};
+pub use sum::Sum;
+pub use transcript::Step;
+
+use transcript::Transcript;
+
+/// One run of the publication at one server. Call [`agree`](Self::agree), store what it returns,
+/// then [`confirm`](Self::confirm), then (if the study's rules allow a result)
+/// [`open`](Self::open).
+pub struct Publication<'a, M> {
+    transcript: Transcript<'a, M>,
+}
+
+/// Why nothing was published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// A round could not be completed.
+    #[error(transparent)]
+    Mesh(#[from] MeshError),
+    /// A message that does not carry its sender's signature.
+    #[error("{party} sent an unsigned or wrongly signed message in step {step}")]
+    Signature {
+        /// The sender.
+        party: Party,
+        /// The step.
+        step: Step,
+    },
+    /// A message that cannot be decoded.
+    #[error("{party} sent a malformed message in step {step}")]
+    Malformed {
+        /// The sender.
+        party: Party,
+        /// The step.
+        step: Step,
+    },
+    /// Servers do not agree on what was said before this step.
+    #[error("servers saw different messages before step {step}: one of them told its peers different things")]
+    Split {
+        /// The step at which it was noticed.
+        step: Step,
+    },
+    /// A server's list is not the one under the root that it signed.
+    #[error("{party} sent another list than the one under its signed root")]
+    ListMismatch {
+        /// The server.
+        party: Party,
+    },
+    /// A server signed another set than the lists give.
+    #[error("{party} signed another set than the lists give")]
+    SetMismatch {
+        /// The server.
+        party: Party,
+    },
+    /// A server opened something else than it had committed to.
+    #[error("{party} opened another result share than it committed to")]
+    OpeningMismatch {
+        /// The server.
+        party: Party,
+    },
+    /// A server's integer sum is larger than any sum of shares of the agreed set.
+    #[error("{party} opened a result share that no set of submissions can have")]
+    ShareOutOfRange {
+        /// The server.
+        party: Party,
+    },
+    /// The total breaks the bound that every submission was proven to keep.
+    #[error("the total of coordinate {coordinate} is impossible: some server's result share is false")]
+    TotalOutOfRange {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// A server's signature over the result does not verify.
+    #[error("{party} signed another result")]
+    ResultSignature {
+        /// The server.
+        party: Party,
+    },
+}
+
+impl PublishError {
+    /// Servers that provably broke the protocol.
+    pub fn culprits(&self) -> Vec<Party> {
+        match self {
+            Self::Signature { party, .. }
+            | Self::Malformed { party, .. }
+            | Self::ListMismatch { party }
+            | Self::SetMismatch { party }
+            | Self::OpeningMismatch { party }
+            | Self::ShareOutOfRange { party }
+            | Self::ResultSignature { party }
+            | Self::Mesh(MeshError::Broken { party, .. }) => vec![*party],
+            Self::Mesh(_) | Self::Split { .. } | Self::TotalOutOfRange { .. } => Vec::new(),
+        }
+    }
+}
+
+impl<'a, M: Mesh> Publication<'a, M> {
+    /// Starts a run. `keys` are the servers' public keys by party.
+    pub fn new(mesh: &'a mut M, study: StudyId, keys: &'a [PublicKey], signer: &'a Signer) -> Self {
+        Self { transcript: Transcript::new(mesh, study, keys, signer) }
+    }
+
+    /// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's
+    /// submissions, sorted by id; they must not change any more.
+    pub async fn agree(&mut self, entries: &[Entry]) -> Result<AgreedSet, PublishError> {
+        agree::agree(&mut self.transcript, entries).await
+    }
+
+    /// Round 3: signs the agreed set and checks that all servers signed the same.
+    pub async fn confirm(&mut self, set: &AgreedSet) -> Result<(), PublishError> {
+        agree::confirm(&mut self.transcript, set).await
+    }
+
+    /// Rounds 4 to 6. `sums` are this server's integer sums per coordinate over the agreed set;
+    /// `bound` is what no total can reach; `next` is the study's disclosure rule: which
+    /// coordinates to open, given those open already, until it names none.
+    pub async fn open(
+        mut self,
+        set: &AgreedSet,
+        sums: &[Sum],
+        salt_seed: &[u8; 32],
+        bound: u128,
+        next: impl Fn(&[Option<u128>]) -> Vec<usize>,
+    ) -> Result<Published, PublishError> {
+        let totals =
+            open::open(&mut self.transcript, set, sums, salt_seed, bound, next).await?;
+        open::sign(self.transcript, set, totals).await
+    }
+}
+
+/// Submissions that are not part of the agreed set, with the reason of each.
+pub type Rejections = Vec<(SubmissionId, crate::collect::Reason)>;
+
+#[cfg(test)]
+mod tests;

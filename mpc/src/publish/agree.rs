@@ -1,0 +1,227 @@
+//! Agreement on the set: Merkle roots, and lists where the roots differ.
+
+use std::collections::BTreeMap;
+
+use super::{
+    PublishError, Rejections,
+    transcript::{Step, Transcript},
+};
+use crate::{
+    collect::Reason,
+    dst,
+    ids::{Party, PublicHash, SubmissionId},
+    merkle,
+    mesh::Mesh,
+    wire::{Reader, WireError},
+};
+
+/// What a server knows of one submission at the close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The submission.
+    pub submission: SubmissionId,
+    /// Hash of the public part that this server received.
+    pub public: PublicHash,
+    /// Number of records.
+    pub records: u32,
+    /// What became of it here.
+    pub status: Status,
+}
+
+/// What became of a submission at one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Stored, but some other server did not have it.
+    Unverified,
+    /// Verified and accepted.
+    Accepted,
+    /// Verified and rejected.
+    Rejected(Reason),
+}
+
+/// The set of submissions that a result is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedSet {
+    /// Merkle root over the sorted (submission id, public hash, records).
+    pub root: [u8; 32],
+    /// Number of submissions in the set.
+    pub submissions: u64,
+    /// Number of records in the set.
+    pub records: u64,
+    /// Every other submission that any server holds, sorted by id, with the reason.
+    pub rejected: Rejections,
+    /// Submissions that this server accepted but that are not in the set, sorted.
+    pub dropped: Vec<SubmissionId>,
+}
+
+impl AgreedSet {
+    /// What is signed and stored: root ‖ submissions ‖ records ‖ rejected ‖ hash of the rejected.
+    pub fn digest(&self) -> Vec<u8> {
+        let mut out = self.root.to_vec();
+        out.extend_from_slice(&self.submissions.to_be_bytes());
+        out.extend_from_slice(&self.records.to_be_bytes());
+        out.extend_from_slice(&(self.rejected.len() as u64).to_be_bytes());
+        out.extend_from_slice(&rejections_hash(&self.rejected));
+        out
+    }
+}
+
+/// Hash over a sorted list of rejected submissions.
+pub(super) fn rejections_hash(rejected: &Rejections) -> [u8; 32] {
+    let mut hasher = dst::Hasher::new(dst::PUBLISH_REJECTED);
+    for (submission, reason) in rejected {
+        hasher.part(&submission.0);
+        hasher.part(&[*reason as u8]);
+    }
+    hasher.finish()
+}
+
+pub(super) async fn agree<M: Mesh>(
+    transcript: &mut Transcript<'_, M>,
+    entries: &[Entry],
+) -> Result<AgreedSet, PublishError> {
+    let roots = transcript.round(Step::Roots, summary(entries)).await?;
+    if roots.iter().all(|root| *root == roots[0]) {
+        return Ok(combine(transcript.me(), &vec![entries.to_vec(); 1]));
+    }
+    let messages = transcript.round(Step::Lists, encode(entries)).await?;
+    let mut lists = Vec::with_capacity(messages.len());
+    for ((party, message), root) in (0..).map(Party).zip(&messages).zip(&roots) {
+        let list = decode(message)
+            .map_err(|_| PublishError::Malformed { party, step: Step::Lists })?;
+        if summary(&list) != *root {
+            return Err(PublishError::ListMismatch { party });
+        }
+        lists.push(list);
+    }
+    Ok(combine(transcript.me(), &lists))
+}
+
+pub(super) async fn confirm<M: Mesh>(
+    transcript: &mut Transcript<'_, M>,
+    set: &AgreedSet,
+) -> Result<(), PublishError> {
+    let mine = set.digest();
+    let digests = transcript.round(Step::Set, mine.clone()).await?;
+    // The lists are the same for all (the transcript is), so another set is a false one.
+    match (0..).map(Party).zip(&digests).find(|(_, digest)| **digest != mine) {
+        Some((party, _)) => Err(PublishError::SetMismatch { party }),
+        None => Ok(()),
+    }
+}
+
+/// Root and number of the accepted entries, hash and number of the others.
+fn summary(entries: &[Entry]) -> Vec<u8> {
+    let accepted = || entries.iter().filter(|entry| entry.status == Status::Accepted);
+    let others: Vec<Entry> =
+        entries.iter().filter(|entry| entry.status != Status::Accepted).copied().collect();
+    let mut out = merkle::root(accepted().map(leaf)).to_vec();
+    out.extend_from_slice(&(accepted().count() as u64).to_be_bytes());
+    out.extend_from_slice(&dst::hash(dst::PUBLISH_REJECTED, &[&encode(&others)]));
+    out.extend_from_slice(&(others.len() as u64).to_be_bytes());
+    out
+}
+
+fn leaf(entry: &Entry) -> [u8; 32] {
+    let parts: [&[u8]; 3] =
+        [&entry.submission.0, &entry.public.0, &entry.records.to_be_bytes()];
+    dst::hash(dst::MERKLE_LEAF, &parts)
+}
+
+/// The set that follows from all servers' lists. One list stands for k equal ones.
+fn combine(me: Party, lists: &[Vec<Entry>]) -> AgreedSet {
+    let mut by_id: BTreeMap<SubmissionId, Vec<&Entry>> = BTreeMap::new();
+    for entry in lists.iter().flatten() {
+        by_id.entry(entry.submission).or_default().push(entry);
+    }
+    let mut set = AgreedSet {
+        root: [0; 32],
+        submissions: 0,
+        records: 0,
+        rejected: Vec::new(),
+        dropped: Vec::new(),
+    };
+    let mut leaves = Vec::new();
+    for (submission, held) in &by_id {
+        match reason(held, lists.len()) {
+            None => {
+                set.submissions += 1;
+                set.records += u64::from(held[0].records);
+                leaves.push(leaf(held[0]));
+            }
+            Some(reason) => set.rejected.push((*submission, reason)),
+        }
+    }
+    set.root = merkle::root(leaves);
+    // With a single list there is nothing that this server accepted and others did not.
+    if let Some(mine) = lists.get(me.index()).filter(|_| lists.len() > 1) {
+        let rejected: BTreeMap<_, _> = set.rejected.iter().copied().collect();
+        set.dropped = mine
+            .iter()
+            .filter(|entry| entry.status == Status::Accepted)
+            .map(|entry| entry.submission)
+            .filter(|submission| rejected.contains_key(submission))
+            .collect();
+    }
+    set
+}
+
+/// Why a submission is not in the set; `None`: all servers accepted the same one.
+fn reason(held: &[&Entry], servers: usize) -> Option<Reason> {
+    let rejected = held.iter().find_map(|entry| match entry.status {
+        Status::Rejected(reason) => Some(reason),
+        _ => None,
+    });
+    let alike = |entry: &&Entry| {
+        (entry.public, entry.records) == (held[0].public, held[0].records)
+    };
+    match rejected {
+        Some(reason) => Some(reason),
+        None if !held.iter().all(alike) => Some(Reason::PublicPartsDiffer),
+        None if held.len() < servers => Some(Reason::Incomplete),
+        None if held.iter().any(|entry| entry.status != Status::Accepted) => {
+            Some(Reason::Incomplete)
+        }
+        None => None,
+    }
+}
+
+/// Per entry: id (16) ‖ public hash (32) ‖ records (4) ‖ status (1).
+fn encode(entries: &[Entry]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(53 * entries.len());
+    for entry in entries {
+        out.extend_from_slice(&entry.submission.0);
+        out.extend_from_slice(&entry.public.0);
+        out.extend_from_slice(&entry.records.to_be_bytes());
+        out.push(match entry.status {
+            Status::Unverified => 0,
+            Status::Accepted => 255,
+            Status::Rejected(reason) => reason as u8,
+        });
+    }
+    out
+}
+
+fn decode(message: &[u8]) -> Result<Vec<Entry>, WireError> {
+    let mut reader = Reader::new(message);
+    let mut entries: Vec<Entry> = Vec::with_capacity(message.len() / 53);
+    while reader.remaining() > 0 {
+        let entry = Entry {
+            submission: SubmissionId(reader.array()?),
+            public: PublicHash(reader.array()?),
+            records: reader.u32()?,
+            status: match reader.u8()? {
+                0 => Status::Unverified,
+                255 => Status::Accepted,
+                code => Status::Rejected(
+                    Reason::from_code(code).ok_or(WireError::Range("status"))?,
+                ),
+            },
+        };
+        if entries.last().is_some_and(|last| last.submission >= entry.submission) {
+            return Err(WireError::Range("order of the submissions"));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}

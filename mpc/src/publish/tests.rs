@@ -1,0 +1,281 @@
+//! Publication in memory: honest servers publish; each falsified message is named or aborts.
+
+use super::*;
+use crate::{
+    collect::Reason,
+    ids::PublicHash,
+    mesh::local::{LocalMesh, Tamper},
+};
+use futures::{executor::block_on, future::join_all};
+
+const STUDY: StudyId = StudyId([3; 32]);
+const BOUND: u128 = 1 << 88;
+
+fn signers(n: u8) -> Vec<Signer> {
+    (0..n).map(|i| Signer::from_seed(&[i; 32])).collect()
+}
+
+fn entry(id: u8, status: Status) -> Entry {
+    Entry { submission: SubmissionId([id; 16]), public: PublicHash([id; 32]), records: 2, status }
+}
+
+/// Shares of the totals 10, 20, 30: uniform for all servers but the last.
+fn shares(server: usize, servers: usize) -> Vec<Sum> {
+    let totals = [10u128, 20, 30];
+    totals
+        .iter()
+        .map(|&total| {
+            let mut sum = Sum::default();
+            let random = prio::field::Field128::from(u128::MAX / 7);
+            let share = match server + 1 == servers {
+                true => (1..servers).fold(total.into(), |rest, _| rest - random),
+                false => random,
+            };
+            sum.add(u128::from(share));
+            sum
+        })
+        .collect()
+}
+
+type Outcome = Result<(AgreedSet, Published), PublishError>;
+
+struct World {
+    lists: Vec<Vec<Entry>>,
+    tamper: Vec<Option<Tamper>>,
+    suppress_small: bool,
+}
+
+impl World {
+    fn servers(n: usize) -> Self {
+        let list = vec![entry(1, Status::Accepted), entry(2, Status::Accepted)];
+        let tamper = (0..n).map(|_| None).collect();
+        Self { lists: vec![list; n], tamper, suppress_small: false }
+    }
+
+    fn tamper(mut self, server: usize, tamper: Tamper) -> Self {
+        self.tamper[server] = Some(tamper);
+        self
+    }
+
+    fn run(self) -> Vec<Outcome> {
+        let n = self.lists.len();
+        let signers = signers(n as u8);
+        let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
+        let suppress = self.suppress_small;
+        let next = move |open: &[Option<u128>]| match (suppress, open[0]) {
+            (false, None) => vec![0, 1, 2],
+            (true, None) => vec![0],
+            (true, Some(10)) if open[2].is_none() => vec![2],
+            _ => Vec::new(),
+        };
+        let servers = LocalMesh::connect(n).into_iter().zip(self.tamper).map(|(mesh, tamper)| {
+            let me = mesh.me().index();
+            let (keys, signer, entries) = (&keys, &signers[me], &self.lists[me]);
+            let mut mesh = match tamper {
+                Some(tamper) => mesh.with_tamper(tamper),
+                None => mesh,
+            };
+            async move {
+                let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
+                let set = run.agree(entries).await?;
+                run.confirm(&set).await?;
+                let sums = shares(me, n);
+                let published = run.open(&set, &sums, &[me as u8; 32], BOUND, next).await?;
+                Ok((set, published))
+            }
+        });
+        block_on(join_all(servers))
+    }
+}
+
+#[test]
+fn honest_servers_publish_one_result_that_all_signed() {
+    for n in 2..=8 {
+        let outcomes = World::servers(n).run();
+        let (_, published) = outcomes[0].as_ref().expect("published");
+        assert_eq!(published.totals, [Some(10), Some(20), Some(30)]);
+        assert_eq!((published.submissions, published.records), (2, 4));
+        let keys: Vec<PublicKey> = signers(n as u8).iter().map(Signer::public).collect();
+        assert_eq!(published.verify(STUDY, &keys), Ok(()));
+        for outcome in &outcomes {
+            assert_eq!(&outcome.as_ref().expect("published").1, published);
+        }
+        assert_eq!(Published::decode(&published.encode()).as_ref(), Ok(published));
+    }
+}
+
+#[test]
+fn any_change_to_a_published_result_breaks_its_signatures() {
+    let outcomes = World::servers(3).run();
+    let (_, published) = outcomes[0].as_ref().expect("published");
+    let keys: Vec<PublicKey> = signers(3).iter().map(Signer::public).collect();
+    let bytes = published.encode();
+    for position in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[position] ^= 1;
+        let valid = Published::decode(&changed)
+            .is_ok_and(|published| published.verify(STUDY, &keys).is_ok());
+        assert!(!valid, "byte {position}");
+    }
+    assert!(published.verify(StudyId([4; 32]), &keys).is_err());
+}
+
+#[test]
+fn a_second_opening_asks_only_for_what_the_first_allows() {
+    let world = World { suppress_small: true, ..World::servers(3) };
+    let (_, published) = world.run().remove(0).expect("published");
+    assert_eq!(published.totals, [Some(10), None, Some(30)]);
+}
+
+#[test]
+fn the_set_is_what_all_servers_accepted_alike_and_the_rest_is_listed_with_its_reason() {
+    let mut world = World::servers(3);
+    let other_version = Entry { public: PublicHash([77; 32]), ..entry(6, Status::Accepted) };
+    world.lists[0] = vec![
+        entry(1, Status::Accepted),
+        entry(2, Status::Accepted),
+        entry(3, Status::Rejected(Reason::InvalidProof)),
+        entry(4, Status::Unverified),
+        entry(5, Status::Accepted),
+        entry(6, Status::Accepted),
+    ];
+    world.lists[1] = world.lists[0].clone();
+    world.lists[2] = vec![
+        entry(1, Status::Accepted),
+        entry(2, Status::Accepted),
+        entry(3, Status::Rejected(Reason::InvalidProof)),
+        other_version,
+    ];
+    let expected = [
+        (SubmissionId([3; 16]), Reason::InvalidProof),
+        (SubmissionId([4; 16]), Reason::Incomplete),
+        (SubmissionId([5; 16]), Reason::Incomplete),
+        (SubmissionId([6; 16]), Reason::PublicPartsDiffer),
+    ];
+    for (server, outcome) in world.run().into_iter().enumerate() {
+        let (set, published) = outcome.expect("published");
+        assert_eq!(published.rejected, expected);
+        assert_eq!((set.submissions, set.records), (2, 4));
+        let dropped: Vec<u8> = set.dropped.iter().map(|id| id.0[0]).collect();
+        assert_eq!(dropped, if server < 2 { vec![5, 6] } else { vec![6] });
+    }
+}
+
+/// Flips a bit of the body of S1's message in `round`, re-signed so that only its content is false.
+fn falsify(round: u32, step: Step, to: Option<Party>) -> Tamper {
+    Box::new(move |at, me, peer, mut message| {
+        if at == round && to.is_none_or(|to| to == peer) {
+            let chain: [u8; 32] = message[1..33].try_into().expect("chain");
+            let last = message.len() - 1;
+            message[last] ^= 1;
+            let body = message[97..].to_vec();
+            let parts: [&[u8]; 4] = [&STUDY.0, &[step as u8, me.0], &chain, &body];
+            let signature = signers(3)[me.index()].sign(crate::dst::PUBLISH_MESSAGE, &parts);
+            message[33..97].copy_from_slice(&signature.0);
+        }
+        Some(message)
+    })
+}
+
+fn culprits(outcome: &Outcome) -> Vec<Party> {
+    outcome.as_ref().expect_err("nothing is published").culprits()
+}
+
+#[test]
+fn a_server_that_opens_another_share_than_it_committed_to_is_named() {
+    let outcomes = World::servers(3).tamper(1, falsify(3, Step::Open, None)).run();
+    assert_eq!(culprits(&outcomes[0]), [Party(1)]);
+    assert_eq!(culprits(&outcomes[2]), [Party(1)]);
+}
+
+#[test]
+fn a_server_that_signs_another_set_is_named() {
+    let outcomes = World::servers(3).tamper(1, falsify(1, Step::Set, None)).run();
+    assert_eq!(culprits(&outcomes[0]), [Party(1)]);
+}
+
+#[test]
+fn a_server_whose_result_signature_is_false_is_named() {
+    let outcomes = World::servers(3).tamper(1, falsify(4, Step::Result, None)).run();
+    assert_eq!(culprits(&outcomes[0]), [Party(1)]);
+}
+
+#[test]
+fn a_list_that_is_not_the_one_under_its_root_names_its_server() {
+    let mut world = World::servers(3);
+    world.lists[2].pop();
+    let outcomes = world.tamper(1, falsify(1, Step::Lists, None)).run();
+    let error = outcomes[0].as_ref().expect_err("aborts");
+    assert!(
+        matches!(error, PublishError::ListMismatch { party: Party(1) })
+            || matches!(error, PublishError::Malformed { party: Party(1), .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_message_under_a_false_signature_names_its_sender_in_every_round() {
+    for round in 0..5 {
+        let tamper: Tamper = Box::new(move |at, _, _, mut message| {
+            message[40] ^= u8::from(at == round);
+            Some(message)
+        });
+        let outcomes = World::servers(3).tamper(1, tamper).run();
+        assert_eq!(culprits(&outcomes[0]), [Party(1)], "round {round}");
+        assert_eq!(culprits(&outcomes[2]), [Party(1)], "round {round}");
+    }
+}
+
+#[test]
+fn different_words_to_different_peers_abort_without_naming_an_honest_server() {
+    for (round, step) in [(0, Step::Roots), (2, Step::Commit)] {
+        let outcomes = World::servers(3).tamper(1, falsify(round, step, Some(Party(2)))).run();
+        for honest in [0, 2] {
+            let named = culprits(&outcomes[honest]);
+            assert!(named.is_empty() || named == [Party(1)], "{:?}", outcomes[honest]);
+        }
+    }
+}
+
+#[test]
+fn a_silent_server_is_named_as_missing() {
+    for round in 0..5 {
+        let tamper: Tamper = Box::new(move |at, _, _, message| (at < round).then_some(message));
+        let outcomes = World::servers(3).tamper(1, tamper).run();
+        assert_eq!(
+            outcomes[0],
+            Err(MeshError::Missing { round, parties: vec![Party(1)] }.into())
+        );
+    }
+}
+
+#[test]
+fn a_total_beyond_the_proven_bound_is_never_published() {
+    let signers = signers(2);
+    let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
+    let entries = [entry(1, Status::Accepted)];
+    let servers = LocalMesh::connect(2).into_iter().map(|mut mesh| {
+        let me = mesh.me().index();
+        let (keys, signer, entries) = (&keys, &signers[me], &entries);
+        async move {
+            let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
+            let set = run.agree(entries).await?;
+            run.confirm(&set).await?;
+            // S1 commits to a random share.
+            let mut share = Sum::default();
+            share.add(1 << (100 + me));
+            let once = |open: &[Option<u128>]| (0..1).filter(|_| open[0].is_none()).collect();
+            run.open(&set, &[share], &[0; 32], BOUND, once).await
+        }
+    });
+    for outcome in block_on(join_all(servers)) {
+        assert_eq!(outcome, Err(PublishError::TotalOutOfRange { coordinate: 0 }));
+    }
+}
+
+#[test]
+fn a_repeated_run_says_exactly_the_same() {
+    let first = World::servers(3).run();
+    let second = World::servers(3).run();
+    assert_eq!(first, second);
+}

@@ -1,0 +1,1 @@
+//! One boundary: bytes become domain types here, with a limit on every length.

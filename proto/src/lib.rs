@@ -1,0 +1,18 @@
+//! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`].
+
+pub mod convert;
+
+/// The generated messages and services of `sotto.v1`.
+#[allow(missing_docs, clippy::all, clippy::unwrap_used, rustdoc::all)]
+pub mod v1 {
+    tonic::include_proto!("sotto.v1");
+
+    /// The compiled descriptors, for server reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}
+
+/// Versions of the protocol that this build speaks.
+pub const PROTOCOL: std::ops::RangeInclusive<u32> = 1..=1;
+
+/// The largest gRPC message, in bytes.
+pub const MAX_MESSAGE: usize = 4 << 20;
