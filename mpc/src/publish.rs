@@ -21,7 +21,9 @@
 //!
 //! # Rounds
 //! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others.
-//! 2. `Lists`, only if round 1 differs: all entries. Kept is what all servers accepted alike.
+//! 2. `Lists`, only if round 1 differs: all entries. Kept is what all servers accepted alike. What
+//!    all hold alike but not all have verified (one crashed before it stored its verdict) is
+//!    verified now, and the run starts again: a submission that all servers hold is never lost.
 //! 3. `Set`: the agreed set's root, signed. All must be equal.
 //! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt).
 //! 5. `Open`: A_j, R_j, salt. Rounds 4 and 5 repeat while the study's disclosure rule asks for
@@ -48,7 +50,7 @@ mod published;
 mod sum;
 mod transcript;
 
-pub use agree::{AgreedSet, Entry, Status};
+pub use agree::{AgreedSet, Agreement, Entry, Status};
 pub use published::{Published, PublishedError};
 pub use sum::Sum;
 pub use transcript::Step;
@@ -152,8 +154,9 @@ impl<'a, M: Mesh> Publication<'a, M> {
     }
 
     /// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's
-    /// submissions, sorted by id; they must not change any more.
-    pub async fn agree(&mut self, entries: &[Entry]) -> Result<AgreedSet, PublishError> {
+    /// submissions, sorted by id; they must not change any more, except by verdicts on those that
+    /// the agreement finds pending.
+    pub async fn agree(&mut self, entries: &[Entry]) -> Result<Agreement, PublishError> {
         agree::agree(&mut self.transcript, entries).await
     }
 

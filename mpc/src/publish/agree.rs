@@ -54,6 +54,16 @@ pub struct AgreedSet {
     pub dropped: Vec<SubmissionId>,
 }
 
+/// What the servers' lists give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// The set, as far as it is decided.
+    pub set: AgreedSet,
+    /// Submissions that all servers hold alike but not all have a verdict on, sorted: they must be
+    /// verified, and the agreement repeated, before the set is confirmed.
+    pub pending: Vec<SubmissionId>,
+}
+
 impl AgreedSet {
     /// What is signed and stored: root ‖ submissions ‖ records ‖ rejected ‖ hash of the rejected.
     pub fn digest(&self) -> Vec<u8> {
@@ -79,10 +89,11 @@ pub(super) fn rejections_hash(rejected: &Rejections) -> [u8; 32] {
 pub(super) async fn agree<M: Mesh>(
     transcript: &mut Transcript<'_, M>,
     entries: &[Entry],
-) -> Result<AgreedSet, PublishError> {
+) -> Result<Agreement, PublishError> {
     let roots = transcript.round(Step::Roots, summary(entries)).await?;
     if roots.iter().all(|root| *root == roots[0]) {
-        return Ok(combine(transcript.me(), &vec![entries.to_vec(); 1]));
+        // One list stands for k equal ones.
+        return Ok(combine(transcript.me(), &[entries]));
     }
     let messages = transcript.round(Step::Lists, encode(entries)).await?;
     let mut lists = Vec::with_capacity(messages.len());
@@ -94,6 +105,7 @@ pub(super) async fn agree<M: Mesh>(
         }
         lists.push(list);
     }
+    let lists: Vec<&[Entry]> = lists.iter().map(Vec::as_slice).collect();
     Ok(combine(transcript.me(), &lists))
 }
 
@@ -128,61 +140,59 @@ fn leaf(entry: &Entry) -> [u8; 32] {
     dst::hash(dst::MERKLE_LEAF, &parts)
 }
 
-/// The set that follows from all servers' lists. One list stands for k equal ones.
-fn combine(me: Party, lists: &[Vec<Entry>]) -> AgreedSet {
+/// The set that follows from all servers' lists, or from one that stands for all.
+fn combine(me: Party, lists: &[&[Entry]]) -> Agreement {
     let mut by_id: BTreeMap<SubmissionId, Vec<&Entry>> = BTreeMap::new();
-    for entry in lists.iter().flatten() {
+    for entry in lists.iter().copied().flatten() {
         by_id.entry(entry.submission).or_default().push(entry);
     }
-    let mut set = AgreedSet {
-        root: [0; 32],
-        submissions: 0,
-        records: 0,
-        rejected: Vec::new(),
-        dropped: Vec::new(),
-    };
-    let mut leaves = Vec::new();
+    let (mut submissions, mut records) = (0, 0);
+    let (mut leaves, mut rejected, mut pending) = (Vec::new(), Vec::new(), Vec::new());
     for (submission, held) in &by_id {
-        match reason(held, lists.len()) {
-            None => {
-                set.submissions += 1;
-                set.records += u64::from(held[0].records);
+        match fate(held, lists.len()) {
+            Fate::Counted => {
+                submissions += 1;
+                records += u64::from(held[0].records);
                 leaves.push(leaf(held[0]));
             }
-            Some(reason) => set.rejected.push((*submission, reason)),
+            Fate::Pending => pending.push(*submission),
+            Fate::Rejected(reason) => rejected.push((*submission, reason)),
         }
     }
-    set.root = merkle::root(leaves);
     // With a single list there is nothing that this server accepted and others did not.
-    if let Some(mine) = lists.get(me.index()).filter(|_| lists.len() > 1) {
-        let rejected: BTreeMap<_, _> = set.rejected.iter().copied().collect();
-        set.dropped = mine
-            .iter()
-            .filter(|entry| entry.status == Status::Accepted)
-            .map(|entry| entry.submission)
-            .filter(|submission| rejected.contains_key(submission))
-            .collect();
-    }
-    set
+    let mine = lists.get(me.index()).filter(|_| lists.len() > 1);
+    let dropped = mine
+        .into_iter()
+        .copied()
+        .flatten()
+        .filter(|entry| entry.status == Status::Accepted)
+        .map(|entry| entry.submission)
+        .filter(|submission| rejected.binary_search_by_key(submission, |entry| entry.0).is_ok())
+        .collect();
+    let root = merkle::root(leaves);
+    Agreement { set: AgreedSet { root, submissions, records, rejected, dropped }, pending }
 }
 
-/// Why a submission is not in the set; `None`: all servers accepted the same one.
-fn reason(held: &[&Entry], servers: usize) -> Option<Reason> {
+enum Fate {
+    Counted,
+    Pending,
+    Rejected(Reason),
+}
+
+/// What becomes of a submission that `held` servers of `servers` hold.
+fn fate(held: &[&Entry], servers: usize) -> Fate {
     let rejected = held.iter().find_map(|entry| match entry.status {
         Status::Rejected(reason) => Some(reason),
         _ => None,
     });
-    let alike = |entry: &&Entry| {
-        (entry.public, entry.records) == (held[0].public, held[0].records)
-    };
+    let alike =
+        |entry: &&Entry| (entry.public, entry.records) == (held[0].public, held[0].records);
     match rejected {
-        Some(reason) => Some(reason),
-        None if !held.iter().all(alike) => Some(Reason::PublicPartsDiffer),
-        None if held.len() < servers => Some(Reason::Incomplete),
-        None if held.iter().any(|entry| entry.status != Status::Accepted) => {
-            Some(Reason::Incomplete)
-        }
-        None => None,
+        Some(reason) => Fate::Rejected(reason),
+        None if !held.iter().all(alike) => Fate::Rejected(Reason::PublicPartsDiffer),
+        None if held.len() < servers => Fate::Rejected(Reason::Incomplete),
+        None if held.iter().any(|entry| entry.status == Status::Unverified) => Fate::Pending,
+        None => Fate::Counted,
     }
 }
 

@@ -77,7 +77,7 @@ impl World {
             };
             async move {
                 let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-                let set = run.agree(entries).await?;
+                let set = run.agree(entries).await?.set;
                 run.confirm(&set).await?;
                 let sums = shares(me, n);
                 let published = run.open(&set, &sums, &[me as u8; 32], BOUND, next).await?;
@@ -158,6 +158,30 @@ fn the_set_is_what_all_servers_accepted_alike_and_the_rest_is_listed_with_its_re
         assert_eq!((set.submissions, set.records), (2, 4));
         let dropped: Vec<u8> = set.dropped.iter().map(|id| id.0[0]).collect();
         assert_eq!(dropped, if server < 2 { vec![5, 6] } else { vec![6] });
+    }
+}
+
+#[test]
+fn what_all_hold_but_not_all_verified_is_pending_for_all() {
+    for unverified_at in [vec![1], vec![0, 1, 2]] {
+        let mut lists = vec![vec![entry(1, Status::Accepted), entry(2, Status::Accepted)]; 3];
+        for server in unverified_at {
+            lists[server][1].status = Status::Unverified;
+        }
+        let (signers, lists) = (signers(3), &lists);
+        let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
+        let servers = LocalMesh::connect(3).into_iter().map(|mut mesh| {
+            let me = mesh.me().index();
+            let (keys, signer) = (&keys, &signers[me]);
+            async move {
+                Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me]).await
+            }
+        });
+        for agreement in block_on(join_all(servers)) {
+            let agreement = agreement.expect("agrees");
+            assert_eq!(agreement.pending, [SubmissionId([2; 16])]);
+            assert_eq!((agreement.set.submissions, agreement.set.rejected), (1, vec![]));
+        }
     }
 }
 
@@ -259,7 +283,7 @@ fn a_total_beyond_the_proven_bound_is_never_published() {
         let (keys, signer, entries) = (&keys, &signers[me], &entries);
         async move {
             let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-            let set = run.agree(entries).await?;
+            let set = run.agree(entries).await?.set;
             run.confirm(&set).await?;
             // S1 commits to a random share.
             let mut share = Sum::default();
