@@ -1,0 +1,301 @@
+//! Jobs: one driver per study takes it from approval to its end, one protocol run at a time.
+//!
+//! A run loads state, speaks one protocol of `mpc` over a mesh and stores the outcome in one
+//! transaction. The study's first server starts the runs; the others join them. A run that fails
+//! because a server is silent is started again later; one that proves a lie ends the study.
+
+use std::{sync::Arc, time::Duration};
+
+use mpc::{
+    ids::{Party, SubmissionId},
+    mesh::MeshError,
+    publish::PublishError,
+    setup::SetupError,
+};
+use proto::v1;
+use rand::Rng as _;
+
+use crate::{
+    catalog::StudyContext,
+    clock,
+    node::{Node, ROUND_TIMEOUT},
+    peers::{
+        PeerError,
+        mesh::GrpcMesh,
+        sessions::{Joined, SessionId},
+    },
+    storage::{Detail, Finish, StorageError, StudyState},
+};
+
+mod drive;
+mod publish;
+mod setup;
+mod survey;
+mod verify;
+
+pub use verify::MAX_BATCH;
+
+/// Why a run did not reach its end.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A peer is silent or does not join: try again later.
+    #[error("{0}")]
+    Peer(#[from] PeerError),
+    /// A round could not be completed: try again later.
+    #[error("{text}")]
+    Incomplete {
+        /// Who is missing, by name.
+        text: String,
+        /// The servers that are missing.
+        servers: Vec<String>,
+    },
+    /// A server broke the protocol: the study ends.
+    #[error("{text}")]
+    Abort {
+        /// What happened.
+        text: String,
+        /// Who did it, where that can be proven.
+        servers: Vec<String>,
+    },
+    /// The study is not in a state for this run.
+    #[error("the study is {0}")]
+    State(StudyState),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl JobError {
+    fn from_mesh(context: &StudyContext, error: &MeshError) -> Self {
+        match error {
+            MeshError::Missing { round, parties } => {
+                let servers = names(context, parties);
+                let text = format!("no answer from {} in round {round}", servers.join(", "));
+                Self::Incomplete { text, servers }
+            }
+            MeshError::Broken { round, party, what } => {
+                let name = context.name(*party).to_owned();
+                let text = format!("{name} broke the protocol in round {round}: {what}");
+                Self::Abort { text, servers: vec![name] }
+            }
+            MeshError::Ended => Self::Stopping,
+        }
+    }
+
+    fn from_setup(context: &StudyContext, error: &SetupError) -> Self {
+        match error {
+            SetupError::Mesh(error) => Self::from_mesh(context, error),
+            _ => Self::abort(context, &error.to_string(), &error.culprits()),
+        }
+    }
+
+    fn from_publish(context: &StudyContext, error: &PublishError) -> Self {
+        match error {
+            PublishError::Mesh(error) => Self::from_mesh(context, error),
+            _ => Self::abort(context, &error.to_string(), &error.culprits()),
+        }
+    }
+
+    /// An abort whose text names parties as S0, S1, …: they become the servers' names.
+    fn abort(context: &StudyContext, text: &str, culprits: &[Party]) -> Self {
+        let mut text = text.to_owned();
+        for culprit in culprits {
+            text = text.replacen(&culprit.to_string(), context.name(*culprit), 1);
+        }
+        Self::Abort { text, servers: names(context, culprits) }
+    }
+
+    /// What people are told while the study waits, if the error is about somebody.
+    fn detail(&self) -> Option<Detail> {
+        let servers = match self {
+            Self::Incomplete { servers, .. } => servers.clone(),
+            Self::Peer(error) => vec![error.peer().to_owned()],
+            _ => return None,
+        };
+        Some(Detail { text: self.to_string(), servers })
+    }
+}
+
+fn names(context: &StudyContext, parties: &[Party]) -> Vec<String> {
+    parties.iter().map(|party| context.name(*party).to_owned()).collect()
+}
+
+/// A protocol run that this server takes part in.
+pub enum Run {
+    /// Draw the verify key.
+    Setup,
+    /// Verify these submissions.
+    Verify(Vec<SubmissionId>),
+    /// Agree on the set and open the totals.
+    Publish,
+}
+
+impl Run {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Verify(_) => "verify",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// Starts the driver of a study. It ends with the study or with the server.
+pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
+    let node_of_task = node.clone();
+    node.tasks.spawn(async move { drive::drive(&node_of_task, &context).await });
+}
+
+/// Takes part in a session that the study's first server started. The session is joined when this
+/// returns; the run itself goes on in the background.
+pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: SessionId, run: Run) {
+    let joined = node.sessions.join(session);
+    let node_of_task = node.clone();
+    node.tasks.spawn(async move {
+        let changes_state = !matches!(run, Run::Verify(_));
+        let outcome = take_part(&node_of_task, &context, joined, run).await;
+        settle(&node_of_task, &context, outcome.map(drop)).await;
+        if changes_state {
+            context.wake.notify_one();
+        }
+    });
+}
+
+/// Starts a session on all servers of the study and takes part in it. Returns the submissions
+/// that could not be verified yet.
+async fn lead(
+    node: &Arc<Node>,
+    context: &Arc<StudyContext>,
+    run: Run,
+) -> Result<Vec<SubmissionId>, JobError> {
+    let mut id = [0; 16];
+    rand::rng().fill_bytes(&mut id);
+    let joined = node.sessions.join(SessionId(id));
+    let request = start_request(context, id, &run);
+    let starts = context.others().map(|peer| node.peers.start_session(peer, request.clone()));
+    futures::future::try_join_all(starts).await?;
+    take_part(node, context, joined, run).await
+}
+
+fn start_request(context: &StudyContext, id: [u8; 16], run: &Run) -> v1::StartRequest {
+    let (protocol, submissions) = match run {
+        Run::Setup => (v1::Protocol::Setup, &[][..]),
+        Run::Verify(submissions) => (v1::Protocol::Verify, &submissions[..]),
+        Run::Publish => (v1::Protocol::Publish, &[][..]),
+    };
+    v1::StartRequest {
+        session_id: id.to_vec().into(),
+        study_id: context.id.0.to_vec().into(),
+        protocol: protocol.into(),
+        submission_ids: submissions.iter().map(|id| id.0.to_vec().into()).collect(),
+    }
+}
+
+#[tracing::instrument(name = "run", skip_all, fields(study = %context.id, protocol = run.name()))]
+async fn take_part(
+    node: &Arc<Node>,
+    context: &Arc<StudyContext>,
+    joined: Joined,
+    run: Run,
+) -> Result<Vec<SubmissionId>, JobError> {
+    // One run at a time: a verdict of one must be stored before the next looks.
+    let _running = tokio::time::timeout(ROUND_TIMEOUT, context.running.lock())
+        .await
+        .map_err(|_| JobError::Incomplete { text: "another run is busy".into(), servers: vec![] })?;
+    let mesh = GrpcMesh::new(
+        context.me,
+        context.names.clone(),
+        node.peers.clone(),
+        joined,
+        ROUND_TIMEOUT,
+        node.stop.child_token(),
+    );
+    tracing::debug!("start");
+    let outcome = match run {
+        Run::Setup => setup::run(node, context, mesh).await.map(|()| Vec::new()),
+        Run::Verify(submissions) => verify::run(node, context, mesh, submissions).await,
+        Run::Publish => publish::run(node, context, mesh).await.map(|()| Vec::new()),
+    };
+    match &outcome {
+        Ok(_) => tracing::debug!("end"),
+        Err(error) => tracing::info!(%error, "no end"),
+    }
+    outcome
+}
+
+/// Stores what a run's error means for the study.
+async fn settle(node: &Node, context: &StudyContext, outcome: Result<(), JobError>) {
+    let Err(error) = outcome else { return };
+    let stored = match &error {
+        JobError::Abort { text, servers } => {
+            let detail = Detail { text: text.clone(), servers: servers.clone() };
+            end(node, context, StudyState::Aborted, detail, Vec::new(), 0).await
+        }
+        _ => match error.detail() {
+            Some(detail) => describe(node, context, detail).await,
+            None => Ok(()),
+        },
+    };
+    if let Err(error) = stored {
+        tracing::error!(study = %context.id, %error, "the study's state could not be stored");
+    }
+}
+
+/// Ends a study. What was secret is wiped in the same transaction.
+async fn end(
+    node: &Node,
+    context: &StudyContext,
+    to: StudyState,
+    detail: Detail,
+    outcome: Vec<u8>,
+    rejected: u64,
+) -> Result<(), StorageError> {
+    let text = detail.text.clone();
+    let now_ms = clock::now_ms();
+    let finish = Finish { to, detail, outcome, rejected, scrub: true, now_ms };
+    if node.storage.finish(context.id, finish).await? {
+        tracing::info!(study = %context.id, state = %to, detail = text, "the study has ended");
+    }
+    Ok(())
+}
+
+/// Renews the detail of a study that goes on, if it says something new.
+async fn describe(
+    node: &Node,
+    context: &StudyContext,
+    detail: Detail,
+) -> Result<(), StorageError> {
+    let Some(row) = node.storage.study(context.id).await? else { return Ok(()) };
+    if !row.state.is_final() && row.detail != detail {
+        let now_ms = clock::now_ms();
+        node.storage.transition(context.id, &[row.state], row.state, detail, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// A pause that grows while nothing changes.
+struct Backoff {
+    now: Duration,
+    most: Duration,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(200);
+
+    fn new(most: Duration) -> Self {
+        Self { now: Self::FIRST, most }
+    }
+
+    fn reset(&mut self) {
+        self.now = Self::FIRST;
+    }
+
+    fn next(&mut self) -> Duration {
+        let now = self.now;
+        self.now = (self.now * 2).min(self.most);
+        now
+    }
+}

@@ -1,0 +1,179 @@
+//! Publication run: the servers agree on the set, open its totals and sign the result.
+
+use std::sync::Arc;
+
+use mpc::{
+    collect::Reason,
+    ids::SubmissionId,
+    mesh::Mesh,
+    publish::{AgreedSet, Entry, Publication, Published, Status, Sum},
+};
+
+use super::{JobError, end, verify};
+use crate::{
+    catalog::StudyContext,
+    node::Node,
+    storage::{Detail, EntryStatus, StudyState},
+};
+
+/// Totals of a valid study stay below this (PROTOCOL, section 1): a larger one is a lie.
+const BOUND: u128 = 1 << 88;
+/// Rows read from the database at a time.
+const PAGE: usize = 1_000;
+/// How often pending submissions are verified before the run is given up for now.
+const ATTEMPTS: usize = 3;
+
+/// Runs the publication to the study's end.
+pub async fn run<M: Mesh + 'static>(
+    node: &Node,
+    context: &Arc<StudyContext>,
+    mut mesh: M,
+) -> Result<(), JobError> {
+    let row = node.storage.study(context.id).await?.ok_or(JobError::State(StudyState::Proposed))?;
+    let secrets = match (row.state, row.secrets) {
+        (StudyState::Closing, Some(secrets)) => secrets,
+        (state, _) => return Err(JobError::State(state)),
+    };
+    let fail = |error| JobError::from_publish(context, &error);
+    for _ in 0..ATTEMPTS {
+        let entries = entries(node, context).await?;
+        let mut publication =
+            Publication::new(&mut mesh, context.id, &context.keys, node.signer());
+        let agreement = publication.agree(&entries).await.map_err(fail)?;
+        if !agreement.pending.is_empty() {
+            mesh = verify_pending(node, context, mesh, agreement.pending).await?;
+            continue;
+        }
+        let set = agreement.set;
+        fix(node, context, &set).await?;
+        publication.confirm(&set).await.map_err(fail)?;
+        if let Some(detail) = refusal(context, set.records) {
+            let rejected = set.rejected.len() as u64;
+            end(node, context, StudyState::Refused, detail, Vec::new(), rejected).await?;
+            return Ok(());
+        }
+        let sums = sums(node, context, &set).await?;
+        let next = |opened: &[Option<u128>]| context.plan.next_opening(opened);
+        let published =
+            publication.open(&set, &sums, &secrets.salt_seed, BOUND, next).await.map_err(fail)?;
+        return store(node, context, &published).await;
+    }
+    let text = "submissions that all servers hold could not be verified".into();
+    Err(JobError::Incomplete { text, servers: Vec::new() })
+}
+
+/// Stores a published result and wipes what is secret.
+pub async fn store(
+    node: &Node,
+    context: &StudyContext,
+    published: &Published,
+) -> Result<(), JobError> {
+    let rejected = published.rejected.len() as u64;
+    let (detail, outcome) = (Detail::default(), published.encode());
+    end(node, context, StudyState::Published, detail, outcome, rejected).await?;
+    Ok(())
+}
+
+/// The rule of the study that forbids a result over so many records.
+pub fn refusal(context: &StudyContext, records: u64) -> Option<Detail> {
+    let least = context.study.privacy().min_records;
+    (records < least).then(|| Detail {
+        text: format!(
+            "min_records: the study has {records} valid records and needs {least}; nothing was opened"
+        ),
+        servers: Vec::new(),
+    })
+}
+
+/// Number of records in a stored set's digest: see [`AgreedSet::digest`].
+pub fn records_of(digest: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*digest.get(40..)?.first_chunk()?))
+}
+
+/// Stores the set before it is signed. A set that was fixed in an earlier run stays: another one
+/// now means that a server changed its list after signing, and two sets are never opened.
+async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(), JobError> {
+    let digest = set.digest();
+    match node.storage.fix_set(context.id, digest.clone()).await? == digest {
+        true => Ok(()),
+        false => Err(JobError::Abort {
+            text: "a server changed its list of submissions after the set was fixed".into(),
+            servers: Vec::new(),
+        }),
+    }
+}
+
+async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let after = entries.last().map(|entry| entry.submission);
+        let page = node.storage.entries(context.id, after, PAGE).await?;
+        let last = page.len() < PAGE;
+        entries.extend(page.into_iter().map(|entry| Entry {
+            submission: entry.id,
+            public: entry.public_hash,
+            records: entry.records,
+            status: match entry.status {
+                EntryStatus::Unverified => Status::Unverified,
+                EntryStatus::Accepted => Status::Accepted,
+                EntryStatus::Rejected(code) => {
+                    Status::Rejected(Reason::from_code(code).unwrap_or(Reason::InvalidProof))
+                }
+            },
+        }));
+        if last {
+            return Ok(entries);
+        }
+    }
+}
+
+/// Verifies what all servers hold, in batches of the same size at every server.
+async fn verify_pending<M: Mesh + 'static>(
+    node: &Node,
+    context: &Arc<StudyContext>,
+    mut mesh: M,
+    pending: Vec<SubmissionId>,
+) -> Result<M, JobError> {
+    // At the largest, a submission's share is 1 MiB: a batch stays below 16 MiB.
+    for batch in pending.chunks(16) {
+        (mesh, _) = verify::run_on(node, context, mesh, batch.to_vec()).await?;
+    }
+    Ok(mesh)
+}
+
+/// This server's integer sums over the set, in constant memory.
+async fn sums(
+    node: &Node,
+    context: &StudyContext,
+    set: &AgreedSet,
+) -> Result<Vec<Sum>, JobError> {
+    let mut sums = vec![Sum::default(); context.plan.coordinates()];
+    let mut after = None;
+    let mut added = 0;
+    loop {
+        let page = node.storage.output_shares(context.id, after, PAGE).await?;
+        for (submission, share) in &page {
+            if set.dropped.binary_search(submission).is_ok() {
+                continue;
+            }
+            let share = context.collect.decode_output_share(share).map_err(|_| damaged())?;
+            for (sum, value) in sums.iter_mut().zip(share) {
+                sum.add(value);
+            }
+            added += 1;
+        }
+        after = page.last().map(|(submission, _)| *submission);
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    match added == set.submissions {
+        true => Ok(sums),
+        false => Err(damaged()),
+    }
+}
+
+fn damaged() -> JobError {
+    crate::storage::StorageError::Damaged("an output share is missing or has the wrong length")
+        .into()
+}

@@ -1,0 +1,131 @@
+//! Survey: where a study is at the other servers, and what this server learns from that.
+
+use std::sync::Arc;
+
+use mpc::publish::Published;
+use proto::v1;
+
+use super::{JobError, end, publish};
+use crate::{
+    catalog::StudyContext,
+    node::Node,
+    peers::PeerError,
+    storage::{Detail, StudyState},
+};
+
+/// A study's states at the other servers.
+pub struct Survey {
+    answers: Vec<(String, Result<StudyState, PeerError>)>,
+}
+
+impl Survey {
+    /// Asks all other servers.
+    pub async fn take(node: &Node, context: &StudyContext) -> Self {
+        let asked = context.others().map(|peer| async move {
+            let answer = node.peers.study_state(peer, context.id).await;
+            let state = answer.and_then(|answer| {
+                u8::try_from(answer.state).ok().and_then(StudyState::from_code).ok_or_else(|| {
+                    let reason = "it gives a state that this version does not know".into();
+                    PeerError::Refused { peer: peer.to_owned(), reason }
+                })
+            });
+            (peer.to_owned(), state)
+        });
+        Self { answers: futures::future::join_all(asked).await }
+    }
+
+    /// Whether every other server answered with one of `states`.
+    pub fn all_in(&self, states: &[StudyState]) -> bool {
+        let in_states = |answer: &Result<StudyState, PeerError>| {
+            answer.as_ref().is_ok_and(|state| states.contains(state))
+        };
+        self.answers.iter().all(|(_, answer)| in_states(answer))
+    }
+
+    /// Whether some other server answered with `state`.
+    pub fn any_in(&self, state: StudyState) -> bool {
+        self.answers.iter().any(|(_, answer)| *answer == Ok(state))
+    }
+
+    /// The servers that answered with a state that is not among `states`, or did not answer,
+    /// and what to tell people about them.
+    pub fn waits_for(&self, states: &[StudyState], what: &str) -> Option<Detail> {
+        let mut reasons = Vec::new();
+        let mut servers = Vec::new();
+        for (peer, answer) in &self.answers {
+            match answer {
+                Ok(state) if states.contains(state) => continue,
+                Ok(state) => reasons.push(format!("waits for {what} {peer} (there: {state})")),
+                Err(error) => reasons.push(error.to_string()),
+            }
+            servers.push(peer.clone());
+        }
+        (!servers.is_empty()).then(|| Detail { text: reasons.join("; "), servers })
+    }
+
+    /// Takes over an end that another server has reached. `true`: the study has ended here.
+    pub async fn adopt_end(
+        &self,
+        node: &Arc<Node>,
+        context: &Arc<StudyContext>,
+    ) -> Result<bool, JobError> {
+        for (peer, answer) in &self.answers {
+            let adopted = match answer {
+                Ok(StudyState::Published) => adopt_published(node, context, peer).await?,
+                Ok(StudyState::Refused) => adopt_refused(node, context).await?,
+                Ok(StudyState::Aborted) => adopt_aborted(node, context, peer).await?,
+                Ok(StudyState::Cancelled) => {
+                    let servers = vec![peer.clone()];
+                    let detail = Detail { text: format!("cancelled at {peer}"), servers };
+                    end(node, context, StudyState::Cancelled, detail, Vec::new(), 0).await?;
+                    true
+                }
+                _ => false,
+            };
+            if adopted {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A peer's published result counts when all servers signed it, this one included.
+async fn adopt_published(
+    node: &Node,
+    context: &StudyContext,
+    peer: &str,
+) -> Result<bool, JobError> {
+    let outcome: v1::Outcome = node.peers.outcome(peer, context.id).await?;
+    let Ok(published) = Published::decode(&outcome.published) else { return Ok(false) };
+    if published.verify(context.id, &context.keys).is_err() {
+        tracing::warn!(%peer, study = %context.id, "a result with false signatures");
+        return Ok(false);
+    }
+    publish::store(node, context, &published).await?;
+    Ok(true)
+}
+
+/// A refusal counts when this server's own signed set breaks the rule.
+async fn adopt_refused(node: &Node, context: &StudyContext) -> Result<bool, JobError> {
+    let Some(set) = node.storage.set(context.id).await? else { return Ok(false) };
+    let detail = publish::records_of(&set).and_then(|records| publish::refusal(context, records));
+    let Some(detail) = detail else { return Ok(false) };
+    end(node, context, StudyState::Refused, detail, Vec::new(), 0).await?;
+    Ok(true)
+}
+
+/// Any server can stop a study, so an abort needs no proof; it says whose word it is.
+async fn adopt_aborted(
+    node: &Node,
+    context: &StudyContext,
+    peer: &str,
+) -> Result<bool, JobError> {
+    let outcome = node.peers.outcome(peer, context.id).await?;
+    let told: String = outcome.detail.chars().filter(|c| !c.is_control()).take(300).collect();
+    let servers: Vec<String> =
+        outcome.servers.into_iter().filter(|name| context.names.contains(name)).collect();
+    let detail = Detail { text: format!("{peer} aborted the study: {told}"), servers };
+    end(node, context, StudyState::Aborted, detail, Vec::new(), 0).await?;
+    Ok(true)
+}

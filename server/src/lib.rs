@@ -1,0 +1,20 @@
+//! One computation server: what it remembers, whom it trusts, and how it is reached.
+//!
+//! Start reading at [`server`] (what runs), then [`jobs`] (how a study gets to its result), then
+//! [`rpc`] (what strangers and peers may call).
+
+pub mod catalog;
+pub mod certs;
+pub mod clock;
+pub mod config;
+pub mod jobs;
+pub mod keys;
+pub mod limits;
+pub mod node;
+pub mod peers;
+pub mod rpc;
+pub mod server;
+pub mod storage;
+pub mod tls;
+
+pub use server::{Running, Server, StartError};

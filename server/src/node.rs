@@ -1,0 +1,74 @@
+//! Node: everything that the handlers and jobs of one server share.
+
+use std::{sync::Arc, time::Duration};
+
+use mpc::sign::Signer;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    catalog::{Catalog, CatalogError, StudyContext},
+    config::Config,
+    limits::{InFlight, RateLimit},
+    peers::{Greeting, Peers, sessions::Sessions},
+    storage::{Storage, StorageError, StudyRow},
+};
+
+/// How long a round of a protocol waits for all peers.
+pub const ROUND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The shared state of one server.
+pub struct Node {
+    /// The server's configuration.
+    pub config: Config,
+    /// What the server remembers.
+    pub storage: Arc<dyn Storage>,
+    /// The studies, ready to use.
+    pub catalog: Catalog,
+    /// Connections to the other servers.
+    pub peers: Arc<Peers>,
+    /// Messages of running protocols.
+    pub sessions: Arc<Sessions>,
+    /// What is compared when servers meet.
+    pub greeting: Arc<Greeting>,
+    /// How fast one address may submit.
+    pub rate: RateLimit,
+    /// How many submissions are worked on at once.
+    pub in_flight: InFlight,
+    /// Ends everything.
+    pub stop: CancellationToken,
+    /// Everything that runs in the background.
+    pub tasks: TaskTracker,
+}
+
+impl Node {
+    /// This server's name.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Signs receipts, protocol messages and results.
+    pub fn signer(&self) -> &Signer {
+        &self.config.identity
+    }
+
+    /// Derives a study's context; an error says why it cannot run here.
+    pub fn context(&self, bytes: &[u8]) -> Result<StudyContext, CatalogError> {
+        let key = |name: &str| self.config.roster.get(name).map(|server| server.identity);
+        StudyContext::new(bytes, self.name(), key)
+    }
+
+    /// All studies in storage, page by page.
+    pub async fn all_studies(&self) -> Result<Vec<StudyRow>, StorageError> {
+        const PAGE: usize = 100;
+        let mut studies: Vec<StudyRow> = Vec::new();
+        loop {
+            let after = studies.last().map(|study| study.id);
+            let page = self.storage.studies(after, PAGE).await?;
+            let last = page.len() < PAGE;
+            studies.extend(page);
+            if last {
+                return Ok(studies);
+            }
+        }
+    }
+}

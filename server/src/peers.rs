@@ -1,0 +1,188 @@
+//! Peers: this server's connections to the other servers of its roster.
+//!
+//! Each pair of servers keeps one long-lived stream in each direction. A stream begins with a
+//! greeting that compares protocol versions, rosters and clocks; a peer that does not fit is named
+//! with what differs, before any data is exchanged.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use mpc::ids::StudyId;
+use proto::v1::{self, Frame, peers_client::PeersClient};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{Code, Request, Status, transport::Channel};
+
+mod link;
+pub mod mesh;
+pub mod sessions;
+
+pub use link::Greeting;
+
+use link::LinkState;
+
+/// Deadline of a call to a peer.
+const CALL: Duration = Duration::from_secs(10);
+
+/// Why a peer did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// The peer cannot be reached, or cannot be worked with.
+    #[error("{peer} cannot be reached: {reason}")]
+    Unreachable {
+        /// The peer.
+        peer: String,
+        /// Why.
+        reason: String,
+    },
+    /// The peer does not know the study.
+    #[error("{peer} does not know the study")]
+    UnknownStudy {
+        /// The peer.
+        peer: String,
+    },
+    /// The peer refused.
+    #[error("{peer}: {reason}")]
+    Refused {
+        /// The peer.
+        peer: String,
+        /// Its words.
+        reason: String,
+    },
+}
+
+impl PeerError {
+    /// The peer's name.
+    pub fn peer(&self) -> &str {
+        match self {
+            Self::Unreachable { peer, .. }
+            | Self::UnknownStudy { peer }
+            | Self::Refused { peer, .. } => peer,
+        }
+    }
+}
+
+struct Link {
+    client: PeersClient<Channel>,
+    state: watch::Receiver<LinkState>,
+}
+
+/// The links to all peers, by name.
+#[derive(Default)]
+pub struct Peers {
+    links: HashMap<String, Link>,
+}
+
+impl Peers {
+    /// Opens a link to every peer and keeps it open until `stop`.
+    pub fn start(
+        channels: impl IntoIterator<Item = (String, Channel)>,
+        greeting: &Arc<Greeting>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Arc<Self> {
+        let links = channels.into_iter().map(|(name, channel)| {
+            let client = PeersClient::new(channel)
+                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_encoding_message_size(proto::MAX_MESSAGE);
+            let (publish, state) = watch::channel(LinkState::Down { reason: "not connected yet".into() });
+            tasks.spawn(link::keep(
+                name.clone(),
+                client.clone(),
+                greeting.clone(),
+                publish,
+                stop.clone(),
+            ));
+            (name, Link { client, state })
+        });
+        Arc::new(Self { links: links.collect() })
+    }
+
+    fn link(&self, peer: &str) -> Option<&Link> {
+        self.links.get(peer)
+    }
+
+    /// Sends one frame; `false` if the link is down.
+    pub async fn send(&self, peer: &str, frame: Frame) -> bool {
+        let frames = match self.link(peer).map(|link| link.state.borrow().clone()) {
+            Some(LinkState::Up { frames, .. }) => frames,
+            _ => return false,
+        };
+        frames.send(frame).await.is_ok()
+    }
+
+    /// Counts the times that the link to `peer` came up; `None` while it is down.
+    pub fn generation(&self, peer: &str) -> Option<u64> {
+        match *self.link(peer)?.state.borrow() {
+            LinkState::Up { generation, .. } => Some(generation),
+            LinkState::Down { .. } => None,
+        }
+    }
+
+    /// Why the link to `peer` is down; `None` while it is up.
+    pub fn trouble(&self, peer: &str) -> Option<String> {
+        match &*self.link(peer)?.state.borrow() {
+            LinkState::Up { .. } => None,
+            LinkState::Down { reason } => Some(reason.clone()),
+        }
+    }
+
+    /// Where a study is at `peer`.
+    pub async fn study_state(
+        &self,
+        peer: &str,
+        study: StudyId,
+    ) -> Result<v1::PeerStudyState, PeerError> {
+        let request = v1::GetStudyRequest { study_id: study.0.to_vec().into() };
+        let mut client = self.client(peer)?;
+        Ok(client.study_state(call(request)).await.map_err(|status| error(peer, &status))?.into_inner())
+    }
+
+    /// What a study ended in at `peer`.
+    pub async fn outcome(&self, peer: &str, study: StudyId) -> Result<v1::Outcome, PeerError> {
+        let request = v1::GetStudyRequest { study_id: study.0.to_vec().into() };
+        let mut client = self.client(peer)?;
+        Ok(client.outcome(call(request)).await.map_err(|status| error(peer, &status))?.into_inner())
+    }
+
+    /// Asks `peer` to join a session.
+    pub async fn start_session(
+        &self,
+        peer: &str,
+        request: v1::StartRequest,
+    ) -> Result<(), PeerError> {
+        let mut client = self.client(peer)?;
+        client.start(call(request)).await.map_err(|status| error(peer, &status))?;
+        Ok(())
+    }
+
+    fn client(&self, peer: &str) -> Result<PeersClient<Channel>, PeerError> {
+        let unreachable =
+            |reason: String| PeerError::Unreachable { peer: peer.to_owned(), reason };
+        let link = self.link(peer).ok_or_else(|| unreachable("it is not in the roster".into()))?;
+        match &*link.state.borrow() {
+            LinkState::Up { .. } => Ok(link.client.clone()),
+            LinkState::Down { reason } => Err(unreachable(reason.clone())),
+        }
+    }
+}
+
+fn call<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(CALL);
+    request
+}
+
+fn error(peer: &str, status: &Status) -> PeerError {
+    let (peer, reason) = (peer.to_owned(), link::reason(status));
+    match status.code() {
+        Code::NotFound => PeerError::UnknownStudy { peer },
+        Code::FailedPrecondition | Code::PermissionDenied | Code::InvalidArgument => {
+            PeerError::Refused { peer, reason }
+        }
+        _ => PeerError::Unreachable { peer, reason },
+    }
+}

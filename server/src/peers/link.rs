@@ -1,0 +1,198 @@
+//! One link: connect, greet, carry frames, and again after a failure.
+
+use std::{error::Error as _, sync::Arc, time::Duration};
+
+use proto::v1::{Frame, HelloRequest, HelloResponse, peers_client::PeersClient};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Status, transport::Channel};
+
+use crate::clock;
+
+/// Frames that may wait in a link: at most 1 MiB each.
+const QUEUE: usize = 4;
+/// Deadline of the greeting.
+const HELLO: Duration = Duration::from_secs(5);
+/// First and longest pause between attempts to connect.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How far two servers' clocks may differ.
+const CLOCK_MS: u64 = 5 * 60 * 1000;
+
+/// Whether frames can be sent to a peer.
+#[derive(Clone)]
+pub(super) enum LinkState {
+    Down { reason: String },
+    Up { generation: u64, frames: mpsc::Sender<Frame> },
+}
+
+/// What servers compare before they work together.
+#[derive(Debug)]
+pub struct Greeting {
+    /// Hash of this server's roster.
+    pub roster_hash: [u8; 32],
+}
+
+impl Greeting {
+    /// This server's part of the greeting.
+    pub fn request(&self) -> HelloRequest {
+        HelloRequest {
+            protocol_min: *proto::PROTOCOL.start(),
+            protocol_max: *proto::PROTOCOL.end(),
+            roster_hash: self.roster_hash.to_vec().into(),
+            unix_ms: clock::now_ms(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+
+    /// Checks a peer's greeting; the error says what differs.
+    pub fn check(&self, peer: &HelloRequest) -> Result<u32, String> {
+        let (min, max) = (*proto::PROTOCOL.start(), *proto::PROTOCOL.end());
+        if peer.protocol_max < min || peer.protocol_min > max {
+            return Err(format!(
+                "protocol versions do not overlap: {min}..{max} (sotto {}) here, {}..{} (sotto {}) there",
+                env!("CARGO_PKG_VERSION"),
+                peer.protocol_min,
+                peer.protocol_max,
+                peer.version,
+            ));
+        }
+        if peer.roster_hash[..] != self.roster_hash {
+            return Err("the two servers have different rosters: compare their roster.toml files".into());
+        }
+        check_clock(peer.unix_ms)?;
+        Ok(max.min(peer.protocol_max))
+    }
+}
+
+fn check_clock(theirs_ms: u64) -> Result<(), String> {
+    let apart_ms = theirs_ms.abs_diff(clock::now_ms());
+    match apart_ms > CLOCK_MS {
+        true => Err(format!("the two servers' clocks are {} s apart", apart_ms / 1000)),
+        false => Ok(()),
+    }
+}
+
+/// Keeps one link up until `stop`.
+pub(super) async fn keep(
+    peer: String,
+    client: PeersClient<Channel>,
+    greeting: Arc<Greeting>,
+    state: watch::Sender<LinkState>,
+    stop: CancellationToken,
+) {
+    let mut pause = PAUSE.0;
+    let mut generation = 0;
+    loop {
+        let connected = tokio::select! {
+            connected = connect(client.clone(), &greeting) => connected,
+            () = stop.cancelled() => return,
+        };
+        let reason = match connected {
+            Ok((frames, mut acks)) => {
+                generation += 1;
+                pause = PAUSE.0;
+                tracing::info!(%peer, "link up");
+                state.send_replace(LinkState::Up { generation, frames });
+                tokio::select! {
+                    reason = ended(&mut acks) => reason,
+                    () = stop.cancelled() => return,
+                }
+            }
+            Err(reason) => reason,
+        };
+        let news = match &*state.borrow() {
+            LinkState::Down { reason: before } => *before != reason,
+            LinkState::Up { .. } => true,
+        };
+        if news {
+            tracing::warn!(%peer, reason, "link down");
+        }
+        state.send_replace(LinkState::Down { reason });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+        pause = (pause * 2).min(PAUSE.1);
+    }
+}
+
+type Acks = tonic::Streaming<proto::v1::LinkAck>;
+
+async fn connect(
+    mut client: PeersClient<Channel>,
+    greeting: &Greeting,
+) -> Result<(mpsc::Sender<Frame>, Acks), String> {
+    let mut hello = Request::new(greeting.request());
+    hello.set_timeout(HELLO);
+    let answer = client.hello(hello).await.map_err(|status| reason(&status))?.into_inner();
+    let HelloResponse { protocol, unix_ms, .. } = answer;
+    if !proto::PROTOCOL.contains(&protocol) {
+        return Err(format!("the peer wants to speak protocol version {protocol}"));
+    }
+    check_clock(unix_ms)?;
+    let (frames, queue) = mpsc::channel(QUEUE);
+    let acks = tokio::time::timeout(HELLO, client.link(ReceiverStream::new(queue)))
+        .await
+        .map_err(|_| "no answer in time".to_owned())?
+        .map_err(|status| reason(&status))?;
+    Ok((frames, acks.into_inner()))
+}
+
+/// Reads acknowledgements until the stream ends; returns why it did.
+async fn ended(acks: &mut Acks) -> String {
+    loop {
+        match acks.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => return "the peer closed the link".into(),
+            Err(status) => return reason(&status),
+        }
+    }
+}
+
+/// A status in words: its message, and the innermost cause if the transport failed.
+pub(super) fn reason(status: &Status) -> String {
+    let mut innermost: Option<&dyn std::error::Error> = status.source();
+    while let Some(source) = innermost.and_then(|error| error.source()) {
+        innermost = Some(source);
+    }
+    match innermost {
+        Some(cause) => cause.to_string(),
+        None => status.message().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting() -> Greeting {
+        Greeting { roster_hash: [1; 32] }
+    }
+
+    #[test]
+    fn like_servers_greet_each_other() {
+        assert_eq!(greeting().check(&greeting().request()), Ok(*proto::PROTOCOL.end()));
+    }
+
+    #[test]
+    fn another_version_is_refused_and_both_versions_are_said() {
+        let peer = HelloRequest {
+            protocol_min: 7,
+            protocol_max: 9,
+            version: "9.9.9".into(),
+            ..greeting().request()
+        };
+        let error = greeting().check(&peer).expect_err("too new");
+        assert!(error.contains("7..9") && error.contains("9.9.9"), "{error}");
+        assert!(error.contains(env!("CARGO_PKG_VERSION")), "{error}");
+    }
+
+    #[test]
+    fn another_roster_or_clock_is_refused() {
+        let roster = HelloRequest { roster_hash: vec![2; 32].into(), ..greeting().request() };
+        assert!(greeting().check(&roster).expect_err("differs").contains("roster"));
+        let late = HelloRequest { unix_ms: clock::now_ms() - 2 * CLOCK_MS, ..greeting().request() };
+        assert!(greeting().check(&late).expect_err("late").contains("clocks"));
+    }
+}

@@ -1,0 +1,35 @@
+//! Directory: says who this server is.
+
+use std::sync::Arc;
+
+use proto::v1::{DescribeRequest, DescribeResponse, RosterEntry, directory_server::Directory};
+use tonic::{Request, Response, Status};
+
+use crate::{clock, node::Node};
+
+/// The `Directory` service.
+pub struct DirectoryService(pub Arc<Node>);
+
+#[tonic::async_trait]
+impl Directory for DirectoryService {
+    async fn describe(
+        &self,
+        _request: Request<DescribeRequest>,
+    ) -> Result<Response<DescribeResponse>, Status> {
+        let node = &self.0;
+        let roster = node.config.roster.servers().iter().map(|server| RosterEntry {
+            name: server.name.clone(),
+            identity: server.identity.0.to_vec().into(),
+        });
+        Ok(Response::new(DescribeResponse {
+            name: node.name().to_owned(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocol_min: *proto::PROTOCOL.start(),
+            protocol_max: *proto::PROTOCOL.end(),
+            identity: node.signer().public().0.to_vec().into(),
+            roster_hash: node.greeting.roster_hash.to_vec().into(),
+            unix_ms: clock::now_ms(),
+            roster: roster.collect(),
+        }))
+    }
+}

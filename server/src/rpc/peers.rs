@@ -1,0 +1,170 @@
+//! Peers: what the other servers of the roster may call, and nobody else.
+
+use std::{pin::Pin, sync::Arc};
+
+use proto::{
+    convert::field,
+    v1::{self, peers_server::Peers},
+};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{status::RpcError, studies::study_id};
+use crate::{
+    clock,
+    jobs::{self, Run},
+    node::Node,
+    peers::sessions::SessionId,
+    storage::StudyState,
+    tls,
+};
+
+/// The `Peers` service.
+pub struct PeersService(pub Arc<Node>);
+
+#[tonic::async_trait]
+impl Peers for PeersService {
+    async fn hello(
+        &self,
+        request: Request<v1::HelloRequest>,
+    ) -> Result<Response<v1::HelloResponse>, Status> {
+        let peer = self.0.peer(&request)?;
+        let protocol = self.0.greeting.check(request.get_ref()).map_err(|reason| {
+            tracing::warn!(%peer, reason, "greeting refused");
+            RpcError::Greeting(reason)
+        })?;
+        Ok(Response::new(v1::HelloResponse {
+            protocol,
+            unix_ms: clock::now_ms(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }))
+    }
+
+    async fn study_state(
+        &self,
+        request: Request<v1::GetStudyRequest>,
+    ) -> Result<Response<v1::PeerStudyState>, Status> {
+        self.0.peer(&request)?;
+        let id = study_id(&request.get_ref().study_id)?;
+        let row = self.0.storage.study(id).await.map_err(RpcError::from)?;
+        let row = row.ok_or(RpcError::UnknownStudy)?;
+        let counts = self.0.storage.counts(id).await.map_err(RpcError::from)?;
+        let state = i32::from(row.state.code());
+        Ok(Response::new(v1::PeerStudyState { state, unverified: counts.unverified() }))
+    }
+
+    async fn start(
+        &self,
+        request: Request<v1::StartRequest>,
+    ) -> Result<Response<v1::StartResponse>, Status> {
+        let peer = self.0.peer(&request)?;
+        self.0.start_session(&peer, request.get_ref()).await?;
+        Ok(Response::new(v1::StartResponse {}))
+    }
+
+    type LinkStream = Pin<Box<dyn Stream<Item = Result<v1::LinkAck, Status>> + Send>>;
+
+    async fn link(
+        &self,
+        request: Request<Streaming<v1::Frame>>,
+    ) -> Result<Response<Self::LinkStream>, Status> {
+        let peer = self.0.peer(&request)?;
+        let (acks, stream) = tokio::sync::mpsc::channel(16);
+        let node = self.0.clone();
+        self.0.tasks.spawn(async move { node.receive(&peer, request.into_inner(), acks).await });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn outcome(
+        &self,
+        request: Request<v1::GetStudyRequest>,
+    ) -> Result<Response<v1::Outcome>, Status> {
+        self.0.peer(&request)?;
+        let id = study_id(&request.get_ref().study_id)?;
+        Ok(Response::new(self.0.outcome_of(id).await?))
+    }
+}
+
+impl Node {
+    /// The roster name of the caller, from the certificate that its connection presented.
+    fn peer<T>(&self, request: &Request<T>) -> Result<String, RpcError> {
+        tls::peer_of_request(request, &self.config.roster)
+            .map(|peer| peer.name.clone())
+            .ok_or(RpcError::NotAPeer("only servers of the roster may call this"))
+    }
+
+    async fn start_session(
+        self: &Arc<Self>,
+        peer: &str,
+        request: &v1::StartRequest,
+    ) -> Result<(), RpcError> {
+        let id = study_id(&request.study_id)?;
+        let session = field("session_id", &request.session_id)?;
+        let context = self.catalog.get(id).ok_or(RpcError::UnknownStudy)?;
+        if context.names.first().map(String::as_str) != Some(peer) {
+            return Err(RpcError::NotAPeer("only the study's first server starts its sessions"));
+        }
+        let row = self.storage.study(id).await?.ok_or(RpcError::UnknownStudy)?;
+        let run = run(request)?;
+        let fits = match run {
+            Run::Setup => matches!(row.state, StudyState::Approved | StudyState::Open),
+            Run::Verify(_) => {
+                matches!(row.state, StudyState::Open | StudyState::Closing) && !row.has_set
+            }
+            Run::Publish => row.state == StudyState::Closing,
+        };
+        if !fits {
+            return Err(RpcError::State { call: "this run", state: row.state });
+        }
+        jobs::join(self, context, session, run);
+        Ok(())
+    }
+
+    /// Takes frames until the stream ends or the peer breaks the rules.
+    async fn receive(
+        &self,
+        peer: &str,
+        mut frames: Streaming<v1::Frame>,
+        acks: tokio::sync::mpsc::Sender<Result<v1::LinkAck, Status>>,
+    ) {
+        let mut count = 0;
+        loop {
+            let frame = tokio::select! {
+                frame = frames.message() => frame,
+                () = self.stop.cancelled() => return,
+            };
+            let Ok(Some(frame)) = frame else { return };
+            count += 1;
+            let delivered = field::<SessionId>("session_id", &frame.session_id)
+                .map_err(RpcError::from)
+                .and_then(|session| {
+                    self.sessions
+                        .deliver(peer, session, frame.round, &frame.part, frame.last)
+                        .map_err(|error| RpcError::Greeting(error.to_string()))
+                });
+            if let Err(error) = delivered {
+                tracing::warn!(%peer, %error, "frame refused");
+                drop(acks.send(Err(error.into())).await);
+                return;
+            }
+            if acks.send(Ok(v1::LinkAck { frames: count })).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn run(request: &v1::StartRequest) -> Result<Run, RpcError> {
+    match request.protocol() {
+        v1::Protocol::Setup => Ok(Run::Setup),
+        v1::Protocol::Publish => Ok(Run::Publish),
+        v1::Protocol::Verify => {
+            if request.submission_ids.len() > jobs::MAX_BATCH {
+                return Err(RpcError::Invalid("submission_ids: too many for one run"));
+            }
+            let ids = request.submission_ids.iter().map(|id| field("submission_ids", id));
+            Ok(Run::Verify(ids.collect::<Result<_, _>>()?))
+        }
+        v1::Protocol::Unspecified => Err(RpcError::Invalid("protocol: not a known one")),
+    }
+}

@@ -1,0 +1,129 @@
+//! The one place where a server's errors become gRPC statuses.
+//!
+//! A stranger gets a code, a sentence without values, and where it helps a machine-readable reason
+//! or a pause after which to try again. The log gets the detail.
+
+use std::time::Duration;
+
+use mpc::{collect::CollectError, sign::BadSignature, wire::WireError};
+use proto::convert::FieldError;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::{
+    catalog::CatalogError,
+    limits::Refused,
+    storage::{StorageError, StudyState},
+};
+
+/// Why a call was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// A field of the wrong length.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A field that is out of range.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// A public part that cannot be decoded.
+    #[error("public part: {0}")]
+    PublicPart(#[from] WireError),
+    /// An upload that fails a check at the door.
+    #[error(transparent)]
+    Upload(#[from] CollectError),
+    /// A study that cannot run here.
+    #[error(transparent)]
+    Study(#[from] CatalogError),
+    /// The study is not known here.
+    #[error("this server does not know the study: check the id, and that the study was created with these servers")]
+    UnknownStudy,
+    /// The call is not for a study in this state.
+    #[error("{call} is not possible: the study is {state}")]
+    State {
+        /// What was asked for.
+        call: &'static str,
+        /// The study's state.
+        state: StudyState,
+    },
+    /// The same submission id with other bytes.
+    #[error("another submission has this id: nothing was changed")]
+    Conflict,
+    /// The study holds as many records as it may.
+    #[error("the study holds as many records as its max_records allows")]
+    RecordsExhausted,
+    /// Too much at once.
+    #[error("the server is busy: {what}")]
+    Busy {
+        /// What is exhausted.
+        what: &'static str,
+        /// When to try again.
+        retry: Duration,
+    },
+    /// Faster than one address may be, or more than the server works on at once.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A signature that does not verify.
+    #[error(transparent)]
+    Signature(#[from] BadSignature),
+    /// A key that this server does not list.
+    #[error("{0}")]
+    NotAuthorised(&'static str),
+    /// The caller is not a server of the roster, or not the one that this call is for.
+    #[error("{0}")]
+    NotAPeer(&'static str),
+    /// The peer does not fit this server.
+    #[error("{0}")]
+    Greeting(String),
+    /// The server is stopping.
+    #[error("the server is stopping: try again when it is back")]
+    Stopping,
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<RpcError> for Status {
+    fn from(error: RpcError) -> Self {
+        let text = error.to_string();
+        match error {
+            RpcError::Field(_)
+            | RpcError::Invalid(_)
+            | RpcError::PublicPart(_)
+            | RpcError::Upload(_)
+            | RpcError::Study(_) => Self::invalid_argument(text),
+            RpcError::UnknownStudy => Self::not_found(text),
+            RpcError::State { state, .. } => {
+                with_reason(Code::FailedPrecondition, &text, &format!("STUDY_{state}"))
+            }
+            RpcError::RecordsExhausted => {
+                with_reason(Code::FailedPrecondition, &text, "RECORDS_EXHAUSTED")
+            }
+            RpcError::Greeting(_) => Self::failed_precondition(text),
+            RpcError::Conflict => Self::already_exists(text),
+            RpcError::Busy { retry, .. } => exhausted(&text, retry),
+            RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),
+            RpcError::Signature(_) => Self::unauthenticated(text),
+            RpcError::NotAuthorised(_) | RpcError::NotAPeer(_) => Self::permission_denied(text),
+            RpcError::Stopping => Self::unavailable(text),
+            RpcError::Storage(StorageError::Closed) => Self::unavailable("the server is stopping"),
+            RpcError::Storage(StorageError::UnknownStudy(_)) => {
+                Self::from(RpcError::UnknownStudy)
+            }
+            RpcError::Storage(error) => {
+                tracing::error!(%error, "storage");
+                Self::internal("the server's storage failed; its operator finds the cause in the log")
+            }
+        }
+    }
+}
+
+fn exhausted(text: &str, retry: Duration) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(retry));
+    Status::with_error_details(Code::ResourceExhausted, text, details)
+}
+
+fn with_reason(code: Code, text: &str, reason: &str) -> Status {
+    let reason = reason.to_uppercase();
+    let details = ErrorDetails::with_error_info(reason, "sotto", std::collections::HashMap::new());
+    Status::with_error_details(code, text, details)
+}

@@ -1,0 +1,141 @@
+//! Submissions: everything about an upload is checked before it is stored, and a receipt is signed
+//! only when it is durable.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use mpc::{
+    collect::{PublicPart, check_credential},
+    ids::PublicHash,
+    receipt::Receipt,
+    sign::Signature,
+};
+use proto::{
+    convert::field,
+    v1::{self, submissions_server::Submissions},
+};
+use tonic::{Request, Response, Status};
+use zeroize::Zeroizing;
+
+use super::status::RpcError;
+use crate::{
+    catalog::StudyContext,
+    node::Node,
+    storage::{NewSubmission, PutLimits, PutOutcome},
+    tls::ConnectInfo,
+};
+
+/// Payloads from this size on are checked on a thread of their own.
+const LARGE: usize = 64 << 10;
+/// When a provider tries again after a full backlog.
+const BACKLOG: Duration = Duration::from_millis(500);
+
+/// The `Submissions` service.
+pub struct SubmissionsService(pub Arc<Node>);
+
+#[tonic::async_trait]
+impl Submissions for SubmissionsService {
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::Receipt>, Status> {
+        let from = remote_ip(&request);
+        let receipt = self.0.submit(from, request.into_inner()).await?;
+        Ok(Response::new(receipt.into()))
+    }
+}
+
+/// An upload that passed every check that one server can make alone.
+struct Checked {
+    public: PublicPart,
+    hash: PublicHash,
+}
+
+impl Node {
+    async fn submit(
+        self: &Arc<Self>,
+        from: Option<IpAddr>,
+        request: v1::SubmitRequest,
+    ) -> Result<Receipt, RpcError> {
+        if self.stop.is_cancelled() {
+            return Err(RpcError::Stopping);
+        }
+        if let Some(address) = from {
+            self.rate.check(address)?;
+        }
+        let _place = self.in_flight.enter()?;
+        let public = PublicPart::decode(&request.public_part)?;
+        let context = self.catalog.get(public.study).ok_or(RpcError::UnknownStudy)?;
+        let (context, request, checked) = match request.payload.len() < LARGE {
+            true => {
+                let checked = check(&context, public, &request);
+                (context, request, checked)
+            }
+            false => tokio::task::spawn_blocking(move || {
+                let checked = check(&context, public, &request);
+                (context, request, checked)
+            })
+            .await
+            .map_err(|_| RpcError::Stopping)?,
+        };
+        let Checked { public, hash } = checked?;
+        let submission = NewSubmission {
+            id: public.submission,
+            public: request.public_part.to_vec(),
+            public_hash: hash,
+            records: public.records,
+            payload: Zeroizing::new(request.payload.into()),
+        };
+        self.store(&context, submission).await?;
+        Ok(Receipt::sign(self.signer(), public.study, public.submission, hash))
+    }
+
+    async fn store(
+        &self,
+        context: &StudyContext,
+        submission: NewSubmission,
+    ) -> Result<(), RpcError> {
+        let limits = PutLimits {
+            max_records: context.study.max_records(),
+            max_unverified: u64::from(self.config.limits.unverified_per_study),
+        };
+        match self.storage.put_submission(context.id, submission, limits).await? {
+            PutOutcome::Stored => {
+                if context.me.is_leader() {
+                    context.wake.notify_one();
+                }
+                Ok(())
+            }
+            PutOutcome::Same => Ok(()),
+            PutOutcome::Conflict => Err(RpcError::Conflict),
+            PutOutcome::NotOpen(state) => Err(RpcError::State { call: "submitting", state }),
+            PutOutcome::RecordsExhausted => Err(RpcError::RecordsExhausted),
+            PutOutcome::Backlog => Err(RpcError::Busy {
+                what: "too many submissions wait for verification",
+                retry: BACKLOG,
+            }),
+        }
+    }
+}
+
+fn remote_ip<T>(request: &Request<T>) -> Option<IpAddr> {
+    let info = request.extensions().get::<ConnectInfo>()?;
+    info.get_ref().remote_addr().map(|address| address.ip())
+}
+
+fn check(
+    context: &StudyContext,
+    public: PublicPart,
+    request: &v1::SubmitRequest,
+) -> Result<Checked, RpcError> {
+    let providers = context.study.providers();
+    if !providers.is_empty() && !providers.contains(&public.provider) {
+        return Err(RpcError::NotAuthorised(
+            "the provider's key is not among the study's providers: ask the analyst to list it",
+        ));
+    }
+    let credential: Signature = field("credential", &request.credential)?;
+    let hash = PublicPart::hash_encoded(&request.public_part);
+    check_credential(&public.provider, hash, &credential)?;
+    context.collect.check_upload(context.me, &public, &request.payload)?;
+    Ok(Checked { public, hash })
+}

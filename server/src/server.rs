@@ -1,0 +1,256 @@
+//! One server: starts its services, keeps them healthy, and stops them in order.
+
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use proto::v1;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::server::Router;
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    config::Config,
+    jobs,
+    limits::{InFlight, RateLimit},
+    node::Node,
+    peers::{Greeting, Peers, sessions::Sessions},
+    rpc,
+    storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
+    tls::{self, ChannelError, ListenerLimits},
+};
+
+/// How long requests that are being worked on may take while the server stops.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Deadline of every call that is not a stream, from the server's side.
+const CALL: Duration = Duration::from_secs(60);
+/// Pings that find connections whose other end is gone.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// How often storage is tried, for the health service.
+const HEALTH: Duration = Duration::from_secs(5);
+/// Streams that one connection may have open.
+const STREAMS: u32 = 128;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}; another process may use the port, or set another one")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// The database cannot be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A peer's endpoint cannot be used.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// The TLS configuration cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The reflection service cannot be built.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// A stored study cannot run under this configuration.
+    #[error("study {study}: {cause}; end it with the former configuration, or correct this one")]
+    Study {
+        /// The study's id.
+        study: mpc::ids::StudyId,
+        /// Why.
+        cause: crate::catalog::CatalogError,
+    },
+}
+
+/// A server, before it runs.
+pub struct Server;
+
+/// A running server. Dropping it stops it without draining; call [`Running::shutdown`] instead.
+pub struct Running {
+    node: Arc<Node>,
+    address: SocketAddr,
+    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    stop_serving: CancellationToken,
+    health: HealthReporter,
+}
+
+impl Server {
+    /// Starts a server: opens its database, listens, connects to its peers and goes on with the
+    /// studies that have not ended.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        let address = config.listen;
+        let listener = std::net::TcpListener::bind(address)
+            .map_err(|cause| StartError::Listen { address, cause })?;
+        Self::start_on(config, listener).await
+    }
+
+    /// [`Server::start`] on a socket that is bound already.
+    pub async fn start_on(
+        config: Config,
+        listener: std::net::TcpListener,
+    ) -> Result<Running, StartError> {
+        let listen = |cause| StartError::Listen { address: config.listen, cause };
+        listener.set_nonblocking(true).map_err(listen)?;
+        let listener = TcpListener::from_std(listener).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.database())?);
+        let server_tls = tls::server_config(&config.tls, &config.roster)?;
+        let connections = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
+        let limits = ListenerLimits::of_connections(connections);
+        let node = node(config, storage)?;
+        resume(&node).await?;
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let router = router(&node)?.add_service(health_service);
+        let stop_serving = CancellationToken::new();
+        let incoming = tls::listener(listener, server_tls, limits);
+        let stopped = stop_serving.clone().cancelled_owned();
+        let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
+        set_health(&health, true).await;
+        node.tasks.spawn(watch_health(node.clone(), health.clone()));
+        tracing::info!(name = node.name(), %address, "serving");
+        Ok(Running { node, address, serving, stop_serving, health })
+    }
+}
+
+impl Running {
+    /// The address that the server listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The server's name in its roster.
+    pub fn name(&self) -> &str {
+        self.node.name()
+    }
+
+    /// Stops at once, without draining: what a crash leaves behind, but for the open sockets. For
+    /// tests of what is durable.
+    pub async fn crash(self) {
+        self.serving.abort();
+        self.node.stop.cancel();
+        self.node.tasks.close();
+        drop(self.serving.await);
+        self.node.tasks.wait().await;
+        self.node.storage.close().await;
+    }
+
+    /// Stops within 30 s: takes nothing new, finishes what it is doing, closes the database. What
+    /// was acknowledged is durable; runs that were under way start again after the next start.
+    pub async fn shutdown(self) {
+        set_health(&self.health, false).await;
+        self.node.stop.cancel();
+        self.stop_serving.cancel();
+        let abort = self.serving.abort_handle();
+        if tokio::time::timeout(DRAIN, self.serving).await.is_err() {
+            tracing::warn!("requests were still under way after {} s", DRAIN.as_secs());
+            abort.abort();
+        }
+        self.node.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(5), self.node.tasks.wait()).await.is_err() {
+            tracing::warn!("background tasks were still under way");
+        }
+        self.node.storage.close().await;
+        tracing::info!(name = self.node.name(), "stopped");
+    }
+}
+
+fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelError> {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let greeting = Arc::new(Greeting { roster_hash: config.roster.hash() });
+    let others = config.roster.servers().iter().filter(|server| server.name != config.name);
+    let channels = others
+        .map(|server| Ok((server.name.clone(), tls::peer_channel(&config.tls, server)?)))
+        .collect::<Result<Vec<_>, ChannelError>>()?;
+    let per_second = NonZeroU32::new(config.limits.submissions_per_second);
+    Ok(Arc::new(Node {
+        peers: Peers::start(channels, &greeting, &tasks, &stop),
+        sessions: Arc::new(Sessions::default()),
+        rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
+        in_flight: InFlight::new(config.limits.requests_in_flight),
+        catalog: crate::catalog::Catalog::default(),
+        config,
+        storage,
+        greeting,
+        stop,
+        tasks,
+    }))
+}
+
+/// Takes up every stored study where it stopped.
+async fn resume(node: &Arc<Node>) -> Result<(), StartError> {
+    for row in node.all_studies().await? {
+        let context = match node.context(&row.bytes) {
+            Ok(context) => context,
+            // An ended study is history: it can be read, and nothing runs.
+            Err(_) if row.state.is_final() => continue,
+            Err(cause) => return Err(StartError::Study { study: row.id, cause }),
+        };
+        let context = node.catalog.insert(context);
+        if !row.state.is_final() && row.state != StudyState::Proposed {
+            jobs::start(node, context);
+        }
+    }
+    Ok(())
+}
+
+fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    macro_rules! limited {
+        ($service:expr) => {
+            $service
+                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_encoding_message_size(proto::MAX_MESSAGE)
+        };
+    }
+    let directory = rpc::directory::DirectoryService(node.clone());
+    let studies = rpc::studies::StudiesService(node.clone());
+    let submissions = rpc::submissions::SubmissionsService(node.clone());
+    let peers = rpc::peers::PeersService(node.clone());
+    Ok(tonic::transport::Server::builder()
+        .timeout(CALL)
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .add_service(limited!(v1::directory_server::DirectoryServer::new(directory)))
+        .add_service(limited!(v1::studies_server::StudiesServer::new(studies)))
+        .add_service(limited!(v1::submissions_server::SubmissionsServer::new(submissions)))
+        .add_service(limited!(v1::peers_server::PeersServer::new(peers)))
+        .add_service(reflection))
+}
+
+async fn watch_health(node: Arc<Node>, health: HealthReporter) {
+    let mut serving = true;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(HEALTH) => {}
+            () = node.stop.cancelled() => return,
+        }
+        let healthy = node.storage.health().await;
+        if healthy.is_ok() == serving {
+            continue;
+        }
+        serving = healthy.is_ok();
+        match healthy {
+            Ok(()) => tracing::info!("storage works again"),
+            Err(error) => tracing::error!(%error, "storage does not work"),
+        }
+        set_health(&health, serving).await;
+    }
+}
+
+/// One word for the whole server and for the service that providers use.
+async fn set_health(health: &HealthReporter, serving: bool) {
+    use tonic_health::ServingStatus::{NotServing, Serving};
+    type Submissions = v1::submissions_server::SubmissionsServer<rpc::submissions::SubmissionsService>;
+    health.set_service_status("", if serving { Serving } else { NotServing }).await;
+    match serving {
+        true => health.set_serving::<Submissions>().await,
+        false => health.set_not_serving::<Submissions>().await,
+    }
+}

@@ -1,0 +1,212 @@
+//! What a server must remember, as one trait: jobs and handlers know it, and no database.
+//!
+//! Every method is one transaction. What a method returns is durable: a process that is killed
+//! right after an answer finds the same state when it starts again. Time is an argument.
+
+use async_trait::async_trait;
+use mpc::ids::{StudyId, SubmissionId};
+use zeroize::Zeroizing;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+mod rows;
+pub mod sqlite;
+
+pub use rows::{
+    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PutLimits,
+    PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, UnverifiedRow,
+    Verdict,
+};
+
+/// Why storage could not do what it was asked to.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StorageError {
+    /// No study of this id was ever proposed here.
+    #[error("study {0} is not known to this server")]
+    UnknownStudy(StudyId),
+    /// [`Storage::finish`] was asked to end a study in a state that is not an end.
+    #[error("a study cannot end in the state {0}")]
+    NotFinal(StudyState),
+    /// Another process serves from the same database.
+    #[error(
+        "{path} is in use by another process: stop it, or give this server its own data directory"
+    )]
+    InUse {
+        /// The lock file.
+        path: String,
+    },
+    /// The database was written by a newer version of the program.
+    #[error(
+        "{path} has schema version {found}, and this program knows versions up to {known}: \
+             start the newer program, or restore the backup from before it was started"
+    )]
+    NewerSchema {
+        /// The database file.
+        path: String,
+        /// The version found there.
+        found: i64,
+        /// The newest version that this program understands.
+        known: i64,
+    },
+    /// The file is a database of something else.
+    #[error("{path} is not a Sotto database: give this server its own data directory")]
+    ForeignFile {
+        /// The database file.
+        path: String,
+    },
+    /// The linked SQLite has a known bug that can lose data.
+    #[error(
+        "SQLite {found} is too old: {needed} or later is needed (earlier ones can corrupt the log)"
+    )]
+    OldLibrary {
+        /// The linked version.
+        found: &'static str,
+        /// The oldest version that is safe.
+        needed: &'static str,
+    },
+    /// A stored value that cannot have been written by this program.
+    #[error("the database is damaged: {0}")]
+    Damaged(&'static str),
+    /// The database file cannot be reached.
+    #[error("{path}: {cause}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        cause: String,
+    },
+    /// The database engine failed. The text names statements and files, never values.
+    #[error("the database failed: {0}")]
+    Engine(String),
+    /// The storage was closed.
+    #[error("the storage is closed")]
+    Closed,
+}
+
+/// Everything that a server remembers.
+///
+/// Methods that take a study id fail with [`StorageError::UnknownStudy`] when there is no such
+/// study, except [`Storage::study`] (which answers `None`) and the compare-and-set methods
+/// [`Storage::transition`], [`Storage::open_study`] and [`Storage::finish`] (which answer `false`).
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// Stores a new study in the state [`StudyState::Proposed`]. `false`: a study of this id is
+    /// stored already, and stays as it is.
+    async fn insert_study(&self, study: NewStudy) -> Result<bool, StorageError>;
+
+    /// The study of this id.
+    async fn study(&self, id: StudyId) -> Result<Option<StudyRow>, StorageError>;
+
+    /// Up to `limit` studies in the order of their ids, starting behind `after`.
+    async fn studies(
+        &self,
+        after: Option<StudyId>,
+        limit: usize,
+    ) -> Result<Vec<StudyRow>, StorageError>;
+
+    /// Takes the study to the state `to` if it is in one of `from`. `false`: it is not, and
+    /// nothing has changed. `from` may contain `to`: this renews the detail. A study ends with
+    /// [`Storage::finish`], which can scrub it.
+    async fn transition(
+        &self,
+        id: StudyId,
+        from: &[StudyState],
+        to: StudyState,
+        detail: Detail,
+        now_ms: u64,
+    ) -> Result<bool, StorageError>;
+
+    /// Stores the commitments of all servers to their contributions if none are stored yet, and
+    /// returns those that are stored now: the first ones ever given.
+    async fn fix_setup_commitments(
+        &self,
+        id: StudyId,
+        commitments: &[[u8; 32]],
+    ) -> Result<Vec<[u8; 32]>, StorageError>;
+
+    /// Stores the verify key and takes the study from Approved to Open, with an empty detail.
+    /// `false`: the study was not Approved, and nothing has changed.
+    async fn open_study(
+        &self,
+        id: StudyId,
+        verify_key: [u8; 32],
+        now_ms: u64,
+    ) -> Result<bool, StorageError>;
+
+    /// Stores a submission. A submission that is stored already answers `Same` or `Conflict`
+    /// whatever the study's state and limits are; a new one is held against the state first, then
+    /// against the limits.
+    async fn put_submission(
+        &self,
+        study: StudyId,
+        submission: NewSubmission,
+        limits: PutLimits,
+    ) -> Result<PutOutcome, StorageError>;
+
+    /// Up to `limit` submissions that are not verified yet, in the order of their arrival,
+    /// starting behind `after`.
+    async fn unverified(
+        &self,
+        study: StudyId,
+        after: Option<Arrival>,
+        limit: usize,
+    ) -> Result<Vec<UnverifiedRow>, StorageError>;
+
+    /// The submissions of these ids, in the order asked for; `None` for one that is not stored.
+    async fn submissions(
+        &self,
+        study: StudyId,
+        ids: &[SubmissionId],
+    ) -> Result<Vec<Option<StoredSubmission>>, StorageError>;
+
+    /// Stores verdicts and drops the payloads. A submission that has a verdict already, or that
+    /// is not stored, is passed over: the first verdict stays. All of them or none; none once the
+    /// study has ended, so that no share comes back after a scrub.
+    async fn record_verdicts(
+        &self,
+        study: StudyId,
+        verdicts: Vec<(SubmissionId, Verdict)>,
+    ) -> Result<(), StorageError>;
+
+    /// Up to `limit` submissions in the order of their ids, starting behind `after`.
+    async fn entries(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StorageError>;
+
+    /// Output shares of accepted submissions, up to `limit`, in the order of the submissions'
+    /// ids, starting behind `after`. Nothing after a scrub.
+    async fn output_shares(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<(SubmissionId, Zeroizing<Vec<u8>>)>, StorageError>;
+
+    /// Stores the agreed set if none is stored yet, and returns the one that is stored now.
+    async fn fix_set(&self, study: StudyId, set: Vec<u8>) -> Result<Vec<u8>, StorageError>;
+
+    /// The agreed set, if one is fixed. Apart from [`StudyRow`] because it may be large.
+    async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// Ends a study that has not ended: state, outcome, number of rejected submissions and, if
+    /// asked for, the scrub of everything secret, in one transaction. `false`: the study is
+    /// unknown or ended before, and nothing has changed.
+    async fn finish(&self, study: StudyId, finish: Finish) -> Result<bool, StorageError>;
+
+    /// What the study ended in, as given to [`Storage::finish`]. Apart from [`StudyRow`] because
+    /// it may be large.
+    async fn outcome(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// The study's counters. Cheap: they are maintained, not computed.
+    async fn counts(&self, study: StudyId) -> Result<Counts, StorageError>;
+
+    /// Whether reading and writing work.
+    async fn health(&self) -> Result<(), StorageError>;
+
+    /// Finishes what was asked for before, and closes the storage. Later calls of other methods
+    /// fail with [`StorageError::Closed`]; a second close does nothing.
+    async fn close(&self);
+}

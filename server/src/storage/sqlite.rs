@@ -1,0 +1,224 @@
+//! Storage in one SQLite file: no database to install, durable at every answer.
+//!
+//! One thread writes and commits in groups; a few connections read beside it. The database is in
+//! WAL mode with `synchronous=FULL`, and deleted content is overwritten (`secure_delete`).
+
+use std::{path::Path, sync::Mutex, sync::PoisonError};
+
+use async_trait::async_trait;
+use mpc::ids::{StudyId, SubmissionId};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use super::{
+    Arrival, Counts, Detail, Entry, Finish, NewStudy, NewSubmission, PutLimits, PutOutcome,
+    Storage, StorageError, StoredSubmission, StudyRow, StudyState, UnverifiedRow, Verdict,
+};
+use readers::Readers;
+use writer::{Order, Writer};
+
+mod columns;
+mod ending;
+mod readers;
+mod schema;
+mod studies;
+mod submissions;
+mod verdicts;
+mod writer;
+
+/// [`Storage`] in one SQLite database file.
+pub struct SqliteStorage {
+    readers: Readers,
+    /// `None` once closed.
+    writer: Mutex<Option<Writer>>,
+    writer_closed: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl SqliteStorage {
+    /// Opens the database at `path`, creating it (and its directory) if there is none. Fails if
+    /// another process has it open, if it is of a newer program, or if it is not ours.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let lock = schema::lock(path)?;
+        let connection = schema::open_writer(path)?;
+        let readers = Readers::open(path.to_owned())?;
+        let (writer, closed) = Writer::start(connection, lock)?;
+        Ok(Self {
+            readers,
+            writer: Mutex::new(Some(writer)),
+            writer_closed: Mutex::new(Some(closed)),
+        })
+    }
+
+    fn writer(&self) -> Result<Writer, StorageError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.clone().ok_or(StorageError::Closed)
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        self.writer()?.run(Order::default(), work).await
+    }
+}
+
+#[async_trait]
+impl Storage for SqliteStorage {
+    async fn insert_study(&self, study: NewStudy) -> Result<bool, StorageError> {
+        self.write(move |c| studies::insert(c, &study)).await
+    }
+
+    async fn study(&self, id: StudyId) -> Result<Option<StudyRow>, StorageError> {
+        self.readers.run(move |c| studies::get(c, id)).await
+    }
+
+    async fn studies(
+        &self,
+        after: Option<StudyId>,
+        limit: usize,
+    ) -> Result<Vec<StudyRow>, StorageError> {
+        self.readers.run(move |c| studies::list(c, after, limit)).await
+    }
+
+    async fn transition(
+        &self,
+        id: StudyId,
+        from: &[StudyState],
+        to: StudyState,
+        detail: Detail,
+        now_ms: u64,
+    ) -> Result<bool, StorageError> {
+        let from = from.to_vec();
+        self.write(move |c| studies::transition(c, id, &from, to, &detail, now_ms)).await
+    }
+
+    async fn fix_setup_commitments(
+        &self,
+        id: StudyId,
+        commitments: &[[u8; 32]],
+    ) -> Result<Vec<[u8; 32]>, StorageError> {
+        let commitments = commitments.to_vec();
+        self.write(move |c| studies::fix_setup_commitments(c, id, &commitments)).await
+    }
+
+    async fn open_study(
+        &self,
+        id: StudyId,
+        verify_key: [u8; 32],
+        now_ms: u64,
+    ) -> Result<bool, StorageError> {
+        let verify_key = Zeroizing::new(verify_key);
+        self.write(move |c| studies::open(c, id, &verify_key, now_ms)).await
+    }
+
+    async fn put_submission(
+        &self,
+        study: StudyId,
+        submission: NewSubmission,
+        limits: PutLimits,
+    ) -> Result<PutOutcome, StorageError> {
+        let bytes = submission.public.len() + submission.payload.len();
+        let order = Order { bytes, empty_log: false };
+        self.writer()?.run(order, move |c| submissions::put(c, study, &submission, limits)).await
+    }
+
+    async fn unverified(
+        &self,
+        study: StudyId,
+        after: Option<Arrival>,
+        limit: usize,
+    ) -> Result<Vec<UnverifiedRow>, StorageError> {
+        self.readers.run(move |c| submissions::unverified(c, study, after, limit)).await
+    }
+
+    async fn submissions(
+        &self,
+        study: StudyId,
+        ids: &[SubmissionId],
+    ) -> Result<Vec<Option<StoredSubmission>>, StorageError> {
+        let ids = ids.to_vec();
+        self.readers.run(move |c| submissions::get(c, study, &ids)).await
+    }
+
+    async fn record_verdicts(
+        &self,
+        study: StudyId,
+        verdicts: Vec<(SubmissionId, Verdict)>,
+    ) -> Result<(), StorageError> {
+        let bytes = verdicts.iter().map(|(_, verdict)| verdicts::size(verdict)).sum();
+        let order = Order { bytes, empty_log: false };
+        self.writer()?.run(order, move |c| verdicts::record(c, study, &verdicts)).await
+    }
+
+    async fn entries(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StorageError> {
+        self.readers.run(move |c| submissions::entries(c, study, after, limit)).await
+    }
+
+    async fn output_shares(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<(SubmissionId, Zeroizing<Vec<u8>>)>, StorageError> {
+        self.readers.run(move |c| verdicts::output_shares(c, study, after, limit)).await
+    }
+
+    async fn fix_set(&self, study: StudyId, set: Vec<u8>) -> Result<Vec<u8>, StorageError> {
+        self.write(move |c| ending::fix_set(c, study, set)).await
+    }
+
+    async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
+        self.readers.run(move |c| ending::set(c, study)).await
+    }
+
+    async fn finish(&self, study: StudyId, finish: Finish) -> Result<bool, StorageError> {
+        if !finish.to.is_final() {
+            return Err(StorageError::NotFinal(finish.to));
+        }
+        let order = Order { bytes: finish.outcome.len(), empty_log: finish.scrub };
+        self.writer()?.run(order, move |c| ending::finish(c, study, &finish)).await
+    }
+
+    async fn outcome(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
+        self.readers.run(move |c| ending::outcome(c, study)).await
+    }
+
+    async fn counts(&self, study: StudyId) -> Result<Counts, StorageError> {
+        self.readers.run(move |c| studies::counts(c, study)).await
+    }
+
+    async fn health(&self) -> Result<(), StorageError> {
+        self.write(|c| Ok(c.query_row("SELECT count(*) FROM study_set", [], |_| Ok(()))?)).await?;
+        self.readers.run(|_| Ok(())).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let closed = self.writer_closed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(closed) = closed {
+            // An error here means that the thread is gone already.
+            let _ = closed.await;
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            // SQLite's own messages name tables and files; the others may quote a value.
+            rusqlite::Error::SqliteFailure(code, message) => {
+                Self::Engine(message.unwrap_or_else(|| code.to_string()))
+            }
+            _ => Self::Damaged("a column has a value that was never written there"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

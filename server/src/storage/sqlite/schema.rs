@@ -1,0 +1,319 @@
+//! The database file: how it is opened, what its tables are, and which versions of it are known.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::StorageError;
+
+/// Marks the file as Sotto's, for `file` and for us: "SOTT".
+const APPLICATION_ID: i64 = 0x534f_5454;
+
+/// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
+const MIGRATIONS: &[&str] = &[VERSION_1];
+
+/// Versions before this one can corrupt the database when the log is reset.
+const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
+
+/// Pages of the log after which it is copied into the database: 8 MiB.
+const CHECKPOINT_PAGES: i64 = 2048;
+/// The log file is cut back to this size after a large transaction: 32 MiB.
+const LOG_LIMIT_BYTES: i64 = 32 << 20;
+/// Page cache of the writer and of each reader. Small, so that memory does not grow with the data.
+const CACHE_KIB: i64 = 2048;
+/// How long a statement waits for another connection's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements kept prepared per connection; more than there are.
+const STATEMENTS: usize = 64;
+
+/// Large and secret things have tables of their own, so that dropping them leaves the small rows
+/// as they are. Rows of a submission are keyed by its arrival, so that a batch that is verified or
+/// scrubbed in the order of arrival touches neighbouring pages.
+const VERSION_1: &str = "
+CREATE TABLE study (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
+    bytes BLOB NOT NULL,
+    signature BLOB NOT NULL CHECK (length(signature) = 64),
+    state INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    servers TEXT NOT NULL,
+    setup_commitments BLOB,
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE study_secret (
+    study INTEGER PRIMARY KEY REFERENCES study,
+    contribution BLOB NOT NULL CHECK (length(contribution) = 32),
+    salt_seed BLOB NOT NULL CHECK (length(salt_seed) = 32),
+    verify_key BLOB CHECK (length(verify_key) = 32)
+) STRICT;
+CREATE TABLE study_count (
+    study INTEGER PRIMARY KEY REFERENCES study,
+    submissions INTEGER NOT NULL DEFAULT 0,
+    records INTEGER NOT NULL DEFAULT 0,
+    verified INTEGER NOT NULL DEFAULT 0,
+    rejected INTEGER NOT NULL DEFAULT 0,
+    rejected_records INTEGER NOT NULL DEFAULT 0,
+    share_bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE study_set (study INTEGER PRIMARY KEY REFERENCES study, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE study_outcome (study INTEGER PRIMARY KEY REFERENCES study, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE submission (
+    arrival INTEGER PRIMARY KEY,
+    study INTEGER NOT NULL REFERENCES study,
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    public_hash BLOB NOT NULL CHECK (length(public_hash) = 32),
+    records INTEGER NOT NULL,
+    payload_len INTEGER NOT NULL,
+    verdict INTEGER NOT NULL DEFAULT 0,
+    reason INTEGER,
+    public BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX submission_by_id ON submission (study, id);
+CREATE INDEX submission_unverified ON submission (study, arrival) WHERE verdict = 0;
+CREATE TABLE submission_payload (
+    arrival INTEGER PRIMARY KEY REFERENCES submission,
+    payload BLOB NOT NULL
+) STRICT;
+CREATE TABLE submission_share (
+    arrival INTEGER PRIMARY KEY REFERENCES submission,
+    output_share BLOB,
+    verifier_share BLOB NOT NULL
+) STRICT;
+";
+
+/// Locks the database against other processes for as long as the file is held.
+pub(super) fn lock(database: &Path) -> Result<File, StorageError> {
+    if let Some(directory) = database.parent() {
+        create_directory(directory).map_err(|cause| io_error(directory, &cause))?;
+    }
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = open_private(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StorageError::InUse { path: path.display().to_string() })
+        }
+        Err(TryLockError::Error(cause)) => Err(io_error(&path, &cause)),
+    }
+}
+
+/// Opens the writer's connection, creating or migrating the database. The caller holds the lock.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
+    if rusqlite::version_number() < OLDEST_LIBRARY.0 {
+        return Err(StorageError::OldLibrary {
+            found: rusqlite::version(),
+            needed: OLDEST_LIBRARY.1,
+        });
+    }
+    // SQLite gives its log the mode of the database, so that this covers both.
+    drop(open_private(path)?);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    let version = known_version(&connection, path)?;
+    configure(&connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
+    migrate(&mut connection, version)?;
+    // A process that was killed may have left scrubbed bytes in the log.
+    checkpoint(&connection)?;
+    if let Some(directory) = path.parent() {
+        sync_directory(directory).map_err(|cause| io_error(directory, &cause))?;
+    }
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write, to a database that the writer has opened.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+/// Copies the log into the database and empties it. `false`: a reader was in the way.
+pub(super) fn checkpoint(connection: &Connection) -> Result<bool, StorageError> {
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
+}
+
+fn configure(connection: &Connection) -> Result<(), StorageError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+/// The schema version of the file; 0 for a new one. Changes nothing.
+fn known_version(connection: &Connection, path: &Path) -> Result<usize, StorageError> {
+    let foreign = || StorageError::ForeignFile { path: path.display().to_string() };
+    let pragma = |name: &str| -> Result<i64, StorageError> {
+        match connection.pragma_query_value(None, name, |row| row.get(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                Err(foreign())
+            }
+            other => Ok(other?),
+        }
+    };
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_new = application == 0 && found == 0 && tables == 0;
+    if application != APPLICATION_ID && !is_new {
+        return Err(foreign());
+    }
+    let version = usize::try_from(found).map_err(|_| foreign())?;
+    if version > MIGRATIONS.len() {
+        // The list of migrations is written by hand: its length is far below i64's range.
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        return Err(StorageError::NewerSchema { path: path.display().to_string(), found, known });
+    }
+    Ok(version)
+}
+
+fn migrate(connection: &mut Connection, from: usize) -> Result<(), StorageError> {
+    for (index, script) in MIGRATIONS.iter().enumerate().skip(from) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(script)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(0))?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn create_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn create_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// Opens or creates a file that only its owner can read.
+#[cfg(unix)]
+fn open_private(path: &Path) -> Result<File, StorageError> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let open = || {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        Ok(file)
+    };
+    open().map_err(|cause| io_error(path, &cause))
+}
+
+#[cfg(not(unix))]
+fn open_private(path: &Path) -> Result<File, StorageError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(|cause| io_error(path, &cause))
+}
+
+/// Makes the directory's entries durable, where the system has such a thing.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+fn io_error(path: &Path, cause: &io::Error) -> StorageError {
+    StorageError::Io { path: path.display().to_string(), cause: cause.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data").join("sotto.db");
+        (directory, path)
+    }
+
+    fn open(path: &Path) -> Result<(File, Connection), StorageError> {
+        Ok((lock(path)?, open_writer(path)?))
+    }
+
+    #[test]
+    fn a_second_process_is_refused_while_the_first_holds_the_database() {
+        let (_directory, path) = place();
+        let first = open(&path).unwrap();
+        assert!(matches!(lock(&path), Err(StorageError::InUse { .. })));
+        drop(first);
+        open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let (_directory, path) = place();
+        open(&path).unwrap().1.pragma_update(None, "user_version", 99).unwrap();
+        let refused = open(&path).err().unwrap();
+        assert!(matches!(refused, StorageError::NewerSchema { found: 99, known: 1, .. }));
+        let version: i64 = Connection::open(&path)
+            .unwrap()
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, 99);
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused_and_left_alone() {
+        let (_directory, path) = place();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(open(&path), Err(StorageError::ForeignFile { .. })));
+        let text = vec![b'x'; 10_000];
+        fs::write(&path, &text).unwrap();
+        assert!(matches!(open(&path), Err(StorageError::ForeignFile { .. })));
+        assert_eq!(fs::read(&path).unwrap(), text);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_database_and_its_log() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_directory, path) = place();
+        let (_lock, connection) = open(&path).unwrap();
+        connection.execute_batch("UPDATE study SET state = 1").unwrap();
+        let mut seen = 0;
+        for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            seen += 1;
+        }
+        assert!(seen >= 3, "database, log and lock file");
+    }
+
+    #[test]
+    fn the_connection_is_as_durable_and_as_forgetful_as_promised() {
+        let (_directory, path) = place();
+        let (_lock, connection) = open(&path).unwrap();
+        let number = |name: &str| -> i64 {
+            connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+        };
+        let mode: String =
+            connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        assert_eq!(number("synchronous"), 2);
+        assert_eq!(number("foreign_keys"), 1);
+        assert_eq!(number("secure_delete"), 1);
+        assert_eq!(number("application_id"), APPLICATION_ID);
+        assert!(rusqlite::version_number() >= OLDEST_LIBRARY.0);
+    }
+}

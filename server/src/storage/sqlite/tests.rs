@@ -1,0 +1,121 @@
+//! SQLite against the contract of every storage, and what only a file can get wrong.
+
+use std::{fs, sync::Arc};
+
+use super::*;
+use crate::storage::conformance::{self, AMPLE, Place};
+
+struct Directory(tempfile::TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+}
+
+#[async_trait]
+impl Place for Directory {
+    type Storage = SqliteStorage;
+
+    async fn open(&self) -> SqliteStorage {
+        SqliteStorage::open(&self.0.path().join("sotto.db")).unwrap()
+    }
+
+    async fn crash(&self) -> Self {
+        let copy = Self::new();
+        for entry in fs::read_dir(self.0.path()).unwrap() {
+            let path = entry.unwrap().path();
+            // The shared-memory file is an index of the log that is rebuilt when it is missing.
+            if !path.to_string_lossy().ends_with("-shm") {
+                fs::copy(&path, copy.0.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        copy
+    }
+
+    async fn bytes(&self) -> Vec<u8> {
+        let files = fs::read_dir(self.0.path()).unwrap();
+        files.flat_map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+    }
+}
+
+macro_rules! conforms {
+    ($($check:ident => $claim:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $claim() {
+                conformance::$check(Directory::new()).await;
+            }
+        )*
+    };
+}
+
+conforms! {
+    check_study_survives_reopening => study_survives_reopening,
+    check_studies_are_listed_in_pages => studies_are_listed_in_pages,
+    check_transition_compares_and_sets => transition_compares_and_sets,
+    check_commitments_are_fixed_once => commitments_are_fixed_once,
+    check_opening_stores_the_key => opening_stores_the_key,
+    check_unknown_study_is_named => unknown_study_is_named,
+    check_close_is_final => close_is_final,
+    check_same_and_conflict => same_and_conflict_are_told_apart,
+    check_only_an_open_study_takes_submissions => only_an_open_study_takes_submissions,
+    check_limits_hold => limits_hold,
+    check_acknowledged_submission_survives_a_crash => acknowledged_submission_survives_a_crash,
+    check_concurrent_puts_store_exactly_one => concurrent_puts_store_exactly_one,
+    check_verdicts_change_only_the_unverified => verdicts_change_only_the_unverified,
+    check_lists_are_sorted_and_paged => lists_are_sorted_and_paged,
+    check_first_set_wins => first_set_wins,
+    check_finish_happens_once => finish_happens_once,
+    check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
+}
+
+#[test]
+fn random_runs_agree_with_a_plain_model() {
+    conformance::check_agrees_with_a_plain_model(Directory::new);
+}
+
+#[tokio::test]
+async fn a_database_in_use_is_refused_by_name_and_free_after_the_close() {
+    let directory = Directory::new();
+    let path = directory.0.path().join("sotto.db");
+    let first = SqliteStorage::open(&path).unwrap();
+    let refused = SqliteStorage::open(&path).err().unwrap();
+    assert!(matches!(&refused, StorageError::InUse { path } if path.ends_with("sotto.db.lock")));
+    assert!(refused.to_string().contains("in use by another process"));
+    first.close().await;
+    SqliteStorage::open(&path).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_submissions_share_commits_and_none_is_lost() {
+    let directory = Directory::new();
+    let storage = Arc::new(directory.open().await);
+    let id = conformance::opened(&*storage, 1).await;
+    let puts: Vec<_> = (0..500u32)
+        .map(|number| {
+            let storage = Arc::clone(&storage);
+            let mut new = conformance::submission(1);
+            new.id.0[..4].copy_from_slice(&number.to_be_bytes());
+            tokio::spawn(async move { storage.put_submission(id, new, AMPLE).await.unwrap() })
+        })
+        .collect();
+    for put in puts {
+        assert_eq!(put.await.unwrap(), PutOutcome::Stored);
+    }
+    let crashed = directory.crash().await;
+    let reopened = crashed.open().await;
+    assert_eq!(reopened.counts(id).await.unwrap().submissions, 500);
+    assert_eq!(reopened.unverified(id, None, 1_000).await.unwrap().len(), 500);
+}
+
+#[tokio::test]
+async fn secrets_are_not_printed() {
+    let new = conformance::study(1);
+    let text = format!("{:?} {:?}", new, conformance::submission(7));
+    assert!(text.contains("redacted"));
+    for byte in [1 ^ 0x55, 1 ^ 0xaa] {
+        assert!(!text.contains(&format!("{byte}, {byte}")));
+    }
+    assert!(!text.contains("7, 7, 7"));
+}

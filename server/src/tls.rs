@@ -1,0 +1,96 @@
+//! TLS of a server: anonymous clients, and peers that are known by their pinned keys.
+//!
+//! Only TLS 1.3, only the `ring` provider. A peer's certificate counts for its key and its dates:
+//! the roster pins the key, so no authority is asked, and a session is never resumed, so that the
+//! dates are looked at on every connection.
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, ServerConfig,
+    client::Resumption,
+    crypto::{CryptoProvider, ring},
+    pki_types::CertificateDer,
+    server::NoServerSessionStorage,
+    version::TLS13,
+};
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+
+use crate::config::{Roster, RosterServer};
+
+mod channel;
+mod identity;
+mod listener;
+mod pin;
+mod verify;
+
+pub use channel::{ChannelError, peer_channel};
+pub use identity::{IdentityError, TlsIdentity};
+pub use listener::{Connection, Incoming, ListenerLimits, listener};
+pub(crate) use pin::Facts;
+pub use pin::{NotACertificate, Pin};
+
+/// The only application protocol spoken here.
+const ALPN: &[u8] = b"h2";
+
+/// What a request's extensions say about its connection.
+pub type ConnectInfo = TlsConnectInfo<TcpConnectInfo>;
+
+/// The server's side: any client may connect without a certificate; one that presents a
+/// certificate must be a peer of the roster.
+pub fn server_config(
+    own: &TlsIdentity,
+    roster: &Roster,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let provider = provider();
+    let pins = roster.servers().iter().map(|server| server.tls).filter(|pin| *pin != own.pin());
+    let verifier = verify::PinnedClients::new(pins.collect(), &provider);
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(Arc::new(verifier))
+        .with_single_cert(own.chain().to_vec(), own.reveal_key())?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Arc::new(config))
+}
+
+/// A peer's side of a connection to the server with the key `peer`: that key or nobody, and our
+/// own certificate is presented.
+pub fn peer_config(own: &TlsIdentity, peer: Pin) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = provider();
+    let verifier = verify::PinnedServer::new(peer, &provider);
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(own.chain().to_vec(), own.reveal_key())?;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// The roster's server that presented this certificate chain; `None` for an anonymous client.
+pub fn peer_of<'a>(
+    certificates: Option<&[CertificateDer<'_>]>,
+    roster: &'a Roster,
+) -> Option<&'a RosterServer> {
+    let certificate = certificates?.first()?;
+    roster.by_pin(&Pin::of(certificate).ok()?)
+}
+
+/// The roster's server at the other end of a request's connection; `None` for a client.
+pub fn peer_of_request<'a, T>(
+    request: &tonic::Request<T>,
+    roster: &'a Roster,
+) -> Option<&'a RosterServer> {
+    let certificates = request.extensions().get::<ConnectInfo>()?.peer_certs()?;
+    peer_of(Some(&certificates), roster)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests;

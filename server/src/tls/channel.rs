@@ -1,0 +1,73 @@
+//! The channel to one peer: its pinned key or nothing, reconnecting by itself.
+
+use std::{io, sync::Arc, time::Duration};
+
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::{InvalidDnsNameError, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::{TlsIdentity, peer_config};
+use crate::config::RosterServer;
+
+/// Time for name resolution, TCP and TLS together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A ping every so often, so that a peer that vanished is noticed.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// A ping that is not answered in this time ends the connection.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why there can be no channel to a peer. A peer that cannot be reached is no such reason: the
+/// channel tries again at every call.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The endpoint has no usable host name.
+    #[error("{endpoint}: this is no host name")]
+    Host {
+        /// The endpoint, as in the roster.
+        endpoint: String,
+        /// What is wrong with it.
+        source: InvalidDnsNameError,
+    },
+    /// The endpoint is not `https://host:port`.
+    #[error("{endpoint}: an endpoint is https://host:port")]
+    Endpoint {
+        /// The endpoint, as in the roster.
+        endpoint: String,
+    },
+    /// Our own key or certificate cannot be presented.
+    #[error("our TLS certificate cannot be presented to other servers: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A channel to `peer` that connects at the first call, and again after a connection is lost.
+pub fn peer_channel(own: &TlsIdentity, peer: &RosterServer) -> Result<Channel, ChannelError> {
+    let malformed = || ChannelError::Endpoint { endpoint: peer.endpoint.clone() };
+    let uri: Uri = peer.endpoint.parse().map_err(|_| malformed())?;
+    let host = uri.host().ok_or_else(malformed)?.trim_matches(['[', ']']).to_owned();
+    let port = uri.port_u16().ok_or_else(malformed)?;
+    let name = ServerName::try_from(host.clone())
+        .map_err(|source| ChannelError::Host { endpoint: peer.endpoint.clone(), source })?;
+    let connector = TlsConnector::from(peer_config(own, peer.tls)?);
+    let authority = uri.authority().ok_or_else(malformed)?;
+    // The connector below speaks TLS by itself, which tonic takes for plain text.
+    let endpoint = Endpoint::from_shared(format!("http://{authority}"))
+        .map_err(|_| malformed())?
+        .origin(uri.clone())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true);
+    let target = Arc::new((host, port, name, connector));
+    Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
+        let target = Arc::clone(&target);
+        async move {
+            let (host, port, name, connector) = &*target;
+            let stream = TcpStream::connect((host.as_str(), *port)).await?;
+            stream.set_nodelay(true)?;
+            let stream = connector.connect(name.clone(), stream).await?;
+            Ok::<_, io::Error>(TokioIo::new(stream))
+        }
+    })))
+}

@@ -1,0 +1,75 @@
+//! A pin: the hash by which a roster knows a TLS key.
+
+use std::{fmt, str::FromStr};
+
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
+
+/// SHA-256 of a certificate's SubjectPublicKeyInfo. A renewed certificate over the same key has
+/// the same pin.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pin(pub [u8; 32]);
+
+/// The bytes are not an X.509 certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not an X.509 certificate")]
+pub struct NotACertificate;
+
+/// What this crate reads of a certificate.
+pub(crate) struct Facts {
+    pub(crate) pin: Pin,
+    /// Seconds since 1970.
+    pub(crate) not_before: i64,
+    /// Seconds since 1970.
+    pub(crate) not_after: i64,
+}
+
+impl Pin {
+    /// The pin of a certificate.
+    pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, NotACertificate> {
+        Ok(Facts::of(certificate)?.pin)
+    }
+
+    /// The pin of a key, given as a DER-encoded SubjectPublicKeyInfo.
+    pub fn of_public_key(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
+    }
+}
+
+impl Facts {
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Result<Self, NotACertificate> {
+        let (rest, parsed) =
+            x509_parser::parse_x509_certificate(certificate).map_err(|_| NotACertificate)?;
+        if !rest.is_empty() {
+            return Err(NotACertificate);
+        }
+        let validity = parsed.validity();
+        Ok(Self {
+            pin: Pin::of_public_key(parsed.public_key().raw),
+            not_before: validity.not_before.timestamp(),
+            not_after: validity.not_after.timestamp(),
+        })
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Pin {
+    type Err = mpc::ids::IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| mpc::ids::IdError { digits: 64 })?;
+        Ok(Self(bytes))
+    }
+}

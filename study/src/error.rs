@@ -1,0 +1,414 @@
+//! Errors of a study: what is wrong, where, and what to do about it, in one line.
+
+use std::fmt;
+
+use crate::{decimal::NumberError, limits, study::Study};
+
+/// A study that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}{subject}{rule}")]
+pub struct StudyError {
+    /// Where the study stands.
+    pub place: Place,
+    /// The part of the study that is wrong.
+    pub subject: Subject,
+    /// The rule that it breaks.
+    pub rule: Box<Rule>,
+}
+
+/// Where a study was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a study file, counted from 1.
+    File {
+        /// The file's name.
+        name: String,
+        /// The line.
+        line: usize,
+    },
+    /// A canonical encoding.
+    Encoding,
+}
+
+/// The part of a study that an error is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The study as a whole.
+    Study,
+    /// Its rules about small numbers.
+    Privacy,
+    /// A column, by name or by its place in the list.
+    Column(String),
+    /// A statistic, by name or by its place in the list.
+    Statistic(String),
+}
+
+/// A rule that a study can break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The file is no TOML.
+    #[error("this is not valid TOML: {0}")]
+    Syntax(String),
+    /// The file or the encoding is too long.
+    #[error("the study is {found} bytes long; at most {limit} are allowed")]
+    Size {
+        /// Bytes found.
+        found: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The bytes are no encoding of a study.
+    #[error("this is not the encoding of a study: {0}")]
+    Malformed(String),
+    /// The bytes are an encoding of a study, but not the canonical one.
+    #[error("this is not the canonical encoding of the study")]
+    NotCanonical,
+    /// A key that does not exist.
+    #[error("there is no key `{key}` here; the keys are {known}")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// A key that has to be there.
+    #[error("`{key}` is missing; add {example}")]
+    MissingKey {
+        /// The key.
+        key: &'static str,
+        /// What to add.
+        example: &'static str,
+    },
+    /// A key that another type of column has.
+    #[error("`{key}` does not belong to a column of type {holds}; remove it")]
+    ForeignKey {
+        /// The key.
+        key: &'static str,
+        /// The column's type.
+        holds: &'static str,
+    },
+    /// A value of the wrong TOML type.
+    #[error("`{key}` must be {expected}, and is {found}")]
+    TomlType {
+        /// The key.
+        key: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// Noise is not made yet.
+    #[error(
+        "differentially private release is not available in this version; remove epsilon and delta"
+    )]
+    DifferentialPrivacy,
+    /// A number outside its limits.
+    #[error("{key} = {found} is outside {min}..={max}")]
+    Limits {
+        /// The key.
+        key: &'static str,
+        /// The number.
+        found: String,
+        /// The smallest allowed.
+        min: u64,
+        /// The largest allowed.
+        max: u64,
+    },
+    /// A bound that is no number.
+    #[error("{key} = {found} {cause}")]
+    Number {
+        /// The key.
+        key: &'static str,
+        /// The text.
+        found: String,
+        /// What is wrong with it.
+        cause: NumberError,
+    },
+    /// A bound that is too large.
+    #[error("{key} = {found} is too large: a bound times 10^decimals must be below 2^62")]
+    Bound {
+        /// The key.
+        key: &'static str,
+        /// The bound as written.
+        found: String,
+    },
+    /// An empty text.
+    #[error("{what} is empty")]
+    Empty {
+        /// What is empty.
+        what: &'static str,
+    },
+    /// A text that is too long.
+    #[error("{what} has {found} characters; at most {limit} are allowed")]
+    TooLong {
+        /// What is too long.
+        what: &'static str,
+        /// Its characters.
+        found: usize,
+        /// The characters allowed.
+        limit: usize,
+    },
+    /// A text that cannot be a name.
+    #[error("{what} \"{}\" has control characters or spaces around it; remove them", .found.escape_debug())]
+    Unprintable {
+        /// What the text is.
+        what: &'static str,
+        /// The text.
+        found: String,
+    },
+    /// A list that is too long.
+    #[error("there are {found} {what}; at most {limit} are allowed")]
+    TooMany {
+        /// What the list is of.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+        /// The length allowed.
+        limit: usize,
+    },
+    /// Nothing of a kind of which at least one is needed.
+    #[error("there is no {what}; add at least one {example}")]
+    NoneOf {
+        /// What is needed.
+        what: &'static str,
+        /// What to add.
+        example: &'static str,
+    },
+    /// The same name twice.
+    #[error("{what} \"{name}\" is there twice; names must differ")]
+    Duplicate {
+        /// What is there twice.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A server that the profile does not have.
+    #[error("servers names \"{name}\", which is not in the profile; the profile has {known}")]
+    UnknownServer {
+        /// The name.
+        name: String,
+        /// The names that the profile has.
+        known: String,
+    },
+    /// Too few or too many servers.
+    #[error("a study is run by 2 to 8 servers, and this one names {found}")]
+    ServerCount {
+        /// How many there are.
+        found: usize,
+    },
+    /// Bytes that are no key.
+    #[error("{what} \"{found}\" is not an Ed25519 public key; write its 64 hexadecimal digits")]
+    Key {
+        /// Whose key it should be.
+        what: &'static str,
+        /// The text.
+        found: String,
+    },
+    /// More records needed than can come.
+    #[error(
+        "min_records = {min_records} is above max_records = {max_records}: nothing could ever be published; lower it"
+    )]
+    NeverEnough {
+        /// The fewest records that are published.
+        min_records: u64,
+        /// The most that are taken.
+        max_records: u64,
+    },
+    /// A type of column that does not exist.
+    #[error("there is no type \"{found}\"; the types are integer, decimal, boolean, category")]
+    UnknownType {
+        /// The type.
+        found: String,
+    },
+    /// Another word than allowed or refused.
+    #[error("missing = \"{found}\" is neither \"allowed\" nor \"refused\"")]
+    MissingRule {
+        /// The word.
+        found: String,
+    },
+    /// A range without values.
+    #[error("min = {min} is above max = {max}")]
+    MinAboveMax {
+        /// The smallest value.
+        min: String,
+        /// The largest value.
+        max: String,
+    },
+    /// A range that is too wide.
+    #[error("max - min times 10^decimals must be below 2^62; narrow the range or lower decimals")]
+    Width,
+    /// A category column without labels.
+    #[error("values is empty; list the categories")]
+    NoValues,
+    /// A label that means "missing" in a table.
+    #[error(
+        "the value \"{0}\" means a missing value in a table; rename it, or set missing = \"refused\""
+    )]
+    MissingToken(String),
+    /// A sum that could overflow.
+    #[error(
+        "max_records = {max_records} times the range of column \"{column}\" reaches 2^88, so that a \
+         sum could overflow; lower max_records to at most {largest}, or narrow the range"
+    )]
+    Overflow {
+        /// The column.
+        column: String,
+        /// The most records that the study takes.
+        max_records: u64,
+        /// The largest number of records that fits.
+        largest: u64,
+    },
+    /// A kind of statistic that does not exist.
+    #[error("there is no kind \"{found}\"; the kinds are {known}")]
+    UnknownKind {
+        /// The kind.
+        found: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// A column that does not exist.
+    #[error("{key} = \"{found}\" names no column; the columns are {known}")]
+    UnknownColumn {
+        /// The key.
+        key: &'static str,
+        /// The name.
+        found: String,
+        /// The columns that exist.
+        known: String,
+    },
+    /// A kind that is of no column.
+    #[error("a {kind} is of records, not of a column; remove `of`")]
+    TakesNoColumn {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// A kind that is of one column.
+    #[error("a {kind} is of one column, and `of` names {found}; name one of type {accepts}")]
+    TakesOneColumn {
+        /// The kind.
+        kind: &'static str,
+        /// How many are named.
+        found: usize,
+        /// The types that the kind takes.
+        accepts: &'static str,
+    },
+    /// A column of a type that the kind does not take.
+    #[error("of = \"{column}\" is of type {holds}; a {kind} takes a column of type {accepts}")]
+    ColumnType {
+        /// The column.
+        column: String,
+        /// Its type.
+        holds: &'static str,
+        /// The kind.
+        kind: &'static str,
+        /// The types that the kind takes.
+        accepts: &'static str,
+    },
+    /// A grouping by a column that is no category.
+    #[error("by = \"{column}\" is of type {holds}; a statistic is grouped by category columns")]
+    ByType {
+        /// The column.
+        column: String,
+        /// Its type.
+        holds: &'static str,
+    },
+    /// A grouping with too many cells.
+    #[error(
+        "by {by} makes {} cells ({factors}{}); at most {} are allowed",
+        cells_text(.cells), if *.with_missing { ", \"missing\" counted" } else { "" }, limits::CELLS
+    )]
+    Cells {
+        /// The columns.
+        by: String,
+        /// How many cells they make; none: more than can be counted.
+        cells: Option<usize>,
+        /// The product in numbers.
+        factors: String,
+        /// Whether the cells of missing values are among them.
+        with_missing: bool,
+    },
+    /// Too many answers.
+    #[error(
+        "with this statistic the study has {found} cells; at most {} are allowed",
+        limits::ANSWERS
+    )]
+    Answers {
+        /// The cells of all statistics.
+        found: usize,
+    },
+    /// Too many sums.
+    #[error(
+        "with this statistic the study needs {found} sums; at most {} are allowed",
+        limits::COORDINATES
+    )]
+    Coordinates {
+        /// How many sums it needs.
+        found: usize,
+    },
+    /// A record that is too large.
+    #[error(
+        "with this statistic a record takes {found} field elements; at most {} are allowed",
+        limits::WIRES
+    )]
+    Wires {
+        /// How many field elements it takes.
+        found: usize,
+    },
+}
+
+impl StudyError {
+    /// An error about a statistic of a study that is not at hand as a text.
+    pub(crate) fn of_statistic(study: &Study, place: usize, rule: Rule) -> Self {
+        let name = study.statistics().get(place).map(|statistic| statistic.name.as_str());
+        let subject = Subject::Statistic(label(name, place));
+        Self { place: Place::Encoding, subject, rule: Box::new(rule) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { name, line } => write!(f, "{name}:{line}: "),
+            Self::Encoding => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Study => Ok(()),
+            Self::Privacy => f.write_str("privacy: "),
+            Self::Column(name) => write!(f, "column {name}: "),
+            Self::Statistic(name) => write!(f, "statistic {name}: "),
+        }
+    }
+}
+
+/// A list of names for an error: the first twenty, separated by commas.
+pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let mut names = names.into_iter();
+    let mut text = names.by_ref().take(SHOWN).collect::<Vec<_>>().join(", ");
+    let rest = names.count();
+    if rest > 0 {
+        text += &format!(" and {rest} more");
+    }
+    text
+}
+
+/// How an error names a column or statistic: by its name, or by its place in the list.
+pub(crate) fn label(name: Option<&str>, place: usize) -> String {
+    match name {
+        Some(name) if !name.is_empty() => {
+            let short: String = name.chars().take(limits::NAME_CHARS).collect();
+            format!("\"{}\"", short.escape_debug())
+        }
+        _ => format!("{} of the list", place + 1),
+    }
+}
+
+fn cells_text(cells: &Option<usize>) -> String {
+    cells.map_or_else(|| "too many".into(), |cells| cells.to_string())
+}

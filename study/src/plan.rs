@@ -1,0 +1,166 @@
+//! Plan: how the records of a study become sums, and how the sums become its answers.
+//!
+//! Client, servers and auditor derive the same plan from the study alone. A record is encoded as a
+//! vector of field elements (wires), the servers add up linear forms of them (coordinates), and
+//! the opened totals are decoded.
+//!
+//! # Encoding
+//! - A *number* x in min..=max is v = x − min in 0..=R. With b the bit length of R it takes b bits
+//!   of weights 1, 2, …, 2^(b−2) and R − (2^(b−1) − 1): whatever the bits are, v is in 0..=R. The
+//!   last bit is set only where v > 2^(b−1) − 1. A truth value is the case R = 1; R = 0 takes none.
+//! - A value that *may be missing* has one more bit, `present`, and v · (1 − present) = 0. All
+//!   weights are positive and v < p, so v = 0 forces every bit of a missing value to 0.
+//! - *Categories* matter where a statistic is grouped by them. A set of columns that occurs as `by`
+//!   and is contained in no other such set has one joint one-hot vector over the product of its
+//!   columns' levels, a bit per cell; the bits add up to 1. Where a column may be missing, that is
+//!   one more level of it. Two vectors that share a column have equal marginals there, so that they
+//!   tell of one and the same cell. The indicator of a smaller set's cell is a sum of bits.
+//! - A *product* t · g for every term t (v or `present` of a column) and every cell's indicator g
+//!   of the sets that the term is grouped by. Where one such set contains another, and no column of
+//!   the difference may be missing, the smaller set's products are sums of the larger one's.
+//!
+//! # Coordinates
+//! Each is Σ t·g over all records: one per term, set and cell of real labels. A record without a
+//! value in a column of `by` is in no cell of that statistic. The number of all records is public
+//! and has no coordinate, unless a sum over all records has to wait for it (`min_cell` above
+//! `min_records`) or there would be no coordinate at all.
+//!
+//! Without suppression (`min_cell` = 1) a set's sums that follow from those of a larger set are
+//! derived by the decoder and not sent. With suppression every set has its own, and all counts are
+//! opened before the first value, so that the values of small cells stay closed. The counts
+//! themselves are seen by whoever sees the openings; only the result leaves the small ones out.
+//! Suppression looks at each cell alone: where the sums of a coarser grouping are opened as well,
+//! the value of the only suppressed cell of a group follows by subtraction.
+//!
+//! # Example
+//! Mean earnings (0.00..=500.00, R = 50,000) by region (4), by gender (2) and by both, and mean age
+//! (21..=64, R = 43) by region: 16 + 6 value bits, 8 one-hot bits, 8 + 4 products, 42 wires; 8
+//! counts, 8 sums of earnings and 4 sums of ages are opened.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use mpc::{Field128, circuit::Circuit};
+
+use crate::{
+    error::{Rule, StudyError},
+    record::{Record, RecordError},
+    result::StudyResult,
+    study::Study,
+};
+
+mod build;
+mod decode;
+mod encode;
+mod grid;
+mod layout;
+mod opening;
+
+/// What a record adds to a cell's sum. Columns are places in the study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
+    /// 1.
+    Records,
+    /// 1 if the column has a value.
+    Present(usize),
+    /// The column's value less its minimum, and 0 if it is missing.
+    Value(usize),
+}
+
+/// The plan of a study.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    study: Study,
+    circuit: Arc<Circuit>,
+    encoding: encode::Encoding,
+    needs: BTreeMap<layout::Sums, layout::Need>,
+    /// The first coordinate of the sums that have coordinates of their own.
+    blocks: BTreeMap<layout::Sums, usize>,
+    gates: Vec<opening::Gate>,
+}
+
+/// What was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Accepted records.
+    pub records: u64,
+    /// A total per coordinate; none where it was never opened.
+    pub values: Vec<Option<u128>>,
+}
+
+/// What one record costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Field elements that a provider sends.
+    pub wires: usize,
+    /// Those of them that are bits.
+    pub bits: usize,
+    /// Those of them that are products.
+    pub products: usize,
+    /// Sums that the servers keep.
+    pub outputs: usize,
+}
+
+impl Plan {
+    /// The plan of a study.
+    pub fn new(study: &Study) -> Result<Self, StudyError> {
+        let layout = layout::Layout::new(study)
+            .map_err(|(place, _, rule)| StudyError::of_statistic(study, place, rule))?;
+        let build::Built { circuit, blocks } = build::build(study, &layout);
+        let gates = opening::gates(study, &layout, &blocks);
+        let encoding = encode::Encoding::new(&layout);
+        let (study, circuit) = (study.clone(), Arc::new(circuit));
+        Ok(Self { study, circuit, encoding, needs: layout.needs, blocks, gates })
+    }
+
+    /// The study.
+    pub fn study(&self) -> &Study {
+        &self.study
+    }
+
+    /// The circuit of one record.
+    pub fn circuit(&self) -> &Arc<Circuit> {
+        &self.circuit
+    }
+
+    /// Appends a record's wires to `wires`.
+    ///
+    /// # Errors
+    /// If the record is not one of the study's: nothing is appended then, and the error names the
+    /// column and not the value.
+    pub fn encode(&self, record: &Record, wires: &mut Vec<Field128>) -> Result<(), RecordError> {
+        let bits = self.encoding.bits(&self.study, record)?;
+        self.circuit.encode(&bits, wires);
+        Ok(())
+    }
+
+    /// How many coordinates there are.
+    pub fn coordinates(&self) -> usize {
+        self.circuit.outputs()
+    }
+
+    /// What one record costs.
+    pub fn cost(&self) -> Cost {
+        let (wires, bits) = (self.circuit.wires(), self.circuit.bits());
+        Cost { wires, bits, products: wires - bits, outputs: self.circuit.outputs() }
+    }
+
+    /// Which coordinates may be opened next, given what is open already (none: still closed).
+    /// Nothing: finished.
+    ///
+    /// Without suppression that is everything at once; with suppression all counts, then the
+    /// values of the cells whose count is at least `min_cell`.
+    pub fn next_opening(&self, opened: &[Option<u128>]) -> Vec<usize> {
+        opening::next(&self.gates, self.study.privacy().min_cell, opened)
+    }
+
+    /// The answers. A coordinate that is not there counts as never opened.
+    pub fn decode(&self, totals: &Totals) -> StudyResult {
+        decode::decode(self, totals)
+    }
+}
+
+/// Checks that a study's plan is within limits, without making it. An error names the statistic by
+/// its place and the key that is to blame.
+pub(crate) fn check_size(study: &Study) -> Result<(), (usize, &'static str, Rule)> {
+    layout::Layout::new(study).map(|_| ())
+}

@@ -1,0 +1,152 @@
+//! Study: one joint computation, validated: columns, statistics, privacy rules and servers.
+
+use mpc::{dst, ids::StudyId, sign::PublicKey};
+
+mod canonical;
+mod check;
+mod column;
+mod file;
+mod source;
+
+pub use column::{Column, ColumnType};
+
+use crate::error::{Place, StudyError};
+
+/// One joint computation. A value of this type satisfies every rule of [`crate::limits`] and of
+/// the kinds that it uses, so that a [`crate::Plan`] can be made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Study {
+    title: String,
+    servers: Vec<StudyServer>,
+    analyst: PublicKey,
+    nonce: [u8; 16],
+    max_records: u64,
+    privacy: Privacy,
+    columns: Vec<Column>,
+    statistics: Vec<Statistic>,
+    providers: Vec<PublicKey>,
+}
+
+/// A computation server of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyServer {
+    /// The server's name in the profile and in the roster.
+    pub name: String,
+    /// The key that signs its receipts and results.
+    pub identity: PublicKey,
+}
+
+/// What a study says about small numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Privacy {
+    /// With fewer accepted records than this nothing is opened.
+    pub min_records: u64,
+    /// Cells with fewer records than this are suppressed; 1: none is.
+    pub min_cell: u64,
+}
+
+/// One question of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistic {
+    /// The statistic's name, unique in its study.
+    pub name: String,
+    /// The name of its [`crate::statistic::Kind`].
+    pub kind: String,
+    /// The columns that it is of, by name.
+    pub of: Vec<String>,
+    /// The category columns that it is grouped by, by name.
+    pub by: Vec<String>,
+}
+
+/// What a study file leaves to the moment of its creation.
+#[derive(Debug, Clone, Copy)]
+pub struct StudyContext<'a> {
+    /// The servers of the client's profile.
+    pub available: &'a [StudyServer],
+    /// Who proposes the study.
+    pub analyst: PublicKey,
+    /// 16 fresh random bytes: the same file proposed twice is two studies.
+    pub nonce: [u8; 16],
+}
+
+impl Study {
+    /// Reads a study file. Errors name `file`, the line and the key.
+    pub fn from_file(
+        text: &str,
+        file: &str,
+        context: StudyContext<'_>,
+    ) -> Result<Self, StudyError> {
+        let (study, source) = file::read(text, file, context)?;
+        check::check(&study).map_err(|violation| {
+            let line = source.line(violation.at, violation.key);
+            violation.into_error(&study, Place::File { name: file.into(), line })
+        })?;
+        Ok(study)
+    }
+
+    /// Reads a canonical encoding: every rule is checked again, and only the bytes that
+    /// [`Study::encode`] gives are accepted, so that a study has one id.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StudyError> {
+        canonical::decode(bytes)
+    }
+
+    /// The canonical encoding, which the id is the hash of.
+    pub fn encode(&self) -> Vec<u8> {
+        canonical::encode(self)
+    }
+
+    /// The study's identity: SHA-256 over its canonical encoding.
+    pub fn id(&self) -> StudyId {
+        StudyId(dst::hash(dst::STUDY_ID, &[&self.encode()]))
+    }
+
+    /// What the study is called.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The servers that compute it, in party order.
+    pub fn servers(&self) -> &[StudyServer] {
+        &self.servers
+    }
+
+    /// Who proposed it and may close it.
+    pub fn analyst(&self) -> PublicKey {
+        self.analyst
+    }
+
+    /// The random bytes that make this study differ from another of the same file.
+    pub fn nonce(&self) -> [u8; 16] {
+        self.nonce
+    }
+
+    /// The most records that it may take: what every bound on a sum rests on.
+    pub fn max_records(&self) -> u64 {
+        self.max_records
+    }
+
+    /// Its rules about small numbers.
+    pub fn privacy(&self) -> Privacy {
+        self.privacy
+    }
+
+    /// The columns of its records, in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Its questions, in order.
+    pub fn statistics(&self) -> &[Statistic] {
+        &self.statistics
+    }
+
+    /// Who may submit; empty: anyone.
+    pub fn providers(&self) -> &[PublicKey] {
+        &self.providers
+    }
+
+    /// The place of a column, by name.
+    pub fn column_index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}

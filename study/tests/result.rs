@@ -1,0 +1,137 @@
+//! Results: the JSON of PRODUCT.md, tables for people and CSV for programs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use mpc::sign::Signer;
+use study::{Plan, Study, StudyContext, StudyResult, StudyServer, Totals};
+
+const STUDY: &str = r#"
+title = "t"
+[privacy]
+min_records = 1
+[[column]]
+name = "earnings"
+type = "decimal"
+decimals = 2
+min = 1
+max = 500
+[[column]]
+name = "region"
+type = "category"
+values = ["South", "West", "Far, far away"]
+[[statistic]]
+name = "earnings by region"
+kind = "mean"
+of = "earnings"
+by = ["region"]
+[[statistic]]
+name = "total"
+kind = "sum"
+of = "earnings"
+[[statistic]]
+name = "people"
+kind = "count"
+by = "region"
+"#;
+
+/// Counts 3, 12 and 0; sums of v in hundredths.
+fn result(min_cell: u64) -> StudyResult {
+    let text = STUDY.replace("min_records = 1", &format!("min_records = 1\nmin_cell = {min_cell}"));
+    let key = |seed| Signer::from_seed(&[seed; 32]).public();
+    let server = |(name, seed): (&str, u8)| StudyServer { name: name.into(), identity: key(seed) };
+    let available = [("alpha", 1), ("beta", 2)].map(server);
+    let context = StudyContext { available: &available, analyst: key(9), nonce: [0; 16] };
+    let study = Study::from_file(&text, "study.toml", context).unwrap();
+    let plan = Plan::new(&study).unwrap();
+    let sums: &[u128] = if min_cell > 1 {
+        &[15, 3, 12, 0, 31_000, 1_000, 30_000, 0]
+    } else {
+        &[3, 12, 0, 1_000, 30_000, 0]
+    };
+    assert_eq!(plan.coordinates(), sums.len());
+    let mut values = vec![None; sums.len()];
+    loop {
+        let next = plan.next_opening(&values);
+        if next.is_empty() {
+            return plan.decode(&Totals { records: 15, values });
+        }
+        next.into_iter().for_each(|place| values[place] = Some(sums[place]));
+    }
+}
+
+#[test]
+fn json_is_what_the_product_promises() {
+    let json = serde_json::to_value(result(1)).unwrap();
+    let expected = serde_json::json!({"statistics": [
+        {"name": "earnings by region", "kind": "mean", "of": ["earnings"], "by": ["region"], "cells": [
+            {"by": {"region": "South"}, "count": 3, "value": 1300.0 / 300.0, "suppressed": false},
+            {"by": {"region": "West"}, "count": 12, "value": 26.0, "suppressed": false},
+            {"by": {"region": "Far, far away"}, "count": 0, "value": null, "suppressed": false,
+             "reason": "no records"}]},
+        {"name": "total", "kind": "sum", "of": ["earnings"], "by": [], "cells": [
+            {"by": {}, "count": 15, "value": 325.0, "suppressed": false}]},
+        {"name": "people", "kind": "count", "of": [], "by": ["region"], "cells": [
+            {"by": {"region": "South"}, "count": 3, "value": 3, "suppressed": false},
+            {"by": {"region": "West"}, "count": 12, "value": 12, "suppressed": false},
+            {"by": {"region": "Far, far away"}, "count": 0, "value": 0, "suppressed": false}]}]});
+    assert_eq!(json, expected);
+}
+
+#[test]
+fn suppressed_cells_are_null_and_say_why() {
+    let json = serde_json::to_value(result(10)).unwrap();
+    assert_eq!(
+        json["statistics"][0]["cells"][0],
+        serde_json::json!({"by": {"region": "South"}, "count": null, "value": null,
+            "suppressed": true, "reason": "fewer than 10 records"})
+    );
+    assert_eq!(json["statistics"][1]["cells"][0]["value"], 325.0);
+}
+
+#[test]
+fn json_is_read_back() {
+    let result = result(10);
+    let read: StudyResult = serde_json::from_str(&serde_json::to_string(&result).unwrap()).unwrap();
+    assert_eq!(read.statistics[0].cells[1].value, result.statistics[0].cells[1].value);
+    assert_eq!(read.statistics[0].cells[0].by, result.statistics[0].cells[0].by);
+    assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&result).unwrap());
+}
+
+#[test]
+fn csv_has_a_row_per_cell() {
+    assert_eq!(
+        result(10).to_csv(),
+        "statistic,kind,of,region,count,value,suppressed\n\
+         earnings by region,mean,earnings,South,,,true\n\
+         earnings by region,mean,earnings,West,12,26,false\n\
+         earnings by region,mean,earnings,\"Far, far away\",,,true\n\
+         total,sum,earnings,,15,325,false\n\
+         people,count,,South,,,true\n\
+         people,count,,West,12,12,false\n\
+         people,count,,\"Far, far away\",,,true\n"
+    );
+}
+
+#[test]
+fn tables_are_aligned_and_explain_what_is_not_there() {
+    let table = result(1).to_table();
+    println!("{table}");
+    assert!(table.contains("earnings by region (mean of earnings by region)\n"));
+    assert!(table.contains("4.3333"), "two digits more than the column has");
+    assert!(table.contains("325.00"), "a sum has exactly its decimals");
+    assert!(table.contains("–: no records"));
+    let ends: Vec<_> =
+        ["4.3333", "26.0000"].iter().map(|value| column_end(&table, value)).collect();
+    assert_eq!(ends[0], ends[1], "numbers are aligned to the right");
+    let table = result(10).to_table();
+    println!("{table}");
+    assert!(table.contains("<10") && table.contains("suppressed: fewer than 10 records"));
+    assert!(!table.contains("4.3333"));
+}
+
+/// Where in its line a text ends.
+fn column_end(table: &str, text: &str) -> usize {
+    let line = table.lines().find(|line| line.contains(text)).unwrap();
+    let start = line.find(text).unwrap();
+    line[..start].chars().count() + text.chars().count()
+}

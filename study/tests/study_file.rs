@@ -1,0 +1,392 @@
+//! Study files: what is accepted, and for everything else one clear line that names file, line and
+//! remedy.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use mpc::sign::{PublicKey, Signer};
+use study::{ColumnType, Study, StudyContext, StudyError, StudyServer};
+
+/// Lines are counted in the tests below.
+const WAGES: &str = r#"title = "Hourly earnings"
+servers = ["gamma", "alpha"]
+max_records = 1_000_000
+
+[privacy]
+min_records = 10
+min_cell = 10
+
+[[column]]
+name = "age"
+type = "integer"
+min = 16
+max = 99
+
+[[column]]
+name = "earnings"
+type = "decimal"
+decimals = 2
+min = 0
+max = 500
+missing = "allowed"
+
+[[column]]
+name = "region"
+type = "category"
+values = ["Midwest", "South"]
+
+[[column]]
+name = "union"
+type = "boolean"
+
+[[statistic]]
+name = "earnings by region"
+kind = "mean"
+of = "earnings"
+by = ["region"]
+"#;
+
+fn key(seed: u8) -> PublicKey {
+    Signer::from_seed(&[seed; 32]).public()
+}
+
+fn servers(count: u8) -> Vec<StudyServer> {
+    let names = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota"];
+    let named = names.iter().zip(1..=count);
+    named.map(|(name, seed)| StudyServer { name: name.to_string(), identity: key(seed) }).collect()
+}
+
+fn read(text: &str) -> Result<Study, StudyError> {
+    let available = servers(3);
+    let context = StudyContext { available: &available, analyst: key(9), nonce: [7; 16] };
+    Study::from_file(text, "wages.toml", context)
+}
+
+/// The error after one replacement in the file.
+fn refusal(from: &str, to: &str) -> String {
+    assert!(WAGES.contains(from), "{from}");
+    match read(&WAGES.replacen(from, to, 1)) {
+        Ok(_) => panic!("accepted: {to}"),
+        Err(error) => {
+            let error = error.to_string();
+            assert!(!error.contains('\n'), "one line: {error}");
+            error
+        }
+    }
+}
+
+#[track_caller]
+fn check_refused(from: &str, to: &str, line: usize, rule: &str) {
+    let error = refusal(from, to);
+    assert!(error.starts_with(&format!("wages.toml:{line}: ")), "line {line}: {error}");
+    assert!(error.contains(rule), "{rule}: {error}");
+}
+
+#[test]
+fn a_study_file_becomes_a_study() {
+    let study = read(WAGES).unwrap();
+    assert_eq!(study.title(), "Hourly earnings");
+    let names: Vec<_> = study.servers().iter().map(|server| server.name.as_str()).collect();
+    assert_eq!(names, ["gamma", "alpha"], "in the order of the file");
+    assert_eq!(study.servers()[0].identity, key(3));
+    assert_eq!((study.max_records(), study.nonce(), study.analyst()), (1_000_000, [7; 16], key(9)));
+    assert_eq!((study.privacy().min_records, study.privacy().min_cell), (10, 10));
+    let earnings = &study.columns()[1];
+    assert_eq!(earnings.holds, ColumnType::Decimal { decimals: 2, min: 0, max: 50_000 });
+    assert!(earnings.missing_allowed && !study.columns()[0].missing_allowed);
+    assert_eq!(study.statistics()[0].of, ["earnings"]);
+    assert!(study.providers().is_empty());
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let short = WAGES
+        .replace("servers = [\"gamma\", \"alpha\"]\n", "")
+        .replace("max_records = 1_000_000\n", "")
+        .replace("[privacy]\nmin_records = 10\nmin_cell = 10\n", "");
+    let study = read(&short).unwrap();
+    assert_eq!((study.servers().len(), study.max_records()), (3, 1_000_000));
+    assert_eq!((study.privacy().min_records, study.privacy().min_cell), (10, 1));
+    let one = read(&WAGES.replace("min_records = 10", "min_records = 1")).unwrap();
+    assert_eq!(one.privacy().min_records, 1);
+    assert!(
+        read(&format!("\u{feff}{}", WAGES.replace('\n', "\r\n"))).is_ok(),
+        "as Windows saves it"
+    );
+}
+
+#[test]
+fn bounds_are_read_digit_by_digit() {
+    let bounds = |min: &str, max: &str| {
+        let text = WAGES.replace("min = 0\nmax = 500", &format!("min = {min}\nmax = {max}"));
+        read(&text).map(|study| study.columns()[1].range().unwrap()).map_err(|e| e.to_string())
+    };
+    assert_eq!(bounds("0.5", "500.25"), Ok((50, 50_025)));
+    assert_eq!(bounds("-1", "\"1.10\""), Ok((-100, 110)));
+    assert_eq!(bounds("+0.10", "1_000"), Ok((10, 100_000)));
+    assert_eq!(bounds("0", "0x10"), Ok((0, 1600)));
+    // 2^53 + 1 hundredths: no double has this value.
+    assert_eq!(bounds("90071992547409.93", "90071992547409.93").unwrap().0, 9_007_199_254_740_993);
+    assert!(bounds("0", "1.005").unwrap_err().contains("max = 1.005 has more than 2 decimals"));
+    assert!(bounds("0", "1e3").unwrap_err().contains("exponent"));
+    assert!(bounds("nan", "1").unwrap_err().contains("not a number"));
+    assert!(bounds("0", "inf").unwrap_err().contains("not a number"));
+    assert!(bounds("0", "99999999999999999999").unwrap_err().contains("too large"));
+    assert!(bounds("0", "true").unwrap_err().contains("must be a number, and is true or false"));
+    let integer = WAGES.replace("max = 99", "max = 99.5");
+    assert!(read(&integer).unwrap_err().to_string().contains("not a whole number"));
+}
+
+#[test]
+fn every_mistake_in_the_head_is_named_with_its_line() {
+    check_refused("title = \"Hourly", "titel = \"Hourly", 1, "no key `titel`");
+    check_refused("title = \"Hourly earnings\"\n", "", 1, "`title` is missing");
+    check_refused("\"Hourly earnings\"", "\"\"", 1, "the title is empty");
+    check_refused("\"Hourly earnings\"", "7", 1, "must be a string, and is a number");
+    check_refused("Hourly earnings", &"x".repeat(201), 1, "201 characters; at most 200");
+    check_refused("Hourly earnings", "a\\nb", 1, "control characters");
+    check_refused("\"gamma\"", "\"omega\"", 2, "the profile has alpha, beta, gamma");
+    check_refused("\"gamma\", ", "", 2, "2 to 8 servers, and this one names 1");
+    check_refused("\"gamma\"", "\"alpha\"", 2, "\"alpha\" is there twice");
+    check_refused("1_000_000", "0", 3, "max_records = 0 is outside");
+    check_refused("1_000_000", "1_099_511_627_777", 3, "outside 1..=1099511627776");
+    check_refused("1_000_000", "5", 3, "min_records = 10 is above max_records = 5");
+    check_refused("1_000_000", "\"many\"", 3, "must be a whole number");
+    check_refused("title = \"Hourly earnings\"", "title = ", 1, "not valid TOML");
+    check_refused("max_records", "title", 3, "not valid TOML");
+    check_refused("max_records", "providers = [\"ab\"]\nmax_records", 3, "64 hexadecimal digits");
+    let twice = format!("providers = [\"{0}\", \"{0}\"]\nmax_records", key(5));
+    check_refused("max_records", &twice, 3, "is there twice");
+    let weak = format!("providers = [\"{}\"]\nmax_records", "00".repeat(32));
+    check_refused("max_records", &weak, 3, "not an Ed25519 public key");
+}
+
+#[test]
+fn every_mistake_in_privacy_is_named_with_its_line() {
+    check_refused("min_cell = 10", "min_cells = 10", 7, "no key `min_cells`");
+    check_refused("min_cell = 10", "min_cell = 0", 7, "outside");
+    check_refused("min_cell = 10", "min_cell = -3", 7, "outside");
+    check_refused("min_cell = 10", "epsilon = 1.0", 7, "remove epsilon and delta");
+    check_refused("min_cell = 10", "delta = 1e-6", 7, "remove epsilon and delta");
+    check_refused("[privacy]", "[[privacy]]", 5, "must be a table");
+}
+
+#[test]
+fn every_mistake_in_a_column_is_named_with_its_line() {
+    check_refused("name = \"age\"", "name = \"\"", 10, "column 1 of the list: the name is empty");
+    check_refused("name = \"age\"\n", "", 9, "`name` is missing");
+    check_refused("name = \"age\"", "name = \" age\"", 10, "spaces around");
+    check_refused("name = \"age\"", "name = \"region\"", 24, "column \"region\" is there twice");
+    check_refused("type = \"integer\"", "type = \"int\"", 11, "the types are integer, decimal");
+    check_refused("type = \"integer\"\n", "", 9, "column \"age\": `type` is missing");
+    check_refused("min = 16", "min = 100", 12, "min = 100 is above max = 99");
+    check_refused("min = 16\n", "", 9, "`min` is missing");
+    check_refused("min = 16", "minimum = 16", 12, "no key `minimum`");
+    check_refused("decimals = 2", "decimals = 10", 18, "decimals = 10 is outside 0..=9");
+    check_refused("decimals = 2\n", "", 15, "`decimals` is missing");
+    check_refused("type = \"decimal\"", "type = \"integer\"", 18, "`decimals` does not belong");
+    check_refused("\"allowed\"", "\"maybe\"", 21, "neither \"allowed\" nor \"refused\"");
+    check_refused("[\"Midwest\", \"South\"]", "[]", 26, "values is empty");
+    check_refused("\"South\"", "\"Midwest\"", 26, "\"Midwest\" is there twice");
+    check_refused("\"South\"", "\"\"", 26, "the value is empty");
+    check_refused("\"South\"", "7", 26, "must be a list of strings");
+    check_refused("\"South\"]", "\"NA\"]\nmissing = \"allowed\"", 26, "means a missing value");
+    check_refused("\"South\"", &format!("{:?}", "x".repeat(201)), 26, "at most 200");
+    check_refused("type = \"boolean\"", "type = \"boolean\"\nmax = 1", 31, "`max` does not belong");
+    check_refused("[[column]]\nname = \"age\"", "[column]\nname = \"age\"", 15, "TOML");
+    let many: Vec<_> = (0..10_001).map(|label| label.to_string()).collect();
+    let values = format!("{many:?}");
+    check_refused("[\"Midwest\", \"South\"]", &values, 26, "10001 values; at most 10000");
+}
+
+#[test]
+fn every_mistake_in_a_statistic_is_named_with_its_line() {
+    let unknown = refusal("of = \"earnings\"", "of = \"salary\"");
+    assert_eq!(
+        unknown,
+        "wages.toml:35: statistic \"earnings by region\": of = \"salary\" names no column; \
+         the columns are age, earnings, region, union"
+    );
+    check_refused(
+        "kind = \"mean\"",
+        "kind = \"median\"",
+        34,
+        "the kinds are count, sum, mean, share",
+    );
+    check_refused("kind = \"mean\"\n", "", 32, "`kind` is missing");
+    check_refused("kind = \"mean\"", "kind = \"count\"", 35, "remove `of`");
+    check_refused(
+        "kind = \"mean\"",
+        "kind = \"share\"",
+        35,
+        "a share takes a column of type boolean",
+    );
+    check_refused(
+        "of = \"earnings\"",
+        "of = \"region\"",
+        35,
+        "is of type category; a mean takes a column of type integer or decimal",
+    );
+    check_refused("of = \"earnings\"", "of = [\"age\", \"earnings\"]", 35, "`of` names 2");
+    check_refused("of = \"earnings\"\n", "", 32, "`of` names 0");
+    check_refused("of = \"earnings\"", "of = 3", 35, "must be a list of strings");
+    check_refused("by = [\"region\"]", "by = [\"age\"]", 36, "is of type integer");
+    check_refused("by = [\"region\"]", "by = [\"country\"]", 36, "names no column");
+    check_refused("by = [\"region\"]", "by = [\"region\", \"region\"]", 36, "twice");
+    check_refused("by = [\"region\"]", "bye = [\"region\"]", 36, "no key `bye`");
+    check_refused("name = \"earnings by region\"\n", "", 32, "statistic 1 of the list: `name`");
+    let again = "[[statistic]]\nname = \"n\"\nkind = \"count\"\n\n".repeat(2) + "[[statistic]]";
+    check_refused("[[statistic]]", &again, 37, "statistic \"n\" is there twice");
+    let none = WAGES.split("[[statistic]]").next().unwrap();
+    assert!(read(none).unwrap_err().to_string().contains("add at least one [[statistic]]"));
+}
+
+#[test]
+fn sums_that_could_overflow_are_refused_with_what_would_fit() {
+    let wide = WAGES
+        .replace("max = 500", "max = 9_000_000_000_000_000")
+        .replace("decimals = 2", "decimals = 0")
+        .replace("1_000_000", "1_000_000_000_000");
+    let error = read(&wide).unwrap_err().to_string();
+    let largest = ((1u128 << 88) - 1) / 9_000_000_000_000_000;
+    assert!(error.starts_with("wages.toml:35: "), "{error}");
+    assert!(
+        error.contains("column \"earnings\"") && error.contains(&largest.to_string()),
+        "{error}"
+    );
+    let fits =
+        |records: u128| read(&wide.replace("1_000_000_000_000", &records.to_string())).is_ok();
+    assert!(fits(largest) && !fits(largest + 1));
+    check_refused("max = 500", "max = \"46116860184273879.04\"", 20, "below 2^62");
+    let range = "min = -4_000_000_000_000_000_000\nmax = 4_000_000_000_000_000_000";
+    check_refused("min = 16\nmax = 99", range, 13, "must be below 2^62");
+}
+
+/// A study with category columns of these many labels, and one statistic per list of columns.
+fn grouped(labels: &[usize], statistics: &[&[usize]], extra: &str) -> String {
+    let mut text =
+        "title = \"t\"\n[[column]]\nname = \"x\"\ntype = \"integer\"\nmin = 0\nmax = 9\n"
+            .to_string();
+    for (place, labels) in labels.iter().enumerate() {
+        let labels: Vec<_> = (0..*labels).map(|label| format!("l{label}")).collect();
+        text += &format!(
+            "[[column]]\nname = \"g{place}\"\ntype = \"category\"\nvalues = {labels:?}\n{extra}"
+        );
+    }
+    for (place, by) in statistics.iter().enumerate() {
+        let by: Vec<_> = by.iter().map(|column| format!("g{column}")).collect();
+        text += &format!(
+            "[[statistic]]\nname = \"s{place}\"\nkind = \"mean\"\nof = \"x\"\nby = {by:?}\n"
+        );
+    }
+    text
+}
+
+#[test]
+fn a_study_that_is_too_large_is_refused_with_the_numbers() {
+    let refused = |labels: &[usize], statistics: &[&[usize]], extra: &str| {
+        read(&grouped(labels, statistics, extra)).unwrap_err().to_string()
+    };
+    let million = refused(&[1000, 1000], &[&[0, 1]], "");
+    assert!(
+        million.contains("by g0, g1 makes 1000000 cells (1000 × 1000); at most 4096"),
+        "{million}"
+    );
+    assert!(million.starts_with("wages.toml:19: statistic \"s0\""), "{million}");
+    let endless = refused(&[10_000; 12], &[&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]], "");
+    assert!(endless.contains("makes too many cells"), "{endless}");
+    assert!(read(&grouped(&[64, 64], &[&[0, 1]], "")).is_ok());
+    let missing = refused(&[64, 64], &[&[0, 1]], "missing = \"allowed\"\n");
+    assert!(missing.contains("4225 cells (65 × 65, \"missing\" counted)"), "{missing}");
+    // Each grouping has 4,000 one-hot bits, as many counts, products and sums of x.
+    let sums = refused(&[4000; 3], &[&[0], &[1], &[2]], "");
+    assert!(sums.contains("statistic \"s2\": ") && sums.contains("needs 24000 sums"), "{sums}");
+    let answers = refused(&[4000], &[&[0][..]; 17], "");
+    assert!(
+        answers.contains("statistic \"s16\": with this statistic the study has 68000 cells"),
+        "{answers}"
+    );
+    let columns = refused(&[1; 13], &[&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]], "");
+    assert!(columns.contains("13 columns in `by`; at most 12"), "{columns}");
+}
+
+#[test]
+fn a_record_that_is_too_large_is_refused() {
+    // One label or missing: 2^12 one-hot bits for a single cell with an answer.
+    let by: Vec<Vec<usize>> = (0..9).map(|set| (12 * set..12 * set + 12).collect()).collect();
+    let by: Vec<&[usize]> = by.iter().map(Vec::as_slice).collect();
+    let missing = "missing = \"allowed\"\n";
+    let error = read(&grouped(&[1; 108], &by, missing)).unwrap_err().to_string();
+    assert!(
+        error.contains("statistic \"s7\": with this statistic a record takes 36877"),
+        "{error}"
+    );
+    assert!(read(&grouped(&[1; 108], &by[..7], missing)).is_ok());
+}
+
+#[test]
+fn only_the_canonical_bytes_are_decoded() {
+    let study = read(WAGES).unwrap();
+    let bytes = study.encode();
+    assert_eq!(Study::decode(&bytes).unwrap(), study);
+    let text = String::from_utf8(bytes).unwrap();
+    let refused = |text: String| Study::decode(text.as_bytes()).unwrap_err().to_string();
+    let canonical = "not the canonical encoding";
+    assert!(refused(text.replacen(',', ", ", 1)).contains(canonical));
+    assert!(refused(format!("{text}\n")).contains(canonical));
+    assert!(refused(text.replacen("Hourly", "\\u0048ourly", 1)).contains(canonical));
+    let upper = text.replace(&key(9).to_string(), &key(9).to_string().to_uppercase());
+    assert!(refused(upper).contains(canonical));
+    assert!(
+        refused(text.replacen("\"title\"", "\"more\":1,\"title\"", 1)).contains("unknown field")
+    );
+    assert!(
+        refused(text.replacen("\"max_records\":1000000", "\"max_records\":1e6", 1))
+            .contains("encoding")
+    );
+    assert!(refused(text.replacen("v1/study", "v2/study", 1)).contains("format"));
+    assert!(refused(String::new()).contains("not the encoding of a study"));
+    assert!(refused("x".repeat((1 << 20) + 1)).contains("at most 1048576"));
+}
+
+#[test]
+fn a_decoded_study_keeps_every_rule() {
+    let text = String::from_utf8(read(WAGES).unwrap().encode()).unwrap();
+    let check = |from: &str, to: &str, rule: &str| {
+        assert!(text.contains(from), "{from} in {text}");
+        let error = Study::decode(text.replacen(from, to, 1).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(rule), "{rule}: {error}");
+    };
+    check("\"max_records\":1000000", "\"max_records\":0", "outside");
+    check("\"min_cell\":10", "\"min_cell\":0", "outside");
+    check("\"min\":16", "\"min\":100", "min = 100 is above max = 99");
+    check("\"max\":99", "\"max\":9223372036854775807", "too large");
+    check("\"min\":16", "\"min\":-9223372036854775808", "too large");
+    check("\"decimals\":2", "\"decimals\":12", "outside 0..=9");
+    check("\"kind\":\"mean\"", "\"kind\":\"median\"", "no kind");
+    check("\"of\":[\"earnings\"]", "\"of\":[\"x\"]", "names no column");
+    check("\"by\":[\"region\"]", "\"by\":[\"age\"]", "grouped by category columns");
+    check("\"name\":\"gamma\"", "\"name\":\"alpha\"", "twice");
+    check(&key(3).to_string(), &key(1).to_string(), "twice");
+    check(&key(3).to_string(), &"00".repeat(32), "not an Ed25519 public key");
+    check("\"name\":\"age\"", "\"name\":\"a\\u001bge\"", "control characters");
+}
+
+#[test]
+fn the_same_file_proposed_twice_is_two_studies() {
+    let available = servers(8);
+    let id = |nonce| {
+        let context = StudyContext { available: &available, analyst: key(9), nonce };
+        Study::from_file(WAGES, "wages.toml", context).unwrap().id()
+    };
+    assert_eq!(id([1; 16]), id([1; 16]));
+    assert_ne!(id([1; 16]), id([2; 16]));
+}
+
+#[test]
+fn a_profile_of_nine_servers_needs_a_choice() {
+    let available = servers(9);
+    let context = StudyContext { available: &available, analyst: key(20), nonce: [0; 16] };
+    let all = WAGES.replace("servers = [\"gamma\", \"alpha\"]\n", "");
+    let error = Study::from_file(&all, "wages.toml", context).unwrap_err().to_string();
+    assert!(error.contains("2 to 8 servers, and this one names 9"), "{error}");
+}

@@ -1,0 +1,179 @@
+//! World: k servers in one process, each with its own database, on loopback with real TLS.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use client::{
+    ClientError, Profile,
+    progress::Silent,
+    result::{ResultDocument, Wait},
+    studies::{self, Action},
+    submit::{Options, SubmitReport},
+};
+use mpc::ids::StudyId;
+use server::{
+    Running, Server,
+    certs::{DevRequest, dev},
+    config::Config,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+
+/// A cluster of servers and the profile of its clients.
+pub struct World {
+    dir: tempfile::TempDir,
+    profile: PathBuf,
+    configs: Vec<PathBuf>,
+    servers: Vec<Option<Running>>,
+}
+
+impl World {
+    /// Starts `k` servers.
+    pub async fn servers(k: usize) -> Self {
+        Self::with_configs(k, |_, text| text).await
+    }
+
+    /// Starts `k` servers whose configuration files are changed by `edit` first.
+    pub async fn with_configs(k: usize, edit: impl Fn(usize, String) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let request = DevRequest {
+            directory: dir.path().to_owned(),
+            servers: Some(k),
+            ports: Vec::new(),
+            unix_s: now.as_secs(),
+        };
+        let cluster = dev(&request, &mut rand::rng()).unwrap();
+        let mut world =
+            Self { dir, profile: cluster.profile, configs: Vec::new(), servers: Vec::new() };
+        for (index, server) in cluster.servers.into_iter().enumerate() {
+            let text = std::fs::read_to_string(&server.config).unwrap();
+            std::fs::write(&server.config, edit(index, text)).unwrap();
+            let config = Config::load(&server.config).unwrap();
+            world.configs.push(server.config);
+            world.servers.push(Some(Server::start_on(config, server.listener).await.unwrap()));
+        }
+        world
+    }
+
+    /// The world's directory.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file into the world's directory.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// The clients' profile.
+    pub fn profile(&self) -> Profile {
+        Profile::load(&self.profile).unwrap()
+    }
+
+    /// The profile's file.
+    pub fn profile_file(&self) -> &Path {
+        &self.profile
+    }
+
+    /// The configuration file of a server.
+    pub fn config(&self, server: usize) -> &Path {
+        &self.configs[server]
+    }
+
+    /// The data directory of a server.
+    pub fn data(&self, server: usize) -> &Path {
+        self.configs[server].parent().unwrap()
+    }
+
+    /// Stops a server in order.
+    pub async fn stop(&mut self, server: usize) {
+        if let Some(running) = self.servers[server].take() {
+            running.shutdown().await;
+        }
+    }
+
+    /// Stops a server as a crash would, without draining or a last word.
+    pub async fn crash(&mut self, server: usize) {
+        if let Some(running) = self.servers[server].take() {
+            running.crash().await;
+        }
+    }
+
+    /// Starts a stopped server again.
+    pub async fn start(&mut self, server: usize) {
+        let config = Config::load(&self.configs[server]).unwrap();
+        self.servers[server] = Some(Server::start(config).await.unwrap());
+    }
+
+    /// Stops all servers.
+    pub async fn end(mut self) {
+        for server in 0..self.servers.len() {
+            self.stop(server).await;
+        }
+    }
+
+    /// A raw channel to a server, as any stranger can open one.
+    pub async fn channel(&self, server: usize) -> Channel {
+        let profile = self.profile();
+        let roots = Certificate::from_pem(profile.roots().unwrap());
+        let endpoint = profile.servers()[server].endpoint.to_string();
+        let tls = ClientTlsConfig::new().ca_certificate(roots);
+        Endpoint::from_shared(endpoint)
+            .unwrap()
+            .tls_config(tls)
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    /// Proposes a study with the client library and waits until it is open.
+    pub async fn create(&self, toml: &str) -> StudyId {
+        self.try_create(toml).await.unwrap()
+    }
+
+    /// [`World::create`], or why not.
+    pub async fn try_create(&self, toml: &str) -> Result<StudyId, ClientError> {
+        let file = self.file("study.toml", toml);
+        Ok(studies::create(&self.profile(), &file, &Silent).await?.id)
+    }
+
+    /// Submits a CSV with the client library.
+    pub async fn submit(&self, study: StudyId, csv: &Path) -> Result<SubmitReport, ClientError> {
+        let options = Options { timeout: Duration::from_secs(60), ..Options::default() };
+        self.submit_with(study, csv, &options).await
+    }
+
+    /// [`World::submit`] with options.
+    pub async fn submit_with(
+        &self,
+        study: StudyId,
+        csv: &Path,
+        options: &Options,
+    ) -> Result<SubmitReport, ClientError> {
+        let stop = CancellationToken::new();
+        client::submit::submit(&self.profile(), study, csv, options, &stop, Arc::new(Silent)).await
+    }
+
+    /// Closes a study at every server.
+    pub async fn close(&self, study: StudyId) {
+        for answer in studies::command(&self.profile(), study, Action::Close, &[]).await.unwrap() {
+            answer.report.unwrap();
+        }
+    }
+
+    /// The published result, waited for.
+    pub async fn result(&self, study: StudyId) -> Result<ResultDocument, ClientError> {
+        let stop = CancellationToken::new();
+        let profile = self.profile();
+        let result =
+            client::result::result(&profile, study, Wait::UntilPublished, &stop, &Silent);
+        tokio::time::timeout(Duration::from_secs(120), result).await.expect("a result in time")
+    }
+}
