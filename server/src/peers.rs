@@ -70,10 +70,15 @@ struct Link {
     state: watch::Receiver<LinkState>,
 }
 
+/// Changes a frame on its way to a peer: how a lying server is made for tests.
+#[cfg(feature = "testing")]
+pub type Tamper = Box<dyn FnMut(&str, Frame) -> Frame + Send>;
+
 /// The links to all peers, by name.
-#[derive(Default)]
 pub struct Peers {
     links: HashMap<String, Link>,
+    #[cfg(feature = "testing")]
+    tamper: std::sync::Mutex<Option<Tamper>>,
 }
 
 impl Peers {
@@ -98,15 +103,36 @@ impl Peers {
             ));
             (name, Link { client, state })
         });
-        Arc::new(Self { links: links.collect() })
+        Arc::new(Self {
+            links: links.collect(),
+            #[cfg(feature = "testing")]
+            tamper: std::sync::Mutex::default(),
+        })
     }
 
     fn link(&self, peer: &str) -> Option<&Link> {
         self.links.get(peer)
     }
 
+    /// Lets `tamper` change every frame that this server sends from now on.
+    #[cfg(feature = "testing")]
+    pub fn set_tamper(&self, tamper: Tamper) {
+        *self.tamper.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(tamper);
+    }
+
+    #[cfg(feature = "testing")]
+    fn tampered(&self, peer: &str, frame: Frame) -> Frame {
+        let mut tamper = self.tamper.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match tamper.as_mut() {
+            Some(tamper) => tamper(peer, frame),
+            None => frame,
+        }
+    }
+
     /// Sends one frame; `false` if the link is down.
     pub async fn send(&self, peer: &str, frame: Frame) -> bool {
+        #[cfg(feature = "testing")]
+        let frame = self.tampered(peer, frame);
         let frames = match self.link(peer).map(|link| link.state.borrow().clone()) {
             Some(LinkState::Up { frames, .. }) => frames,
             _ => return false,

@@ -124,8 +124,15 @@ impl Running {
         self.node.name()
     }
 
+    /// Makes this server lie to its peers from now on.
+    #[cfg(feature = "testing")]
+    pub fn tamper_with_frames(&self, tamper: crate::peers::Tamper) {
+        self.node.peers.set_tamper(tamper);
+    }
+
     /// Stops at once, without draining: what a crash leaves behind, but for the open sockets. For
     /// tests of what is durable.
+    #[cfg(feature = "testing")]
     pub async fn crash(self) {
         self.serving.abort();
         self.node.stop.cancel();

@@ -52,8 +52,8 @@ impl World {
         for (index, server) in cluster.servers.into_iter().enumerate() {
             let text = std::fs::read_to_string(&server.config).unwrap();
             std::fs::write(&server.config, edit(index, text)).unwrap();
+            world.configs.push(server.config.clone());
             let config = Config::load(&server.config).unwrap();
-            world.configs.push(server.config);
             world.servers.push(Some(Server::start_on(config, server.listener).await.unwrap()));
         }
         world
@@ -109,6 +109,11 @@ impl World {
     pub async fn start(&mut self, server: usize) {
         let config = Config::load(&self.configs[server]).unwrap();
         self.servers[server] = Some(Server::start(config).await.unwrap());
+    }
+
+    /// Makes a server change every frame that it sends to its peers from now on.
+    pub fn tamper(&self, server: usize, tamper: server::peers::Tamper) {
+        self.servers[server].as_ref().unwrap().tamper_with_frames(tamper);
     }
 
     /// Stops all servers.

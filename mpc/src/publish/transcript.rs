@@ -87,7 +87,8 @@ impl<'a, M: Mesh> Transcript<'a, M> {
         let mut bodies = Vec::with_capacity(received.len());
         for (party, message) in (0..).map(Party).zip(&received) {
             let malformed = PublishError::Malformed { party, step };
-            let (at, chain, signature, body) = parse(message).map_err(|_| malformed.clone())?;
+            let signed = parse(message).map_err(|_| malformed.clone())?;
+            let Signed { step: at, chain, signature, body } = signed;
             let parts: [&[u8]; 4] = [&self.study.0, &[at, party.0], &chain, body];
             self.keys
                 .get(party.index())
@@ -110,10 +111,19 @@ impl<'a, M: Mesh> Transcript<'a, M> {
     }
 }
 
-fn parse(message: &[u8]) -> Result<(u8, [u8; 32], Signature, &[u8]), WireError> {
+/// A received message, before its signature is checked.
+struct Signed<'a> {
+    step: u8,
+    chain: [u8; 32],
+    signature: Signature,
+    body: &'a [u8],
+}
+
+fn parse(message: &[u8]) -> Result<Signed<'_>, WireError> {
     let mut reader = Reader::new(message);
     let step = reader.u8()?;
     let chain = reader.array()?;
     let signature = Signature(reader.array()?);
-    Ok((step, chain, signature, reader.bytes(reader.remaining())?))
+    let body = reader.bytes(reader.remaining())?;
+    Ok(Signed { step, chain, signature, body })
 }

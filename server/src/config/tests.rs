@@ -134,7 +134,6 @@ fn a_wrong_line_is_named_with_what_it_must_be() {
 fn keys_that_differ_from_the_roster_are_told_apart() {
     let site = Site::new();
     let mut wrong = site.alpha;
-    wrong.identity = PublicKey([0; 32]);
     wrong.identity = mpc::sign::Signer::from_seed(&[7; 32]).public();
     site.write("roster.toml", &site.roster(wrong, site.beta));
     let message = site.message();

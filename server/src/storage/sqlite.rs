@@ -56,7 +56,7 @@ impl SqliteStorage {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&rusqlite::Connection) -> Result<T, StorageError> + Send + 'static,
+        work: impl Fn(&rusqlite::Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         self.writer()?.run(Order::default(), work).await
     }
@@ -169,7 +169,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn fix_set(&self, study: StudyId, set: Vec<u8>) -> Result<Vec<u8>, StorageError> {
-        self.write(move |c| ending::fix_set(c, study, set)).await
+        self.write(move |c| ending::fix_set(c, study, &set)).await
     }
 
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {

@@ -12,7 +12,7 @@ const SCRUB_ROWS: i64 = 1024;
 pub(super) fn fix_set(
     connection: &Connection,
     study: StudyId,
-    set: Vec<u8>,
+    set: &[u8],
 ) -> Result<Vec<u8>, StorageError> {
     let number = study_number(connection, study)?;
     let inserted = connection
@@ -21,7 +21,7 @@ pub(super) fn fix_set(
         )?
         .execute(params![number, set])?;
     if inserted == 1 {
-        return Ok(set);
+        return Ok(set.to_vec());
     }
     read_set(connection, number)?.ok_or(StorageError::Damaged("an agreed set is missing"))
 }

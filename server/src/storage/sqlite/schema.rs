@@ -153,6 +153,8 @@ fn configure(connection: &Connection) -> Result<(), StorageError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // No temporary file ever holds a copy of a page.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
@@ -313,6 +315,7 @@ mod tests {
         assert_eq!(number("synchronous"), 2);
         assert_eq!(number("foreign_keys"), 1);
         assert_eq!(number("secure_delete"), 1);
+        assert_eq!(number("temp_store"), 2, "in memory");
         assert_eq!(number("application_id"), APPLICATION_ID);
         assert!(rusqlite::version_number() >= OLDEST_LIBRARY.0);
     }

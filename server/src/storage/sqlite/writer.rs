@@ -1,4 +1,8 @@
 //! The one thread that writes: it takes everything that waits and commits it with one fsync.
+//!
+//! A command that fails is undone without savepoints: within one, SQLite copies each page that it
+//! changes into a temporary file, and those pages hold shares. The group is rolled back instead,
+//! and its commands run again, each in a transaction of its own; this is rare.
 
 use std::{fs::File, thread};
 
@@ -30,7 +34,8 @@ pub(super) struct Order {
 /// A transaction's share of one caller.
 trait Command: Send {
     fn order(&self) -> Order;
-    /// Runs the statements, and keeps what came out. `false`: undo them.
+    /// Runs the statements, and keeps what came out. `false`: they failed. May run again after
+    /// a rollback.
     fn run(&mut self, connection: &Connection) -> bool;
     /// Tells the caller what came out, or why nothing of the group was committed.
     fn answer(self: Box<Self>, committed: Result<(), StorageError>);
@@ -38,7 +43,7 @@ trait Command: Send {
 
 struct Task<T, F> {
     order: Order,
-    work: Option<F>,
+    work: F,
     outcome: Result<T, StorageError>,
     reply: oneshot::Sender<Result<T, StorageError>>,
 }
@@ -70,10 +75,10 @@ impl Writer {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         order: Order,
-        work: impl FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
+        work: impl Fn(&Connection) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
         let (reply, answer) = oneshot::channel();
-        let task = Task { order, work: Some(work), outcome: Err(StorageError::Closed), reply };
+        let task = Task { order, work, outcome: Err(StorageError::Closed), reply };
         self.0.send(Box::new(task)).await.map_err(|_| StorageError::Closed)?;
         answer.await.unwrap_or(Err(StorageError::Closed))
     }
@@ -82,16 +87,14 @@ impl Writer {
 impl<T, F> Command for Task<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> Result<T, StorageError> + Send,
+    F: Fn(&Connection) -> Result<T, StorageError> + Send,
 {
     fn order(&self) -> Order {
         self.order
     }
 
     fn run(&mut self, connection: &Connection) -> bool {
-        if let Some(work) = self.work.take() {
-            self.outcome = work(connection);
-        }
+        self.outcome = (self.work)(connection);
         self.outcome.is_ok()
     }
 
@@ -116,40 +119,61 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Box<dyn Command>>) {
         if log_holds_secrets {
             log_holds_secrets = !empty_log(connection);
         }
-        for command in group {
-            command.answer(committed.clone());
+        for (command, committed) in group.into_iter().zip(committed) {
+            command.answer(committed);
         }
     }
     empty_log(connection);
 }
 
-/// One transaction over the group, each command in a savepoint of its own.
-fn commit(connection: &Connection, group: &mut [Box<dyn Command>]) -> Result<(), StorageError> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let result = run_all(connection, group)
-        .and_then(|()| Ok(connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())?));
-    if result.is_err() && !connection.is_autocommit() {
-        connection.prepare_cached("ROLLBACK")?.execute([])?;
+/// Commits the group, in one transaction if none of it has to be undone. Says of each command
+/// whether its outcome stands.
+fn commit(
+    connection: &Connection,
+    group: &mut [Box<dyn Command>],
+) -> Vec<Result<(), StorageError>> {
+    match transact(connection, group) {
+        Ok(Transaction::Undone) if group.len() > 1 => group
+            .iter_mut()
+            .flat_map(|command| commit(connection, std::slice::from_mut(command)))
+            .collect(),
+        // Of a command that was undone alone, the error is the outcome.
+        Ok(_) => vec![Ok(()); group.len()],
+        Err(error) => vec![Err(error); group.len()],
     }
-    result
 }
 
-fn run_all(connection: &Connection, group: &mut [Box<dyn Command>]) -> Result<(), StorageError> {
+enum Transaction {
+    Committed,
+    /// A command failed after it had changed something, so everything was rolled back.
+    Undone,
+}
+
+fn transact(
+    connection: &Connection,
+    group: &mut [Box<dyn Command>],
+) -> Result<Transaction, StorageError> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for command in group {
-        connection.prepare_cached("SAVEPOINT command")?.execute([])?;
-        let keep = command.run(connection);
+        let before = connection.total_changes();
+        let failed = !command.run(connection);
         if connection.is_autocommit() {
-            // A full disk, for one, makes SQLite undo the whole transaction by itself.
-            return Err(StorageError::Engine(
-                "the transaction was undone: see whether the disk is full".into(),
-            ));
+            // A full disk, for one, makes SQLite undo the whole transaction by itself, which
+            // the command that met it must not call a success.
+            let undone = StorageError::Engine("the transaction was undone".into());
+            return if failed { Ok(Transaction::Undone) } else { Err(undone) };
         }
-        if !keep {
-            connection.prepare_cached("ROLLBACK TO command")?.execute([])?;
+        if failed && connection.total_changes() != before {
+            connection.prepare_cached("ROLLBACK")?.execute([])?;
+            return Ok(Transaction::Undone);
         }
-        connection.prepare_cached("RELEASE command")?.execute([])?;
     }
-    Ok(())
+    let committed = connection.prepare_cached("COMMIT")?.execute([]);
+    if committed.is_err() && !connection.is_autocommit() {
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+    }
+    committed?;
+    Ok(Transaction::Committed)
 }
 
 /// Empties the log; `false` if it has to be tried again after the next group.
@@ -168,11 +192,11 @@ mod tests {
     use super::*;
 
     fn task(
-        work: impl FnOnce(&Connection) -> Result<usize, StorageError> + Send + 'static,
+        work: impl Fn(&Connection) -> Result<usize, StorageError> + Send + 'static,
     ) -> (Box<dyn Command>, oneshot::Receiver<Result<usize, StorageError>>) {
         let (reply, answer) = oneshot::channel();
         let outcome = Err(StorageError::Closed);
-        (Box::new(Task { order: Order::default(), work: Some(work), outcome, reply }), answer)
+        (Box::new(Task { order: Order::default(), work, outcome, reply }), answer)
     }
 
     fn insert(connection: &Connection, number: i64) -> Result<usize, StorageError> {
@@ -196,14 +220,35 @@ mod tests {
         });
         let (third, mut third_answer) = task(|c| insert(c, 3));
         let mut group = [first, second, third];
-        commit(&connection, &mut group).unwrap();
-        for command in group {
-            command.answer(Ok(()));
+        let committed = commit(&connection, &mut group);
+        for (command, committed) in group.into_iter().zip(committed) {
+            command.answer(committed);
         }
         assert!(first_answer.try_recv().unwrap().is_ok());
         assert!(second_answer.try_recv().unwrap().is_err());
         assert!(third_answer.try_recv().unwrap().is_ok());
         assert_eq!(numbers(&connection), [1, 3]);
+    }
+
+    #[test]
+    fn a_refusal_that_changed_nothing_does_not_run_the_others_again() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+        let (refused, mut refused_answer) = task(|_| Err(StorageError::Damaged("refused")));
+        let runs = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = std::sync::Arc::clone(&runs);
+        let (counted, _) = task(move |c| {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            insert(c, 1)
+        });
+        let mut group = [counted, refused];
+        let committed = commit(&connection, &mut group);
+        for (command, committed) in group.into_iter().zip(committed) {
+            command.answer(committed);
+        }
+        assert!(refused_answer.try_recv().unwrap().is_err());
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert_eq!(numbers(&connection), [1]);
     }
 
     #[test]
@@ -220,9 +265,9 @@ mod tests {
         let (dangling, _) = task(|c| Ok(c.execute("INSERT INTO u VALUES (7)", [])?));
         let mut group = [good, dangling];
         let committed = commit(&connection, &mut group);
-        assert!(committed.is_err());
-        for command in group {
-            command.answer(committed.clone());
+        for (command, committed) in group.into_iter().zip(committed) {
+            assert!(committed.is_err());
+            command.answer(committed);
         }
         assert!(good_answer.try_recv().unwrap().is_err());
         assert!(numbers(&connection).is_empty());

@@ -1,0 +1,454 @@
+//! Why a client's command failed, and the exit code that says so to scripts.
+
+use std::path::PathBuf;
+
+use mpc::ids::StudyId;
+
+use crate::{
+    keys::KeyError,
+    profile::ProfileError,
+    status::State,
+    submit::{ReceiptsError, RowProblem},
+};
+
+/// The exit codes of `sotto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// The command cannot be carried out as it was given.
+    Usage = 2,
+    /// A study file, a CSV file or a stored file is not valid.
+    InvalidData = 3,
+    /// A server does not accept the key, or is not the one that the profile names.
+    NotAuthorised = 4,
+    /// A server cannot be reached or cannot be worked with.
+    Unreachable = 5,
+    /// The protocol was broken; the culprit is named.
+    Aborted = 6,
+    /// A rule of the study or of a server forbids it; the rule is named.
+    Refused = 7,
+    /// Stopped by a signal; the same command goes on (128 + SIGINT).
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Why a client's command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The receipts of an upload.
+    #[error(transparent)]
+    Receipts(#[from] ReceiptsError),
+    /// A study file, or a study that a server sent.
+    #[error(transparent)]
+    Study(#[from] study::StudyError),
+    /// A CSV file that cannot be read as a table of the study.
+    #[error(transparent)]
+    Table(#[from] study::table::TableError),
+    /// Something else than a regular file.
+    #[error("{}: this is not a regular file, and it has to be read twice: save the table as a file", file.display())]
+    NotAFile {
+        /// The path.
+        file: PathBuf,
+    },
+    /// The proof system cannot handle the study.
+    #[error("the study cannot be computed: {0}")]
+    Collect(#[from] mpc::collect::CollectError),
+    /// A local file.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Rows of a file do not fit the study. Nothing of the file was sent.
+    #[error("{}: {bad} of {rows} rows are not valid, so nothing was sent: correct them, or pass --skip-invalid{}", file.display(), first(.problems, *.problem_count))]
+    InvalidRows {
+        /// The file.
+        file: PathBuf,
+        /// Rows that are not valid.
+        bad: u64,
+        /// Rows of the file.
+        rows: u64,
+        /// What is wrong with the first of them, in the file's order.
+        problems: Vec<RowProblem>,
+        /// How many problems there are in all.
+        problem_count: u64,
+    },
+    /// A file without a record to send.
+    #[error("{}: there is no valid record in the file, so there is nothing to send", file.display())]
+    NoRecords {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A file with more records than the study takes.
+    #[error("{}: the file has {records} records, and the study takes at most {max_records}", file.display())]
+    TooManyRecords {
+        /// The file.
+        file: PathBuf,
+        /// Valid records of the file.
+        records: u64,
+        /// The study's limit.
+        max_records: u64,
+    },
+    /// A batch size that the study's servers do not take.
+    #[error("--batch {size} is not possible: a submission to this study holds 1 to {most} records")]
+    BatchSize {
+        /// The size that was asked for.
+        size: u32,
+        /// The largest possible.
+        most: u32,
+    },
+    /// The study lists its providers, and this is none of them.
+    #[error(
+        "study {id} takes records from listed providers only, and {provider} is not listed: give this key to the analyst, or use the key that is listed"
+    )]
+    NotAProvider {
+        /// The study.
+        id: StudyId,
+        /// Our key.
+        provider: mpc::sign::PublicKey,
+    },
+    /// A file changed while it was being read.
+    #[error("{}: the file changed while it was being submitted: run the command again", file.display())]
+    FileChanged {
+        /// The file.
+        file: PathBuf,
+    },
+    /// No server of the profile knows the study.
+    #[error("study {id} is not known to {servers}: check the id with `sotto study list`")]
+    UnknownStudy {
+        /// The id that was asked for.
+        id: StudyId,
+        /// The servers that were asked.
+        servers: String,
+    },
+    /// A study runs on a server that the profile does not list.
+    #[error("the study runs on {name} (identity {identity}), which {} does not list: add a [[server]] for it", profile.display())]
+    ServerNotInProfile {
+        /// The server's name in the study.
+        name: String,
+        /// Its key.
+        identity: mpc::sign::PublicKey,
+        /// The profile.
+        profile: PathBuf,
+    },
+    /// A server cannot be reached.
+    #[error("{server} ({endpoint}) is unreachable: {reason}")]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// Its address.
+        endpoint: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A server took nothing for too long.
+    #[error(
+        "{server} took nothing for {seconds} s ({reason}): run the same command again to go on"
+    )]
+    NoProgress {
+        /// The server.
+        server: String,
+        /// How long.
+        seconds: u64,
+        /// The last reason.
+        reason: String,
+    },
+    /// A server speaks no version of the protocol that this program speaks.
+    #[error(
+        "{server} speaks protocol versions {theirs}, this program {ours}: upgrade the older one"
+    )]
+    OtherVersion {
+        /// The server.
+        server: String,
+        /// Its versions.
+        theirs: String,
+        /// Ours.
+        ours: String,
+    },
+    /// Two servers work with different sets of servers.
+    #[error(
+        "{first} and {second} have different rosters: {first} lists {first_roster}; {second} lists {second_roster}; their operators must agree on one"
+    )]
+    DifferentRosters {
+        /// A server.
+        first: String,
+        /// Its roster.
+        first_roster: String,
+        /// Another one.
+        second: String,
+        /// Its roster.
+        second_roster: String,
+    },
+    /// A server's clock is wrong.
+    #[error(
+        "{server}'s clock differs from this machine's by {seconds} s (at most 300 s): set the wrong one"
+    )]
+    Clock {
+        /// The server.
+        server: String,
+        /// Difference, in seconds.
+        seconds: u64,
+    },
+    /// Something else answers at a server's address.
+    #[error(
+        "{server} ({endpoint}) says that its identity is {theirs}, the profile says {expected}: do not use it before its operator explains that"
+    )]
+    OtherIdentity {
+        /// The server's name in the profile.
+        server: String,
+        /// Its address.
+        endpoint: String,
+        /// The identity that it gave.
+        theirs: String,
+        /// The identity in the profile.
+        expected: mpc::sign::PublicKey,
+    },
+    /// A server does not accept the key.
+    #[error("{server} does not authorise this: {reason}")]
+    NotAuthorised {
+        /// The server.
+        server: String,
+        /// Its words.
+        reason: String,
+    },
+    /// A rule of a server or of the study.
+    #[error("{server} refuses: {reason}")]
+    Refused {
+        /// The server.
+        server: String,
+        /// Its words, which name the rule.
+        reason: String,
+    },
+    /// A server finds the request malformed.
+    #[error("{server} does not accept the request: {reason}")]
+    NotAccepted {
+        /// The server.
+        server: String,
+        /// Its words.
+        reason: String,
+    },
+    /// The study takes no (more) submissions.
+    #[error("study {id} takes no submissions: it is {state}{}", because(.detail))]
+    NotOpen {
+        /// The study.
+        id: StudyId,
+        /// Its state.
+        state: State,
+        /// Why.
+        detail: String,
+    },
+    /// Operators have not approved the study yet.
+    #[error("study {id} is not open: it waits for approval by the operator of {servers}")]
+    NotApproved {
+        /// The study.
+        id: StudyId,
+        /// Whose approval is missing.
+        servers: String,
+    },
+    /// The proposal did not reach all servers, and was taken back from those that had it.
+    #[error("{cause}; the study was not created{}", still_held(.left))]
+    NotProposed {
+        /// What went wrong.
+        cause: Box<ClientError>,
+        /// Servers from which the proposal could not be taken back.
+        left: Vec<String>,
+    },
+    /// The study has no result yet.
+    #[error("study {id} has no result yet: it is {state}{}{}; pass --wait to wait for it", because(.detail), down(.unreachable))]
+    NotPublished {
+        /// The study.
+        id: StudyId,
+        /// Its state.
+        state: State,
+        /// Who or what is waited for.
+        detail: String,
+        /// Servers that could not be asked.
+        unreachable: Vec<String>,
+    },
+    /// A rule of the study forbids a result.
+    #[error("study {id} was refused a result: {detail}; nothing was opened")]
+    ResultRefused {
+        /// The study.
+        id: StudyId,
+        /// The rule.
+        detail: String,
+    },
+    /// The study was cancelled.
+    #[error("study {id} was cancelled{}", because(.detail))]
+    Cancelled {
+        /// The study.
+        id: StudyId,
+        /// By whom.
+        detail: String,
+    },
+    /// A server broke the protocol.
+    #[error("study {id} was aborted: {detail}; nothing was published")]
+    StudyAborted {
+        /// The study.
+        id: StudyId,
+        /// What happened, with the culprit.
+        detail: String,
+    },
+    /// A server answered with something that it must not.
+    #[error("{server} breaks the protocol: {what}")]
+    BrokenBy {
+        /// The server.
+        server: String,
+        /// What it did.
+        what: String,
+    },
+    /// All servers signed a result that is none of this study.
+    #[error(
+        "the servers signed a result of {found} sums for a study of {expected}: they run another version of the plan"
+    )]
+    WrongShape {
+        /// Sums of the study's plan.
+        expected: usize,
+        /// Sums of the result.
+        found: usize,
+    },
+    /// The user stopped the command.
+    #[error("stopped; run the same command again to go on where it stopped")]
+    Interrupted,
+    /// A thread of the program panicked.
+    #[error("a worker of this program failed; run the same command again")]
+    WorkerFailed,
+}
+
+impl ClientError {
+    /// The exit code of a command that ends with this error.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Profile(_)
+            | Self::Key(_)
+            | Self::File { .. }
+            | Self::NotAFile { .. }
+            | Self::UnknownStudy { .. }
+            | Self::ServerNotInProfile { .. }
+            | Self::BatchSize { .. }
+            | Self::WorkerFailed => Exit::Usage,
+            // The question came too early; or its answer depends on a server that is down.
+            Self::NotPublished { unreachable, .. } if unreachable.is_empty() => Exit::Usage,
+            Self::NotPublished { .. } => Exit::Unreachable,
+            Self::Receipts(error) => error.exit(),
+            Self::Study(_)
+            | Self::Table(_)
+            | Self::Collect(_)
+            | Self::InvalidRows { .. }
+            | Self::NoRecords { .. }
+            | Self::TooManyRecords { .. }
+            | Self::FileChanged { .. }
+            | Self::NotAccepted { .. } => Exit::InvalidData,
+            Self::NotAuthorised { .. } | Self::OtherIdentity { .. } | Self::NotAProvider { .. } => {
+                Exit::NotAuthorised
+            }
+            Self::Unreachable { .. }
+            | Self::NoProgress { .. }
+            | Self::OtherVersion { .. }
+            | Self::DifferentRosters { .. }
+            | Self::Clock { .. } => Exit::Unreachable,
+            Self::BrokenBy { .. } | Self::StudyAborted { .. } | Self::WrongShape { .. } => {
+                Exit::Aborted
+            }
+            Self::Refused { .. }
+            | Self::NotOpen { .. }
+            | Self::NotApproved { .. }
+            | Self::ResultRefused { .. }
+            | Self::Cancelled { .. } => Exit::Refused,
+            Self::NotProposed { cause, .. } => cause.exit(),
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// Whether the cause is that a server could not be asked, so that another one may do.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// `" (detail)"`, or nothing.
+fn because(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+}
+
+fn down(servers: &[String]) -> String {
+    match servers {
+        [] => String::new(),
+        _ => format!("; {} unreachable", servers.join(", ")),
+    }
+}
+
+fn still_held(servers: &[String]) -> String {
+    match servers {
+        [] => String::new(),
+        _ => format!("; {} may still hold it as proposed", servers.join(", ")),
+    }
+}
+
+fn first(problems: &[RowProblem], all: u64) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        text.push('\n');
+        text.push_str(&problem.to_string());
+    }
+    match all.saturating_sub(problems.len() as u64) {
+        0 => text,
+        more => format!("{text}\n… and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_of_failure_has_the_documented_exit_code() {
+        let server = || "beta".to_owned();
+        let reason = || "so".to_owned();
+        let id = StudyId([1; 32]);
+        let cases = [
+            (ClientError::Profile(ProfileError::Missing { file: "x".into() }), 2),
+            (ClientError::NoRecords { file: "x".into() }, 3),
+            (ClientError::NotAuthorised { server: server(), reason: reason() }, 4),
+            (
+                ClientError::Unreachable {
+                    server: server(),
+                    endpoint: "https://h:1".into(),
+                    reason: reason(),
+                },
+                5,
+            ),
+            (ClientError::BrokenBy { server: server(), what: reason() }, 6),
+            (ClientError::Refused { server: server(), reason: reason() }, 7),
+            (ClientError::NotOpen { id, state: State::Published, detail: reason() }, 7),
+            (ClientError::Interrupted, 130),
+        ];
+        for (error, code) in cases {
+            assert_eq!(error.exit().code(), code, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_failed_proposal_has_its_cause_s_exit_code_and_names_who_may_still_hold_it() {
+        let cause =
+            ClientError::Refused { server: "beta".into(), reason: "unknown analyst".into() };
+        let error = ClientError::NotProposed { cause: Box::new(cause), left: vec!["gamma".into()] };
+        assert_eq!(error.exit(), Exit::Refused);
+        let text = error.to_string();
+        assert!(text.contains("beta") && text.contains("gamma"), "{text}");
+    }
+}

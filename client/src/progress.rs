@@ -1,0 +1,49 @@
+//! What a long operation tells its caller while it runs, so that the library itself stays silent.
+
+/// One piece of news. Counts are totals so far, never differences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Rows of the file that were checked.
+    Checking {
+        /// Rows so far.
+        rows: u64,
+    },
+    /// The upload starts, or goes on after an earlier run.
+    Uploading {
+        /// Records in the whole file.
+        records: u64,
+        /// Records whose receipts an earlier run already holds.
+        done: u64,
+    },
+    /// Records whose receipts are recorded, the earlier run's included.
+    Uploaded {
+        /// Records so far.
+        records: u64,
+    },
+    /// A server does not take a submission now; it will be sent again.
+    Retrying {
+        /// The server.
+        server: String,
+        /// Its reason.
+        reason: String,
+    },
+    /// Nothing can be done until something happens elsewhere.
+    Waiting {
+        /// For what, and for whom.
+        what: String,
+    },
+}
+
+/// Receives [`Event`]s. Called from several threads.
+pub trait Progress: Send + Sync {
+    /// Takes one piece of news; must not block.
+    fn event(&self, event: Event);
+}
+
+/// Ignores everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _: Event) {}
+}

@@ -1,0 +1,105 @@
+//! From a server's gRPC status to what the person at the terminal should know and do.
+
+use std::{error::Error as _, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{connection::Server, error::ClientError};
+
+/// The error that a failed call to `server` is.
+pub fn from_status(server: &Server, status: &Status) -> ClientError {
+    let name = server.name().to_owned();
+    if is_unreachable(status) {
+        return ClientError::Unreachable {
+            server: name,
+            endpoint: server.endpoint(),
+            reason: reason(status),
+        };
+    }
+    let reason = reason(status);
+    match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => {
+            ClientError::NotAuthorised { server: name, reason }
+        }
+        Code::FailedPrecondition | Code::ResourceExhausted | Code::AlreadyExists => {
+            ClientError::Refused { server: name, reason }
+        }
+        Code::Unimplemented => ClientError::BrokenBy {
+            server: name,
+            what: format!("it does not know this call ({reason})"),
+        },
+        Code::Internal | Code::DataLoss | Code::Unknown => {
+            ClientError::BrokenBy { server: name, what: format!("it reports an error: {reason}") }
+        }
+        _ => ClientError::NotAccepted { server: name, reason },
+    }
+}
+
+/// Whether repeating the same call may succeed. Only for calls that may be repeated.
+pub fn is_transient(status: &Status) -> bool {
+    is_unreachable(status) || matches!(status.code(), Code::ResourceExhausted | Code::Aborted)
+}
+
+/// How long the server asks to wait before the call is repeated.
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info().and_then(|info| info.retry_delay)
+}
+
+/// The server's words, or the transport's deepest cause when the call never got an answer.
+pub fn reason(status: &Status) -> String {
+    let mut cause = status.source();
+    let mut deepest = None;
+    while let Some(error) = cause {
+        deepest = Some(error.to_string());
+        cause = error.source();
+    }
+    match (deepest, status.code()) {
+        (_, Code::DeadlineExceeded) => "no answer in time".into(),
+        (Some(text), _) if text == TIMEOUT => "no answer in time".into(),
+        // rustls says this of every peer that ended without a goodbye, with a link to its manual.
+        (Some(text), _) if text.contains("close_notify") => "the connection was closed".into(),
+        (Some(text), _) if !text.is_empty() => text,
+        (_, code) if status.message().is_empty() => code.description().into(),
+        _ => status.message().into(),
+    }
+}
+
+/// What tonic calls its own timeout.
+const TIMEOUT: &str = "Timeout expired";
+
+/// The call may not have arrived: the server said so, or the transport did. Statuses that a
+/// server sent have no source; the transport's have.
+fn is_unreachable(status: &Status) -> bool {
+    let from_transport = status.source().is_some() || status.message() == TIMEOUT;
+    match status.code() {
+        Code::Unavailable | Code::DeadlineExceeded => true,
+        Code::Cancelled | Code::Unknown | Code::Internal => from_transport,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic_types::ErrorDetails;
+
+    #[test]
+    fn only_refusals_that_may_pass_are_repeated() {
+        assert!(is_transient(&Status::unavailable("draining")));
+        assert!(is_transient(&Status::resource_exhausted("queue is full")));
+        assert!(is_transient(&Status::cancelled(TIMEOUT)));
+        assert!(!is_transient(&Status::failed_precondition("the study is closed")));
+        assert!(!is_transient(&Status::already_exists("other bytes")));
+        assert!(!is_transient(&Status::internal("storage")));
+    }
+
+    #[test]
+    fn the_server_s_wish_to_wait_is_read_from_its_details() {
+        let wait = Duration::from_millis(1500);
+        let details = ErrorDetails::with_retry_info(Some(wait));
+        let status = Status::with_error_details(Code::ResourceExhausted, "busy", details);
+        assert_eq!(retry_delay(&status), Some(wait));
+        assert_eq!(retry_delay(&Status::resource_exhausted("busy")), None);
+    }
+}

@@ -1,0 +1,289 @@
+//! Submitting a CSV: check every row, split, upload to all servers at once, keep the receipts.
+//!
+//! The file is read twice: first to check every row, so that nothing is sent of a file that is
+//! not valid, then to encode and send it batch by batch, so that memory does not grow with it.
+//! What makes a repeated run safe is in [`receipts`] and [`pending`].
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mpc::{collect::Collect, ids::StudyId};
+use serde::Serialize;
+use study::{Plan, Study};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connection::Cluster,
+    error::ClientError,
+    profile::{Profile, Role},
+    progress::{Event, Progress},
+    status::State,
+    studies::{self, POLL},
+};
+
+mod input;
+pub mod pending;
+mod pipeline;
+pub mod receipts;
+mod upload;
+
+pub use input::RowProblem;
+pub use receipts::ReceiptsError;
+
+use pipeline::{Extent, Pass, Pipeline, Work};
+use receipts::{Header, Receipts};
+use upload::Lanes;
+
+/// How a file is submitted.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Records per submission; none: as many as fit.
+    pub batch: Option<u32>,
+    /// The receipts file; none: `FILE.receipts` beside the CSV.
+    pub receipts: Option<PathBuf>,
+    /// Leave out rows that are not valid.
+    pub skip_invalid: bool,
+    /// A server that takes nothing for this long is given up.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let timeout = Duration::from_secs(300);
+        Self { batch: None, receipts: None, skip_invalid: false, timeout }
+    }
+}
+
+/// What was submitted.
+#[derive(Debug, Clone, Serialize)]
+pub struct SubmitReport {
+    /// The CSV.
+    pub file: PathBuf,
+    /// The study's id.
+    pub study: String,
+    /// The provider's public key.
+    pub provider: String,
+    /// Records that all servers hold now.
+    pub records: u64,
+    /// Of these, records that an earlier run had submitted.
+    pub resumed: u64,
+    /// Ids of the submissions that hold them.
+    pub submissions: Vec<String>,
+    /// Rows that were left out because they are not valid.
+    pub skipped: u64,
+    /// What is wrong with the first of them.
+    pub problems: Vec<RowProblem>,
+    /// How many problems they have in all.
+    pub problem_count: u64,
+    /// Columns of the CSV that the study does not name, of which nothing was sent; of many, the
+    /// first.
+    pub ignored_columns: Vec<String>,
+    /// How many such columns there are.
+    pub ignored_column_count: usize,
+    /// Bytes that each server acknowledged in this run.
+    pub sent: Vec<Sent>,
+    /// Where the receipts are.
+    pub receipts: PathBuf,
+    /// How long the run took.
+    pub elapsed_seconds: f64,
+}
+
+/// What one server was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sent {
+    /// The server.
+    pub server: String,
+    /// Bytes: shares, public parts and signatures.
+    pub bytes: u64,
+}
+
+/// Submits the records in `file` to study `id`. Repeat it with the same arguments after any
+/// failure: it goes on where it stopped.
+pub async fn submit(
+    profile: &Profile,
+    id: StudyId,
+    file: &Path,
+    options: &Options,
+    stop: &CancellationToken,
+    progress: Arc<dyn Progress>,
+) -> Result<SubmitReport, ClientError> {
+    let started = Instant::now();
+    let provider = profile.signer(Role::Provider)?;
+    let (cluster, _) = Cluster::connect_to_some(profile).await?;
+    let study = Arc::new(studies::overview(&cluster, id).await?.definition);
+    if !study.providers().is_empty() && !study.providers().contains(&provider.public()) {
+        return Err(ClientError::NotAProvider { id, provider: provider.public() });
+    }
+    let cluster = cluster.only(&cluster.servers_of(&study)?);
+    let plan = Arc::new(Plan::new(&study)?);
+    let collect = Collect::new(plan.circuit().clone(), id, cluster.servers().len())?;
+    let size = batch_size(options.batch, collect.max_records())?;
+
+    let checked = check(file, &study, options, stop, &progress).await?;
+    let header = Header::new(
+        id,
+        checked.sha256,
+        checked.bytes,
+        size,
+        provider.public(),
+        options.skip_invalid,
+    );
+    let receipts_path = options.receipts.clone().unwrap_or_else(|| beside(file));
+    let receipts = Receipts::open(&receipts_path, header)?;
+    let resumed = receipts.records();
+    let key = provider.public();
+    let work = Work { file: file.to_owned(), study, plan, collect: Arc::new(collect), provider };
+    let upload = Upload {
+        work,
+        pass: Pass {
+            size,
+            valid: checked.valid,
+            skip_invalid: options.skip_invalid,
+            extent: Extent::Everything,
+        },
+        cluster,
+        timeout: options.timeout,
+    };
+    let (receipts, sent) = upload.run(receipts, stop, progress).await?;
+    receipts.pending().close();
+    Ok(SubmitReport {
+        file: file.to_owned(),
+        study: id.to_string(),
+        provider: key.to_string(),
+        records: receipts.records(),
+        resumed,
+        submissions: receipts.submissions().to_vec(),
+        skipped: checked.bad,
+        problems: checked.problems,
+        problem_count: checked.problem_count,
+        ignored_columns: checked.ignored,
+        ignored_column_count: checked.ignored_count,
+        sent: sent.into_iter().map(|(server, bytes)| Sent { server, bytes }).collect(),
+        receipts: receipts_path,
+        elapsed_seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// What is left to do once the file is checked.
+struct Upload {
+    work: Work,
+    pass: Pass,
+    cluster: Cluster,
+    timeout: Duration,
+}
+
+impl Upload {
+    /// Sends what has no receipts yet. Returns the bytes that each server took.
+    async fn run(
+        self,
+        receipts: Receipts,
+        stop: &CancellationToken,
+        progress: Arc<dyn Progress>,
+    ) -> Result<(Receipts, Vec<(String, u64)>), ClientError> {
+        let Self { work, mut pass, cluster, timeout } = self;
+        let batches = pass.valid.div_ceil(u64::from(pass.size));
+        let is_complete = |receipts: &Receipts| (0..batches).all(|batch| receipts.is_done(batch));
+        if is_complete(&receipts) {
+            return Ok((receipts, Vec::new()));
+        }
+        let id = work.collect.study();
+        let late = match wait_until_open(&cluster, id, timeout, stop, &*progress).await {
+            Ok(()) => None,
+            // An earlier run may have been interrupted between a server's answer and its note:
+            // servers give their receipts for what they hold at any time.
+            Err(late @ ClientError::NotOpen { .. }) if !receipts.pending().is_empty()? => {
+                pass.extent = Extent::Stored;
+                Some(late)
+            }
+            Err(error) => return Err(error),
+        };
+        progress.event(Event::Uploading { records: pass.valid, done: receipts.records() });
+        let lanes = Lanes::new(cluster.servers().to_vec(), timeout);
+        let ran = Pipeline::new(work, pass, lanes).run(receipts, stop, progress).await;
+        match (ran, late) {
+            (Err(ClientError::Refused { .. }), Some(late)) => Err(late),
+            (Ok((receipts, _)), Some(late)) if !is_complete(&receipts) => Err(late),
+            (ran, _) => ran,
+        }
+    }
+}
+
+/// The default receipts file of a CSV.
+fn beside(file: &Path) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".receipts");
+    path.into()
+}
+
+fn batch_size(wanted: Option<u32>, most: u32) -> Result<u32, ClientError> {
+    match wanted {
+        None => Ok(most),
+        Some(size) if (1..=most).contains(&size) => Ok(size),
+        Some(size) => Err(ClientError::BatchSize { size, most }),
+    }
+}
+
+/// The first pass over the file.
+async fn check(
+    file: &Path,
+    study: &Arc<Study>,
+    options: &Options,
+    stop: &CancellationToken,
+    progress: &Arc<dyn Progress>,
+) -> Result<input::Checked, ClientError> {
+    let (path, study, max_records) = (file.to_owned(), study.clone(), study.max_records());
+    let (stop, progress) = (stop.clone(), progress.clone());
+    let checked =
+        tokio::task::spawn_blocking(move || input::check(&path, &study, &stop, &*progress))
+            .await
+            .map_err(|_| ClientError::WorkerFailed)??;
+    let file = file.to_owned();
+    if checked.bad > 0 && !options.skip_invalid {
+        return Err(ClientError::InvalidRows {
+            file,
+            bad: checked.bad,
+            rows: checked.bad + checked.valid,
+            problems: checked.problems,
+            problem_count: checked.problem_count,
+        });
+    }
+    if checked.valid == 0 {
+        return Err(ClientError::NoRecords { file });
+    }
+    if checked.valid > max_records {
+        return Err(ClientError::TooManyRecords { file, records: checked.valid, max_records });
+    }
+    Ok(checked)
+}
+
+/// Waits while the servers set up a study that all operators have approved.
+async fn wait_until_open(
+    cluster: &Cluster,
+    id: StudyId,
+    timeout: Duration,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    cluster.require_all().await?;
+    let started = Instant::now();
+    loop {
+        let now = studies::overview(cluster, id).await?;
+        let all = now.servers.len() == cluster.servers().len();
+        match now.state {
+            State::Open if all => return Ok(()),
+            State::Proposed => {
+                return Err(ClientError::NotApproved { id, servers: now.unapproved().join(", ") });
+            }
+            State::Open | State::Approved if started.elapsed() < timeout => {}
+            state => return Err(ClientError::NotOpen { id, state, detail: now.why() }),
+        }
+        progress.event(Event::Waiting { what: format!("the study to open ({})", now.why()) });
+        tokio::select! {
+            () = stop.cancelled() => return Err(ClientError::Interrupted),
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One batch to all servers at once, each until it has answered with a good receipt.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::future::try_join_all;
+use mpc::{
+    collect::PublicPart,
+    ids::{PublicHash, StudyId, SubmissionId},
+    receipt::Receipt,
+    sign::Signature,
+};
+use proto::v1;
+use rand::RngExt as _;
+
+use super::{pending::Batch, receipts::Entry};
+use crate::{
+    connection::Server,
+    deadline::{self, request},
+    error::ClientError,
+    progress::{Event, Progress},
+    refusal,
+    status::printable,
+};
+
+/// The first pause after a failed call; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest pause that we choose.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest pause that a server may ask for.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
+
+/// The way to one server, shared by all batches under way.
+pub struct Lane {
+    server: Server,
+    /// When the server last acknowledged something.
+    progressed: Mutex<Instant>,
+    bytes: AtomicU64,
+}
+
+/// The ways to all servers of a study, in party order.
+pub struct Lanes {
+    lanes: Vec<Lane>,
+    /// Without any acknowledgement for this long, a server is given up.
+    timeout: Duration,
+}
+
+impl Lanes {
+    /// Lanes to `servers`, in party order.
+    pub fn new(servers: Vec<Server>, timeout: Duration) -> Self {
+        let lane = |server| Lane {
+            server,
+            progressed: Mutex::new(Instant::now()),
+            bytes: AtomicU64::new(0),
+        };
+        Self { lanes: servers.into_iter().map(lane).collect(), timeout }
+    }
+
+    /// Sends a batch to all servers; returns their receipts, verified.
+    pub async fn send(&self, batch: &Batch, progress: &dyn Progress) -> Result<Entry, ClientError> {
+        let hash = PublicPart::hash_encoded(&batch.public_bytes);
+        let sends = self.lanes.iter().zip(&batch.payloads).map(|(lane, payload)| async move {
+            let message = v1::SubmitRequest {
+                public_part: batch.public_bytes.clone(),
+                payload: payload.clone(),
+                credential: batch.credential.0.to_vec().into(),
+            };
+            let answer = lane.send(message, self.timeout, progress).await?;
+            let receipt = lane.check(&answer, &batch.public, hash)?;
+            Ok::<_, ClientError>((lane.server.name().to_owned(), hex::encode(receipt.signature.0)))
+        });
+        let receipts: BTreeMap<_, _> = try_join_all(sends).await?.into_iter().collect();
+        Ok(Entry {
+            batch: batch.number,
+            first_row: batch.first_row,
+            records: batch.public.records,
+            submission: batch.public.submission.to_string(),
+            public_hash: hash.to_string(),
+            receipts,
+        })
+    }
+
+    /// Bytes that each server acknowledged, by name.
+    pub fn bytes(&self) -> Vec<(String, u64)> {
+        let bytes =
+            |lane: &Lane| (lane.server.name().to_owned(), lane.bytes.load(Ordering::Relaxed));
+        self.lanes.iter().map(bytes).collect()
+    }
+}
+
+impl Lane {
+    /// Repeats the call until it is answered, refused, or without progress for too long. That is
+    /// safe: a server answers the same bytes with the same receipt.
+    async fn send(
+        &self,
+        message: v1::SubmitRequest,
+        timeout: Duration,
+        progress: &dyn Progress,
+    ) -> Result<v1::Receipt, ClientError> {
+        let started = Instant::now();
+        let len = message.public_part.len() + message.payload.len() + message.credential.len();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let call = request(message.clone(), deadline::SUBMIT);
+            let status = match self.server.submissions().submit(call).await {
+                Ok(answer) => {
+                    self.bytes.fetch_add(len as u64, Ordering::Relaxed);
+                    *self.progressed.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Instant::now();
+                    return Ok(answer.into_inner());
+                }
+                Err(status) => status,
+            };
+            if !refusal::is_transient(&status) {
+                return Err(self.server.failed(&status));
+            }
+            let reason = printable(&refusal::reason(&status));
+            let progressed = *self.progressed.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = progressed.max(started).elapsed();
+            if waited > timeout {
+                let (server, seconds) = (self.server.name().to_owned(), waited.as_secs());
+                return Err(ClientError::NoProgress { server, seconds, reason });
+            }
+            let server = self.server.name().to_owned();
+            progress.event(Event::Retrying { server, reason });
+            let wish = refusal::retry_delay(&status).unwrap_or_default().min(LONGEST_WISH);
+            // Spread, so that many clients do not come back at the same moment.
+            let spread = rand::rng().random_range(0.75..1.25);
+            let rest = timeout.saturating_sub(waited).max(FIRST_PAUSE);
+            tokio::time::sleep(pause.max(wish).mul_f64(spread).min(rest)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn check(
+        &self,
+        answer: &v1::Receipt,
+        public: &PublicPart,
+        hash: PublicHash,
+    ) -> Result<Receipt, ClientError> {
+        let receipt = || {
+            Some(Receipt {
+                study: StudyId::try_from(&answer.study_id[..]).ok()?,
+                submission: SubmissionId::try_from(&answer.submission_id[..]).ok()?,
+                public: PublicHash::try_from(&answer.public_hash[..]).ok()?,
+                signature: Signature::try_from(&answer.signature[..]).ok()?,
+            })
+        };
+        let broke = |what: &str| self.server.broke(what);
+        let receipt = receipt().ok_or_else(|| broke("its receipt is malformed"))?;
+        if (receipt.study, receipt.submission, receipt.public)
+            != (public.study, public.submission, hash)
+        {
+            return Err(broke("its receipt is for another submission"));
+        }
+        receipt
+            .verify(&self.server.identity())
+            .map_err(|_| broke("its receipt is not signed with the key that the profile names"))?;
+        Ok(receipt)
+    }
+}
