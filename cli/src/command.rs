@@ -1,0 +1,124 @@
+//! The command line: what there is to say, and which file does it.
+
+use std::path::PathBuf;
+
+use clap::{
+    Parser, Subcommand,
+    builder::{FalseyValueParser, styling::Styles},
+};
+use client::Profile;
+
+use crate::{failure::Failure, logging::Logs, report::Format};
+
+mod certs;
+mod completions;
+mod config;
+mod demo;
+mod dev;
+mod result;
+mod serve;
+mod study;
+mod submit;
+
+/// Statistics over private records, computed by servers that never see a record.
+///
+/// Records are split into shares on the provider's machine, one share per server. The servers
+/// check and add shares; only the answer of a study is ever put together.
+#[derive(Debug, Parser)]
+#[command(name = "sotto", version, styles = Styles::styled(), after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Try it:
+  sotto demo                          the whole thing in one command, over real data
+  sotto dev &                         three servers on this machine
+  export SOTTO_PROFILE=sotto-dev/sotto.toml
+  id=$(sotto study create wages.toml)
+  sotto submit $id wages.csv
+  sotto study close $id
+  sotto result $id --wait
+
+Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised, 5 a server is unreachable,
+6 the protocol aborted, 7 refused by policy, 130 interrupted.";
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Client profile: the servers, and where your keys are.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SOTTO_PROFILE",
+        default_value = "sotto.toml"
+    )]
+    profile: PathBuf,
+    /// Answer in JSON on stdout.
+    #[arg(long, global = true, env = "SOTTO_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Dev(dev::Dev),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Study(study::StudyCommand),
+    Submit(submit::Submit),
+    Result(result::ResultCommand),
+    #[command(subcommand)]
+    Certs(certs::Certs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Completions(completions::Completions),
+}
+
+impl Cli {
+    /// How this command logs.
+    pub fn logs(&self) -> Logs {
+        match self.command {
+            Command::Serve(_) => Logs::Server,
+            Command::Dev(_) => Logs::Development,
+            Command::Demo(_) => Logs::Demonstration,
+            _ => Logs::Client,
+        }
+    }
+
+    /// Runs the command to its end.
+    pub async fn run(self) -> Result<(), Failure> {
+        let global = &self.global;
+        match self.command {
+            Command::Demo(command) => command.run(global).await,
+            Command::Dev(command) => command.run(global).await,
+            Command::Serve(command) => command.run().await,
+            Command::Study(command) => command.run(global).await,
+            Command::Submit(command) => command.run(global).await,
+            Command::Result(command) => command.run(global).await,
+            Command::Certs(command) => command.run(global),
+            Command::Config(command) => command.run(global),
+            Command::Completions(command) => command.run(),
+        }
+    }
+}
+
+impl Global {
+    fn profile(&self) -> Result<Profile, Failure> {
+        Ok(Profile::load(&self.profile).map_err(client::ClientError::from)?)
+    }
+
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+/// Ends the program as clap does for a command line that makes no sense.
+fn usage(message: &str) -> ! {
+    use clap::CommandFactory as _;
+    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit()
+}

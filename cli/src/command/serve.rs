@@ -1,0 +1,35 @@
+//! `sotto serve`: one production server.
+
+use std::path::PathBuf;
+
+use server::{Server, config::Config};
+
+use crate::{failure::Failure, signal};
+
+/// Run one server.
+///
+/// Logs to stderr, in JSON unless stderr is a terminal. SIGTERM and SIGINT drain: nothing new is
+/// taken, what is under way is finished, and the process ends within 30 s. What was acknowledged
+/// is durable, and the next start goes on where this one stopped.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  sotto config check server.toml
+  sotto serve --config server.toml")]
+pub struct Serve {
+    /// The server's configuration (TOML).
+    #[arg(long, value_name = "FILE", env = "SOTTO_CONFIG")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub async fn run(self) -> Result<(), Failure> {
+        let stop = signal::stop();
+        let failed = |error: &dyn std::fmt::Display| Failure::Server(error.to_string());
+        let config = Config::load(&self.config).map_err(|error| failed(&error))?;
+        let running = Server::start(config).await.map_err(|error| failed(&error))?;
+        stop.cancelled().await;
+        running.shutdown().await;
+        Ok(())
+    }
+}

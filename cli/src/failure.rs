@@ -1,0 +1,95 @@
+//! Why a command failed, and how that is said: one line on stderr and an exit code.
+
+use std::{io, process::ExitCode};
+
+use client::{ClientError, Exit};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The client library.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The program's runtime could not be started.
+    #[error("the program could not start its threads: {0}")]
+    Runtime(#[source] io::Error),
+    /// A temporary directory could not be used.
+    #[error(
+        "a temporary directory is needed: {0}; set TMPDIR to a directory that can be written to"
+    )]
+    Temporary(#[source] io::Error),
+    /// Writing the answer failed.
+    #[error("the answer could not be written: {0}")]
+    Output(#[source] io::Error),
+    /// Several servers were asked, and not all did it. Each has been reported.
+    #[error("{done} of {asked} servers did it: {first}{remedy}")]
+    Partly {
+        /// How many did it.
+        done: usize,
+        /// How many were asked.
+        asked: usize,
+        /// The first that did not.
+        first: Box<ClientError>,
+        /// What to do now.
+        remedy: &'static str,
+    },
+    /// A server could not be started or configured.
+    #[error("{0}")]
+    Server(String),
+    /// The demonstration's answer is not the plaintext answer.
+    #[error("the result differs from the plaintext answer in {0}")]
+    Differs(String),
+    /// The data that comes with the program cannot be read.
+    #[error("the data of the demonstration is damaged: {0}")]
+    Shipped(String),
+}
+
+impl Failure {
+    /// Says it and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        // Whoever closed our stdout, as `head` does, has what they wanted.
+        if let Self::Output(error) = &self
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {self}");
+        ExitCode::from(self.exit().code())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) => error.exit(),
+            Self::Partly { first, .. } => first.exit(),
+            Self::Runtime(_) | Self::Temporary(_) | Self::Output(_) | Self::Server(_) => {
+                Exit::Usage
+            }
+            Self::Differs(_) => Exit::Aborted,
+            Self::Shipped(_) => Exit::InvalidData,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_only_some_servers_did_has_the_exit_code_of_the_first_that_did_not() {
+        let first = ClientError::Unreachable {
+            server: "gamma".into(),
+            endpoint: "https://127.0.0.1:1".into(),
+            reason: "Connection refused".into(),
+        };
+        let failure =
+            Failure::Partly { done: 2, asked: 3, first: Box::new(first), remedy: "; repeat it" };
+        assert_eq!(failure.exit(), Exit::Unreachable);
+        let text = failure.to_string();
+        assert!(text.contains("2 of 3") && text.contains("gamma"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_demonstration_does_not_look_like_success() {
+        assert_eq!(Failure::Differs("mean".into()).exit(), Exit::Aborted);
+    }
+}
