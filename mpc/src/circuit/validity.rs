@@ -67,15 +67,18 @@ impl Validity {
     }
 }
 
-/// Products per gadget call and number of calls for `total` constraints: the pair that makes the
-/// proof (2L + 2P − 1 elements) and the verifier message (2L + 2) shortest together. 1 + C is a
-/// power of two, so that no point of the wire polynomials is wasted.
+/// Products per gadget call, L, and number of calls, C, for `total` constraints.
+///
+/// A proof has 2L + 2P − 1 elements and a verifier share 2L + 2, so L ≈ P keeps both short. Longer
+/// calls save work at the servers (fewer points a wire), so the balance leans to L ≈ 2P; below 8
+/// points the overhead of a wire costs more than that saves. 1 + C is a power of two where it can
+/// be, so that no point is wasted.
 fn chunks(total: usize) -> (usize, usize) {
     let total = total.max(1);
-    (1..=16)
+    (3..=16)
         .map(|log| (1usize << log) - 1)
         .map(|calls| (total.div_ceil(calls), calls))
-        .min_by_key(|(chunk, calls)| 4 * chunk + 2 * calls)
+        .min_by_key(|(chunk, calls)| chunk + 2 * calls)
         .map(|(chunk, _)| (chunk, total.div_ceil(chunk)))
         .unwrap_or((total, 1))
 }
