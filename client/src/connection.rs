@@ -197,7 +197,7 @@ impl Server {
 
     pub(crate) fn studies(&self) -> StudiesClient<Channel> {
         StudiesClient::new(self.channel.clone())
-            .max_decoding_message_size(proto::MAX_MESSAGE)
+            .max_decoding_message_size(proto::MAX_OUTCOME)
             .max_encoding_message_size(proto::MAX_MESSAGE)
     }
 

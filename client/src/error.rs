@@ -1,6 +1,6 @@
 //! Why a client's command failed, and the exit code that says so to scripts.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use mpc::ids::StudyId;
 
@@ -62,19 +62,25 @@ pub enum ClientError {
         /// The path.
         file: PathBuf,
     },
+    /// A study file that holds something else than text.
+    #[error("{}: this is not a text file in UTF-8: a study file is TOML", file.display())]
+    NotText {
+        /// The file.
+        file: PathBuf,
+    },
     /// The proof system cannot handle the study.
     #[error("the study cannot be computed: {0}")]
     Collect(#[from] mpc::collect::CollectError),
     /// A local file.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), plain(.source))]
     File {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Rows of a file do not fit the study. Nothing of the file was sent.
-    #[error("{}: {bad} of {rows} rows are not valid, so nothing was sent: correct them, or pass --skip-invalid{}", file.display(), first(.problems, *.problem_count))]
+    #[error("{}: {bad} of {rows} rows {}, so nothing was sent: correct {}, or pass --skip-invalid{}", file.display(), if *.bad == 1 { "is not valid" } else { "are not valid" }, if *.bad == 1 { "it" } else { "them" }, first(.problems, *.problem_count))]
     InvalidRows {
         /// The file.
         file: PathBuf,
@@ -347,6 +353,7 @@ impl ClientError {
             Self::Receipts(error) => error.exit(),
             Self::Study(_)
             | Self::Table(_)
+            | Self::NotText { .. }
             | Self::Collect(_)
             | Self::InvalidRows { .. }
             | Self::NoRecords { .. }
@@ -378,6 +385,16 @@ impl ClientError {
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
+}
+
+/// What the operating system said, without the number of it.
+pub(crate) fn plain(error: &io::Error) -> String {
+    without_number(&error.to_string())
+}
+
+/// `text` without the number that the standard library puts at the end of a system's error.
+pub(crate) fn without_number(text: &str) -> String {
+    text.split(" (os error ").next().unwrap_or(text).to_owned()
 }
 
 /// `" (detail)"`, or nothing.
@@ -440,6 +457,14 @@ mod tests {
         for (error, code) in cases {
             assert_eq!(error.exit().code(), code, "{error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named_without_the_number_of_the_error() {
+        let error =
+            ClientError::File { path: "x.csv".into(), source: io::Error::from_raw_os_error(2) };
+        let text = error.to_string();
+        assert!(text.starts_with("x.csv: ") && !text.contains("os error"), "{text}");
     }
 
     #[test]

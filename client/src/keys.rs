@@ -11,6 +11,8 @@ use mpc::sign::Signer;
 use rand::RngExt as _;
 use zeroize::Zeroizing;
 
+use crate::error::plain;
+
 const PREFIX: &str = "sotto-ed25519-seed:";
 /// Longer files are no key files.
 const MAX_BYTES: u64 = 1024;
@@ -19,7 +21,7 @@ const MAX_BYTES: u64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read.
-    #[error("{}: the key file cannot be read: {source}", path.display())]
+    #[error("{}: the key file cannot be read: {}", path.display(), plain(.source))]
     Unreadable {
         /// The key file.
         path: PathBuf,
@@ -27,7 +29,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The file cannot be written.
-    #[error("{}: the key file cannot be created: {source}", path.display())]
+    #[error("{}: the key file cannot be created: {}", path.display(), plain(.source))]
     NotCreated {
         /// The key file.
         path: PathBuf,

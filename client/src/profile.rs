@@ -10,7 +10,13 @@ use mpc::sign::{PublicKey, Signer};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::keys::{self, KeyError};
+use crate::{
+    error::plain,
+    keys::{self, KeyError},
+};
+
+/// How a certificate in PEM form begins.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// A profile, checked.
 #[derive(Debug, Clone)]
@@ -55,12 +61,18 @@ pub enum ProfileError {
         file: PathBuf,
     },
     /// A file cannot be read.
-    #[error("{}: cannot be read: {source}", file.display())]
+    #[error("{}: cannot be read: {}", file.display(), plain(.source))]
     Unreadable {
         /// The file.
         file: PathBuf,
         /// The cause.
         source: io::Error,
+    },
+    /// A file that should hold certificates.
+    #[error("{}: there is no certificate in PEM form here: `roots` names the operators' ca.pem files, one after the other", file.display())]
+    NoCertificate {
+        /// The file.
+        file: PathBuf,
     },
     /// A line of the profile is wrong.
     #[error("{}:{line}: {what}", file.display())]
@@ -194,8 +206,13 @@ impl Profile {
 
     /// The certificates that vouch for the servers, as PEM. No others are trusted.
     pub fn roots(&self) -> Result<Vec<u8>, ProfileError> {
-        fs::read(&self.roots)
-            .map_err(|source| ProfileError::Unreadable { file: self.roots.clone(), source })
+        let file = || self.roots.clone();
+        let pem = fs::read(&self.roots)
+            .map_err(|source| ProfileError::Unreadable { file: file(), source })?;
+        match pem.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE.as_bytes()) {
+            true => Ok(pem),
+            false => Err(ProfileError::NoCertificate { file: file() }),
+        }
     }
 
     /// The key of a role. A provider's key is created when its file does not exist.
@@ -318,6 +335,17 @@ mod tests {
     fn an_identity_that_is_no_key_is_refused() {
         let error = refused(&text().replace(&identity(1), &"0".repeat(64)));
         assert!(error.starts_with("there/sotto.toml:7: identity of \"alpha\""), "{error}");
+    }
+
+    #[test]
+    fn roots_without_a_certificate_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("ca.pem"), "-----BEGIN PRIVATE KEY-----").unwrap();
+        let profile = Profile::parse(&text(), &dir.path().join("sotto.toml")).unwrap();
+        let error = profile.roots().unwrap_err().to_string();
+        assert!(error.contains("ca.pem: there is no certificate"), "{error}");
+        fs::write(dir.path().join("ca.pem"), CERTIFICATE).unwrap();
+        assert!(profile.roots().is_ok());
     }
 
     #[test]

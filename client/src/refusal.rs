@@ -5,7 +5,10 @@ use std::{error::Error as _, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::{connection::Server, error::ClientError};
+use crate::{
+    connection::Server,
+    error::{ClientError, without_number},
+};
 
 /// The error that a failed call to `server` is.
 pub fn from_status(server: &Server, status: &Status) -> ClientError {
@@ -59,9 +62,26 @@ pub fn reason(status: &Status) -> String {
         (Some(text), _) if text == TIMEOUT => "no answer in time".into(),
         // rustls says this of every peer that ended without a goodbye, with a link to its manual.
         (Some(text), _) if text.contains("close_notify") => "the connection was closed".into(),
-        (Some(text), _) if !text.is_empty() => text,
+        (Some(text), _) if text.starts_with(CERTIFICATE) => certificate(&text),
+        (Some(text), _) if !text.is_empty() => without_number(&text),
         (_, code) if status.message().is_empty() => code.description().into(),
         _ => status.message().into(),
+    }
+}
+
+/// How rustls begins when it does not accept a certificate.
+const CERTIFICATE: &str = "invalid peer certificate: ";
+
+/// Why a certificate is not accepted; some causes are rustls' names of them.
+fn certificate(text: &str) -> String {
+    match text.strip_prefix(CERTIFICATE).unwrap_or(text) {
+        "UnknownIssuer" => {
+            "its certificate is of no authority in the profile's `roots`: add its operator's ca.pem"
+                .into()
+        }
+        "BadSignature" => "the signature of its certificate does not verify".into(),
+        "BadEncoding" => "its certificate cannot be read".into(),
+        other => format!("its certificate is not accepted: {other}"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::Read as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -14,7 +16,10 @@ use mpc::{
 };
 use proto::v1;
 use rand::Rng as _;
-use study::{Study, StudyContext, StudyServer};
+use study::{
+    Study, StudyContext, StudyError, StudyServer,
+    error::{Place, Rule, Subject},
+};
 
 use crate::{
     connection::{Cluster, Server},
@@ -72,8 +77,7 @@ pub async fn create(
 
 /// Reads and checks a study file, with a new nonce: the same file twice is two studies.
 pub fn read(profile: &Profile, file: &Path, analyst: &Signer) -> Result<Study, ClientError> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|source| ClientError::File { path: file.to_owned(), source })?;
+    let text = text_of(file)?;
     let available: Vec<StudyServer> = profile
         .servers()
         .iter()
@@ -83,6 +87,24 @@ pub fn read(profile: &Profile, file: &Path, analyst: &Signer) -> Result<Study, C
     rand::rng().fill_bytes(&mut nonce);
     let context = StudyContext { available: &available, analyst: analyst.public(), nonce };
     Ok(Study::from_file(&text, &file.display().to_string(), context)?)
+}
+
+/// A study file's text. Of a file that is too long no more than that is read.
+fn text_of(file: &Path) -> Result<String, ClientError> {
+    const MOST: u64 = study::limits::FILE_BYTES as u64;
+    let failed = |source| ClientError::File { path: file.to_owned(), source };
+    let opened = File::open(file).map_err(failed)?;
+    let len = opened.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::new();
+    opened.take(MOST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > study::limits::FILE_BYTES {
+        let found = usize::try_from(len).unwrap_or(usize::MAX).max(bytes.len());
+        let rule = Rule::Size { found, limit: study::limits::FILE_BYTES };
+        let place = Place::File { name: file.display().to_string(), line: 1 };
+        let error = StudyError { place, subject: Subject::Study, rule: Box::new(rule) };
+        return Err(error.into());
+    }
+    String::from_utf8(bytes).map_err(|_| ClientError::NotText { file: file.to_owned() })
 }
 
 /// All studies that the profile's servers know, and who could not be asked.

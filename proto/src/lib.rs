@@ -16,3 +16,7 @@ pub const PROTOCOL: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// The largest gRPC message, in bytes.
 pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// The largest outcome of a study, in bytes: it lists the rejected submissions, 17 bytes each, and
+/// whoever floods a study with bad ones must not make its result too large to fetch.
+pub const MAX_OUTCOME: usize = 64 << 20;

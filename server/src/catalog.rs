@@ -11,7 +11,7 @@ use mpc::{
     sign::PublicKey,
 };
 use study::{Plan, Study, StudyError};
-use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 
 /// A study as one of its servers sees it.
 pub struct StudyContext {
@@ -31,9 +31,14 @@ pub struct StudyContext {
     pub keys: Vec<PublicKey>,
     /// Held while a protocol runs, so that a study runs one at a time.
     pub running: AsyncMutex<()>,
+    /// Places for runs that have been joined, so that the first server cannot pile them up.
+    pub runs: Arc<Semaphore>,
     /// Wakes the study's driver.
     pub wake: Notify,
 }
+
+/// Runs of one study that may wait for each other at one server.
+const RUNS: usize = 4;
 
 /// Why a study cannot run at this server.
 #[derive(Debug, thiserror::Error)]
@@ -59,14 +64,12 @@ pub enum CatalogError {
 }
 
 impl StudyContext {
-    /// Derives everything from a study's canonical encoding. `roster` gives a server's key by its
-    /// name.
+    /// Derives everything from a study. `roster` gives a server's key by its name.
     pub fn new(
-        bytes: &[u8],
+        study: Study,
         my_name: &str,
         roster: impl Fn(&str) -> Option<PublicKey>,
     ) -> Result<Self, CatalogError> {
-        let study = Study::decode(bytes)?;
         let plan = Plan::new(&study)?;
         let id = study.id();
         let collect = Collect::new(plan.circuit().clone(), id, study.servers().len())?;
@@ -91,6 +94,7 @@ impl StudyContext {
             keys: study.servers().iter().map(|server| server.identity).collect(),
             study,
             running: AsyncMutex::new(()),
+            runs: Arc::new(Semaphore::new(RUNS)),
             wake: Notify::new(),
         })
     }

@@ -151,7 +151,15 @@ pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
 
 /// Takes part in a session that the study's first server started. The session is joined when this
 /// returns; the run itself goes on in the background.
-pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: SessionId, run: Run) {
+///
+/// `false`: as many runs of the study wait here as may; nothing was joined.
+pub fn join(
+    node: &Arc<Node>,
+    context: Arc<StudyContext>,
+    session: SessionId,
+    run: Run,
+) -> bool {
+    let Ok(place) = context.runs.clone().try_acquire_owned() else { return false };
     let joined = node.sessions.join(session);
     let node_of_task = node.clone();
     node.tasks.spawn(async move {
@@ -161,7 +169,9 @@ pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: SessionId, ru
         if changes_state {
             context.wake.notify_one();
         }
+        drop(place);
     });
+    true
 }
 
 /// Starts a session on all servers of the study and takes part in it. Returns the submissions
@@ -176,8 +186,16 @@ async fn lead(
     let joined = node.sessions.join(SessionId(id));
     let request = start_request(context, id, &run);
     let starts = context.others().map(|peer| node.peers.start_session(peer, request.clone()));
-    futures::future::try_join_all(starts).await?;
+    if let Err(error) = futures::future::try_join_all(starts).await {
+        abandon(node, context, SessionId(id)).await;
+        return Err(error.into());
+    }
     take_part(node, context, joined, run).await
+}
+
+/// Tells all peers not to wait for this server in a session.
+async fn abandon(node: &Node, context: &StudyContext, session: SessionId) {
+    futures::future::join_all(context.others().map(|peer| node.peers.abandon(peer, session))).await;
 }
 
 fn start_request(context: &StudyContext, id: [u8; 16], run: &Run) -> v1::StartRequest {
@@ -201,6 +219,7 @@ async fn take_part(
     joined: Joined,
     run: Run,
 ) -> Result<Vec<SubmissionId>, JobError> {
+    let session = joined.id();
     // One run at a time: a verdict of one must be stored before the next looks.
     let _running = tokio::time::timeout(ROUND_TIMEOUT, context.running.lock())
         .await
@@ -221,7 +240,10 @@ async fn take_part(
     };
     match &outcome {
         Ok(_) => tracing::debug!("end"),
-        Err(error) => tracing::info!(%error, "no end"),
+        Err(error) => {
+            tracing::info!(%error, "no end");
+            abandon(node, context, session).await;
+        }
     }
     outcome
 }

@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use mpc::sign::Signer;
+use study::Study;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::{Catalog, CatalogError, StudyContext},
     config::Config,
-    limits::{InFlight, RateLimit},
+    limits::{InFlight, Place, RateLimit, Refused},
     peers::{Greeting, Peers, sessions::Sessions},
     storage::{Storage, StorageError, StudyRow},
+    tls,
 };
 
 /// How long a round of a protocol waits for all peers.
@@ -30,9 +32,9 @@ pub struct Node {
     pub sessions: Arc<Sessions>,
     /// What is compared when servers meet.
     pub greeting: Arc<Greeting>,
-    /// How fast one address may submit.
+    /// How fast one address may call.
     pub rate: RateLimit,
-    /// How many submissions are worked on at once.
+    /// How many calls are worked on at once.
     pub in_flight: InFlight,
     /// Ends everything.
     pub stop: CancellationToken,
@@ -51,10 +53,19 @@ impl Node {
         &self.config.identity
     }
 
+    /// Counts one call of a stranger against its address and against what is worked on at once;
+    /// the place is taken until it is dropped.
+    pub fn admit<T>(&self, request: &tonic::Request<T>) -> Result<Place, Refused> {
+        if let Some(address) = tls::remote_ip(request) {
+            self.rate.check(address)?;
+        }
+        self.in_flight.enter()
+    }
+
     /// Derives a study's context; an error says why it cannot run here.
-    pub fn context(&self, bytes: &[u8]) -> Result<StudyContext, CatalogError> {
+    pub fn context(&self, study: Study) -> Result<StudyContext, CatalogError> {
         let key = |name: &str| self.config.roster.get(name).map(|server| server.identity);
-        StudyContext::new(bytes, self.name(), key)
+        StudyContext::new(study, self.name(), key)
     }
 
     /// All studies in storage, page by page.

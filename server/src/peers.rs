@@ -23,6 +23,7 @@ pub mod sessions;
 pub use link::Greeting;
 
 use link::LinkState;
+use sessions::{ABANDONED, SessionId};
 
 /// Deadline of a call to a peer.
 const CALL: Duration = Duration::from_secs(10);
@@ -91,7 +92,7 @@ impl Peers {
     ) -> Arc<Self> {
         let links = channels.into_iter().map(|(name, channel)| {
             let client = PeersClient::new(channel)
-                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_decoding_message_size(proto::MAX_OUTCOME)
                 .max_encoding_message_size(proto::MAX_MESSAGE);
             let (publish, state) = watch::channel(LinkState::Down { reason: "not connected yet".into() });
             tasks.spawn(link::keep(
@@ -138,6 +139,14 @@ impl Peers {
             _ => return false,
         };
         frames.send(frame).await.is_ok()
+    }
+
+    /// Tells `peer` that this server has given a session up, so that it does not wait for more.
+    pub async fn abandon(&self, peer: &str, session: SessionId) {
+        let session_id = session.0.to_vec().into();
+        let frame = Frame { session_id, round: ABANDONED, part: Default::default(), last: true };
+        // A peer that cannot be told finds out when the link is lost, or by its deadline.
+        drop(tokio::time::timeout(CALL, self.send(peer, frame)).await);
     }
 
     /// Counts the times that the link to `peer` came up; `None` while it is down.

@@ -3,12 +3,14 @@
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use proto::v1;
+use study::Study;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::server::Router;
 use tonic_health::server::HealthReporter;
 
 use crate::{
+    catalog::CatalogError,
     config::Config,
     jobs,
     limits::{InFlight, RateLimit},
@@ -59,7 +61,7 @@ pub enum StartError {
         /// The study's id.
         study: mpc::ids::StudyId,
         /// Why.
-        cause: crate::catalog::CatalogError,
+        cause: CatalogError,
     },
 }
 
@@ -124,21 +126,31 @@ impl Running {
         self.node.name()
     }
 
+    /// Waits until the server stops serving by itself, which only a fault does.
+    pub async fn failed(&mut self) -> String {
+        match (&mut self.serving).await {
+            Ok(Ok(())) => "the server stopped serving".into(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Makes this server lie to its peers from now on.
     #[cfg(feature = "testing")]
     pub fn tamper_with_frames(&self, tamper: crate::peers::Tamper) {
         self.node.peers.set_tamper(tamper);
     }
 
-    /// Stops at once, without draining: what a crash leaves behind, but for the open sockets. For
-    /// tests of what is durable.
+    /// Stops without waiting for requests or runs that are under way. For tests of what is
+    /// durable; a process that is killed stops harder still, and is tested as a process.
     #[cfg(feature = "testing")]
     pub async fn crash(self) {
-        self.serving.abort();
         self.node.stop.cancel();
-        self.node.tasks.close();
-        drop(self.serving.await);
-        self.node.tasks.wait().await;
+        self.stop_serving.cancel();
+        let abort = self.serving.abort_handle();
+        if tokio::time::timeout(Duration::from_millis(500), self.serving).await.is_err() {
+            abort.abort();
+        }
         self.node.storage.close().await;
     }
 
@@ -187,7 +199,8 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
 /// Takes up every stored study where it stopped.
 async fn resume(node: &Arc<Node>) -> Result<(), StartError> {
     for row in node.all_studies().await? {
-        let context = match node.context(&row.bytes) {
+        let study = Study::decode(&row.bytes).map_err(CatalogError::from);
+        let context = match study.and_then(|study| node.context(study)) {
             Ok(context) => context,
             // An ended study is history: it can be read, and nothing runs.
             Err(_) if row.state.is_final() => continue,
@@ -225,9 +238,17 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
         .add_service(limited!(v1::directory_server::DirectoryServer::new(directory)))
-        .add_service(limited!(v1::studies_server::StudiesServer::new(studies)))
+        .add_service(
+            v1::studies_server::StudiesServer::new(studies)
+                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_encoding_message_size(proto::MAX_OUTCOME),
+        )
         .add_service(limited!(v1::submissions_server::SubmissionsServer::new(submissions)))
-        .add_service(limited!(v1::peers_server::PeersServer::new(peers)))
+        .add_service(
+            v1::peers_server::PeersServer::new(peers)
+                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_encoding_message_size(proto::MAX_OUTCOME),
+        )
         .add_service(reflection))
 }
 

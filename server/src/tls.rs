@@ -4,7 +4,7 @@
 //! the roster pins the key, so no authority is asked, and a session is never resumed, so that the
 //! dates are looked at on every connection.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use rustls::{
     ClientConfig, ServerConfig,
@@ -86,6 +86,12 @@ pub fn peer_of_request<'a, T>(
 ) -> Option<&'a RosterServer> {
     let certificates = request.extensions().get::<ConnectInfo>()?.peer_certs()?;
     peer_of(Some(&certificates), roster)
+}
+
+/// Where a request's connection comes from.
+pub fn remote_ip<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
+    let info = request.extensions().get::<ConnectInfo>()?;
+    info.get_ref().remote_addr().map(|address| address.ip())
 }
 
 fn provider() -> Arc<CryptoProvider> {

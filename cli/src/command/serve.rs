@@ -27,9 +27,13 @@ impl Serve {
         let stop = signal::stop();
         let failed = |error: &dyn std::fmt::Display| Failure::Server(error.to_string());
         let config = Config::load(&self.config).map_err(|error| failed(&error))?;
-        let running = Server::start(config).await.map_err(|error| failed(&error))?;
-        stop.cancelled().await;
-        running.shutdown().await;
-        Ok(())
+        let mut running = Server::start(config).await.map_err(|error| failed(&error))?;
+        tokio::select! {
+            () = stop.cancelled() => {
+                running.shutdown().await;
+                Ok(())
+            }
+            error = running.failed() => Err(failed(&error)),
+        }
     }
 }

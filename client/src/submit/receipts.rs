@@ -74,7 +74,7 @@ pub struct Receipts {
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptsError {
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {}", path.display(), plain(.source))]
     Io {
         /// The file or directory.
         path: PathBuf,

@@ -156,8 +156,10 @@ pub(super) fn reason(status: &Status) -> String {
     while let Some(source) = innermost.and_then(|error| error.source()) {
         innermost = Some(source);
     }
-    match innermost {
-        Some(cause) => cause.to_string(),
+    match innermost.map(ToString::to_string) {
+        // The TLS library's text is about how the peer should have said goodbye.
+        Some(cause) if cause.contains("close_notify") => "the connection was closed".into(),
+        Some(cause) => cause,
         None => status.message().to_owned(),
     }
 }

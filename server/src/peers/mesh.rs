@@ -103,7 +103,8 @@ impl GrpcMesh {
             }
             let lost = (0..).map(Party).zip(&self.names).any(|(party, name)| {
                 missing.contains(name.as_str())
-                    && self.peers.generation(name) != self.generations[party.index()]
+                    && (self.session.is_abandoned_by(name)
+                        || self.peers.generation(name) != self.generations[party.index()])
             });
             if lost || Instant::now() >= deadline {
                 return Err(MeshError::Missing { round, parties: self.parties_of(&missing) });

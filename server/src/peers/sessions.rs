@@ -34,6 +34,8 @@ const EARLY_SESSIONS: usize = 32;
 const EARLY_LIFE: Duration = Duration::from_secs(60);
 /// No protocol has more rounds.
 const MAX_ROUNDS: u32 = 256;
+/// In place of a round: the sender has given the session up.
+pub const ABANDONED: u32 = u32::MAX;
 
 /// A frame that no honest peer sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +73,8 @@ struct Inbox {
 }
 
 struct InboxState {
+    /// Who has given the session up.
+    abandoned: HashSet<String>,
     messages: HashMap<(u32, String), Message>,
     bytes: usize,
     opened_by: Option<String>,
@@ -106,11 +110,17 @@ impl Sessions {
         part: &[u8],
         last: bool,
     ) -> Result<(), FrameError> {
-        if round >= MAX_ROUNDS {
+        if round >= MAX_ROUNDS && round != ABANDONED {
             return Err(FrameError::Round);
         }
         let inbox = self.inbox_for(peer, id)?;
         let mut state = lock(&inbox.state);
+        if round == ABANDONED {
+            state.abandoned.insert(peer.to_owned());
+            drop(state);
+            inbox.arrived.notify_waiters();
+            return Ok(());
+        }
         let limit = if state.opened_by.is_some() { EARLY_BYTES } else { SESSION_BYTES };
         if state.bytes + part.len() > limit {
             return Err(FrameError::TooLarge);
@@ -154,6 +164,7 @@ impl Sessions {
 impl Inbox {
     fn new(opened_by: Option<String>) -> Arc<Self> {
         let state = InboxState {
+            abandoned: HashSet::new(),
             messages: HashMap::new(),
             bytes: 0,
             opened_by,
@@ -181,6 +192,11 @@ impl Joined {
             state.messages.get(&(round, peer.to_owned())).is_some_and(|message| message.complete)
         };
         peers.filter(|peer| !complete(peer)).collect()
+    }
+
+    /// Whether `peer` has given the session up.
+    pub fn is_abandoned_by(&self, peer: &str) -> bool {
+        lock(&self.inbox.state).abandoned.contains(peer)
     }
 
     /// Takes the message of `round` from `peer`, if it is complete.
@@ -237,6 +253,16 @@ mod tests {
         let more = SessionId([99; 16]);
         assert_eq!(sessions.deliver("beta", more, 0, b"", true), Err(FrameError::TooMany));
         sessions.deliver("gamma", more, 0, b"", true).expect("another peer's allowance");
+    }
+
+    #[test]
+    fn a_peer_that_gives_up_is_known_and_what_it_sent_before_counts() {
+        let sessions = Arc::new(Sessions::default());
+        sessions.deliver("beta", ID, 0, b"x", true).expect("kept");
+        sessions.deliver("beta", ID, ABANDONED, b"", true).expect("noted");
+        let joined = sessions.join(ID);
+        assert!(joined.is_abandoned_by("beta") && !joined.is_abandoned_by("gamma"));
+        assert_eq!(joined.take(0, "beta").as_deref(), Some(&b"x"[..]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::v1::{DescribeRequest, DescribeResponse, RosterEntry, directory_server::Directory};
 use tonic::{Request, Response, Status};
 
+use super::status::RpcError;
 use crate::{clock, node::Node};
 
 /// The `Directory` service.
@@ -14,9 +15,10 @@ pub struct DirectoryService(pub Arc<Node>);
 impl Directory for DirectoryService {
     async fn describe(
         &self,
-        _request: Request<DescribeRequest>,
+        request: Request<DescribeRequest>,
     ) -> Result<Response<DescribeResponse>, Status> {
         let node = &self.0;
+        let _place = node.admit(&request).map_err(RpcError::from)?;
         let roster = node.config.roster.servers().iter().map(|server| RosterEntry {
             name: server.name.clone(),
             identity: server.identity.0.to_vec().into(),

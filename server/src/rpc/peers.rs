@@ -116,8 +116,13 @@ impl Node {
         if !fits {
             return Err(RpcError::State { call: "this run", state: row.state });
         }
-        jobs::join(self, context, session, run);
-        Ok(())
+        match jobs::join(self, context, session, run) {
+            true => Ok(()),
+            false => Err(RpcError::Busy {
+                what: "runs of this study wait for each other",
+                retry: std::time::Duration::from_secs(1),
+            }),
+        }
     }
 
     /// Takes frames until the stream ends or the peer breaks the rules.

@@ -12,12 +12,13 @@ use proto::{
     v1::{self, studies_server::Studies},
 };
 use rand::Rng as _;
+use study::Study;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::status::RpcError;
 use crate::{
-    catalog::StudyContext,
+    catalog::{CatalogError, StudyContext},
     clock,
     config::Approve,
     jobs,
@@ -39,6 +40,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::ProposeRequest>,
     ) -> Result<Response<v1::StudyStatus>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let id = self.0.propose(request.into_inner()).await?;
         Ok(Response::new(self.0.study_status(id).await?))
     }
@@ -47,6 +49,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::GetStudyRequest>,
     ) -> Result<Response<v1::StudyStatus>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let id = study_id(&request.into_inner().study_id)?;
         Ok(Response::new(self.0.study_status(id).await?))
     }
@@ -55,6 +58,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::ListStudiesRequest>,
     ) -> Result<Response<v1::ListStudiesResponse>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let request = request.into_inner();
         let after = match request.after.is_empty() {
             true => None,
@@ -79,6 +83,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::Command>,
     ) -> Result<Response<v1::StudyStatus>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let id = self.0.approve(&request.into_inner()).await?;
         Ok(Response::new(self.0.study_status(id).await?))
     }
@@ -87,6 +92,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::Command>,
     ) -> Result<Response<v1::StudyStatus>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let id = self.0.close(&request.into_inner()).await?;
         Ok(Response::new(self.0.study_status(id).await?))
     }
@@ -95,6 +101,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::Command>,
     ) -> Result<Response<v1::StudyStatus>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let id = self.0.cancel(&request.into_inner()).await?;
         Ok(Response::new(self.0.study_status(id).await?))
     }
@@ -103,6 +110,7 @@ impl Studies for StudiesService {
         &self,
         request: Request<v1::GetStudyRequest>,
     ) -> Result<Response<v1::Outcome>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let id = study_id(&request.into_inner().study_id)?;
         Ok(Response::new(self.0.outcome_of(id).await?))
     }
@@ -123,15 +131,16 @@ impl Node {
             return Err(RpcError::Invalid("study: longer than 1 MiB"));
         }
         let signature = field("signature", &request.signature)?;
-        let context = self.context(&request.study)?;
-        let id = context.id;
-        let analyst = context.study.analyst();
+        // Who asks is checked before anything costly is derived.
+        let study = Study::decode(&request.study).map_err(CatalogError::from)?;
+        let (id, analyst) = (study.id(), study.analyst());
         self.check_command("propose", id, &analyst, &signature)?;
         if !self.config.analysts.contains(&analyst) {
             return Err(RpcError::NotAuthorised(
                 "the analyst's key is not among this server's analysts: ask its operator to list it",
             ));
         }
+        let context = self.context(study)?;
         if self.storage.study(id).await?.is_none() {
             self.check_number_of_studies().await?;
             let detail = Detail { text: "waits for approval".into(), servers: Vec::new() };

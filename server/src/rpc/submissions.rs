@@ -1,7 +1,7 @@
 //! Submissions: everything about an upload is checked before it is stored, and a receipt is signed
 //! only when it is durable.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use mpc::{
     collect::{PublicPart, check_credential},
@@ -21,7 +21,6 @@ use crate::{
     catalog::StudyContext,
     node::Node,
     storage::{NewSubmission, PutLimits, PutOutcome},
-    tls::ConnectInfo,
 };
 
 /// Payloads from this size on are checked on a thread of their own.
@@ -38,8 +37,8 @@ impl Submissions for SubmissionsService {
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::Receipt>, Status> {
-        let from = remote_ip(&request);
-        let receipt = self.0.submit(from, request.into_inner()).await?;
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
+        let receipt = self.0.submit(request.into_inner()).await?;
         Ok(Response::new(receipt.into()))
     }
 }
@@ -51,18 +50,10 @@ struct Checked {
 }
 
 impl Node {
-    async fn submit(
-        self: &Arc<Self>,
-        from: Option<IpAddr>,
-        request: v1::SubmitRequest,
-    ) -> Result<Receipt, RpcError> {
+    async fn submit(self: &Arc<Self>, request: v1::SubmitRequest) -> Result<Receipt, RpcError> {
         if self.stop.is_cancelled() {
             return Err(RpcError::Stopping);
         }
-        if let Some(address) = from {
-            self.rate.check(address)?;
-        }
-        let _place = self.in_flight.enter()?;
         let public = PublicPart::decode(&request.public_part)?;
         let context = self.catalog.get(public.study).ok_or(RpcError::UnknownStudy)?;
         let (context, request, checked) = match request.payload.len() < LARGE {
@@ -115,11 +106,6 @@ impl Node {
             }),
         }
     }
-}
-
-fn remote_ip<T>(request: &Request<T>) -> Option<IpAddr> {
-    let info = request.extensions().get::<ConnectInfo>()?;
-    info.get_ref().remote_addr().map(|address| address.ip())
 }
 
 fn check(
