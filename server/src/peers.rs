@@ -12,7 +12,7 @@ use std::{
 
 use mpc::ids::StudyId;
 use proto::v1::{self, Frame, peers_client::PeersClient};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Status, transport::Channel};
 
@@ -67,6 +67,7 @@ impl PeerError {
 }
 
 struct Link {
+    retry: Arc<Notify>,
     client: PeersClient<Channel>,
     state: watch::Receiver<LinkState>,
 }
@@ -95,14 +96,17 @@ impl Peers {
                 .max_decoding_message_size(proto::MAX_OUTCOME)
                 .max_encoding_message_size(proto::MAX_MESSAGE);
             let (publish, state) = watch::channel(LinkState::Down { reason: "not connected yet".into() });
-            tasks.spawn(link::keep(
-                name.clone(),
-                client.clone(),
-                greeting.clone(),
-                publish,
-                stop.clone(),
-            ));
-            (name, Link { client, state })
+            let retry = Arc::new(Notify::new());
+            let link = link::Keeper {
+                peer: name.clone(),
+                client: client.clone(),
+                greeting: greeting.clone(),
+                state: publish,
+                retry: retry.clone(),
+                stop: stop.clone(),
+            };
+            tasks.spawn(link.keep());
+            (name, Link { retry, client, state })
         });
         Arc::new(Self {
             links: links.collect(),
@@ -154,6 +158,13 @@ impl Peers {
         match *self.link(peer)?.state.borrow() {
             LinkState::Up { generation, .. } => Some(generation),
             LinkState::Down { .. } => None,
+        }
+    }
+
+    /// Tries the link to `peer` again without waiting: the peer has just shown that it is there.
+    pub fn retry(&self, peer: &str) {
+        if let Some(link) = self.link(peer) {
+            link.retry.notify_one();
         }
     }
 

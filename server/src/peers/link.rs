@@ -3,7 +3,7 @@
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use proto::v1::{Frame, HelloRequest, HelloResponse, peers_client::PeersClient};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, transport::Channel};
@@ -73,47 +73,58 @@ fn check_clock(theirs_ms: u64) -> Result<(), String> {
     }
 }
 
-/// Keeps one link up until `stop`.
-pub(super) async fn keep(
-    peer: String,
-    client: PeersClient<Channel>,
-    greeting: Arc<Greeting>,
-    state: watch::Sender<LinkState>,
-    stop: CancellationToken,
-) {
-    let mut pause = PAUSE.0;
-    let mut generation = 0;
-    loop {
-        let connected = tokio::select! {
-            connected = connect(client.clone(), &greeting) => connected,
-            () = stop.cancelled() => return,
-        };
-        let reason = match connected {
-            Ok((frames, mut acks)) => {
-                generation += 1;
-                pause = PAUSE.0;
-                tracing::info!(%peer, "link up");
-                state.send_replace(LinkState::Up { generation, frames });
-                tokio::select! {
-                    reason = ended(&mut acks) => reason,
-                    () = stop.cancelled() => return,
+/// Keeps one link up.
+pub(super) struct Keeper {
+    pub peer: String,
+    pub client: PeersClient<Channel>,
+    pub greeting: Arc<Greeting>,
+    pub state: watch::Sender<LinkState>,
+    /// Cuts a pause short.
+    pub retry: Arc<Notify>,
+    pub stop: CancellationToken,
+}
+
+impl Keeper {
+    /// Connects, and again after every failure, until `stop`.
+    pub(super) async fn keep(self) {
+        let mut pause = PAUSE.0;
+        let mut generation = 0;
+        loop {
+            let connected = tokio::select! {
+                connected = connect(self.client.clone(), &self.greeting) => connected,
+                () = self.stop.cancelled() => return,
+            };
+            let reason = match connected {
+                Ok((frames, mut acks)) => {
+                    generation += 1;
+                    pause = PAUSE.0;
+                    tracing::info!(peer = self.peer, "link up");
+                    self.state.send_replace(LinkState::Up { generation, frames });
+                    tokio::select! {
+                        reason = ended(&mut acks) => reason,
+                        () = self.stop.cancelled() => return,
+                    }
                 }
+                Err(reason) => reason,
+            };
+            self.down(reason);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
+                () = self.retry.notified() => pause = PAUSE.0,
+                () = self.stop.cancelled() => return,
             }
-            Err(reason) => reason,
-        };
-        let news = match &*state.borrow() {
+        }
+    }
+
+    fn down(&self, reason: String) {
+        let news = match &*self.state.borrow() {
             LinkState::Down { reason: before } => *before != reason,
             LinkState::Up { .. } => true,
         };
         if news {
-            tracing::warn!(%peer, reason, "link down");
+            tracing::warn!(peer = self.peer, reason, "link down");
         }
-        state.send_replace(LinkState::Down { reason });
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return,
-        }
-        pause = (pause * 2).min(PAUSE.1);
+        self.state.send_replace(LinkState::Down { reason });
     }
 }
 

@@ -69,6 +69,7 @@ impl Peers for PeersService {
         request: Request<Streaming<v1::Frame>>,
     ) -> Result<Response<Self::LinkStream>, Status> {
         let peer = self.0.peer(&request)?;
+        self.0.peers.retry(&peer);
         let (acks, stream) = tokio::sync::mpsc::channel(16);
         let node = self.0.clone();
         self.0.tasks.spawn(async move { node.receive(&peer, request.into_inner(), acks).await });
@@ -115,6 +116,12 @@ impl Node {
         };
         if !fits {
             return Err(RpcError::State { call: "this run", state: row.state });
+        }
+        // A run that cannot be answered is refused at once, not left to a deadline.
+        for other in context.others() {
+            if let Some(reason) = self.peers.trouble(other) {
+                return Err(RpcError::NoLink { peer: other.to_owned(), reason });
+            }
         }
         match jobs::join(self, context, session, run) {
             true => Ok(()),

@@ -71,6 +71,14 @@ pub enum RpcError {
     /// The caller is not a server of the roster, or not the one that this call is for.
     #[error("{0}")]
     NotAPeer(&'static str),
+    /// This server cannot send to another server of the study.
+    #[error("no link from here to {peer}: {reason}")]
+    NoLink {
+        /// The other server.
+        peer: String,
+        /// Why.
+        reason: String,
+    },
     /// The peer does not fit this server.
     #[error("{0}")]
     Greeting(String),
@@ -98,7 +106,7 @@ impl From<RpcError> for Status {
             RpcError::RecordsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "RECORDS_EXHAUSTED")
             }
-            RpcError::Greeting(_) => Self::failed_precondition(text),
+            RpcError::Greeting(_) | RpcError::NoLink { .. } => Self::failed_precondition(text),
             RpcError::Conflict => Self::already_exists(text),
             RpcError::Busy { retry, .. } => exhausted(&text, retry),
             RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),
