@@ -35,16 +35,17 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Try it:
-  sotto demo                          the whole thing in one command, over real data
-  sotto dev &                         three servers on this machine
+  sotto demo                      all of it in one command, over real data
+  sotto dev &                     three servers on this machine
   export SOTTO_PROFILE=sotto-dev/sotto.toml
   id=$(sotto study create wages.toml)
   sotto submit $id wages.csv
   sotto study close $id
   sotto result $id --wait
 
-Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised, 5 a server is unreachable,
-6 the protocol aborted, 7 refused by policy, 130 interrupted.";
+Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised,
+5 a server is unreachable, 6 the protocol aborted, 7 refused by policy,
+130 interrupted.";
 
 /// What every command takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -115,6 +116,11 @@ impl Global {
     fn format(&self) -> Format {
         if self.json { Format::Json } else { Format::Text }
     }
+}
+
+/// A number on the command line.
+fn whole_number<N: std::str::FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "a whole number is needed")
 }
 
 /// Ends the program as clap does for a command line that makes no sense.

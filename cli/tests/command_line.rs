@@ -41,12 +41,7 @@ fn profile(dir: &Path) {
             &["certs", "new", "--name", name, "--host", &host, "--dir", name, "--authority", "ca"],
         );
         assert!(made.status.success(), "{}", stderr(&made));
-        let entry: Vec<String> = stdout(&made)
-            .lines()
-            .filter(|line| !line.starts_with("tls"))
-            .map(str::to_owned)
-            .collect();
-        text.push_str(&entry.join("\n"));
+        text.push_str(&stdout(&made));
         text.push('\n');
     }
     fs::write(dir.join("sotto.toml"), text).unwrap();

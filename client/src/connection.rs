@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -12,11 +13,12 @@ use proto::v1::{
     DescribeRequest, DescribeResponse, directory_client::DirectoryClient,
     studies_client::StudiesClient, submissions_client::SubmissionsClient,
 };
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Uri};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 
 use crate::{
     deadline::{self, request},
     error::ClientError,
+    pinned::Pinned,
     profile::{Profile, ProfileServer},
     refusal,
 };
@@ -154,18 +156,15 @@ impl Cluster {
 
 impl Server {
     fn new(server: &ProfileServer, roots: &[u8]) -> Result<Self, ClientError> {
-        let unusable = |source: tonic::transport::Error| ClientError::Unreachable {
+        let unusable = |cause: String| ClientError::Unreachable {
             server: server.name.clone(),
             endpoint: server.endpoint.to_string().trim_end_matches('/').to_owned(),
-            reason: match std::error::Error::source(&source) {
-                Some(cause) => format!("the profile's roots cannot be used: {cause}"),
-                None => format!("the profile's roots cannot be used: {source}"),
-            },
+            reason: format!("the profile's roots cannot be used: {cause}"),
         };
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(roots));
+        let pinned = Pinned::new(server.tls, roots).map_err(unusable)?;
         let channel = Endpoint::from(server.endpoint.clone())
-            .tls_config(tls)
-            .map_err(unusable)?
+            .tls_config_with_verifier(ClientTlsConfig::new(), Arc::new(pinned))
+            .map_err(|error| unusable(error.to_string()))?
             .connect_timeout(deadline::CONNECT)
             .timeout(deadline::SUBMIT)
             .tcp_nodelay(true)
@@ -218,9 +217,11 @@ impl Server {
     }
 
     async fn describe(&self) -> Result<DescribeResponse, ClientError> {
-        let mut directory = DirectoryClient::new(self.channel.clone())
+        let directory = DirectoryClient::new(self.channel.clone())
             .max_decoding_message_size(proto::MAX_MESSAGE);
-        match directory.describe(request(DescribeRequest {}, deadline::ASK)).await {
+        let describe =
+            async || directory.clone().describe(request(DescribeRequest {}, deadline::ASK)).await;
+        match deadline::patiently(describe).await {
             Ok(answer) => Ok(answer.into_inner()),
             Err(status) => Err(self.failed(&status)),
         }

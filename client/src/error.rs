@@ -286,11 +286,11 @@ pub enum ClientError {
         unreachable: Vec<String>,
     },
     /// A rule of the study forbids a result.
-    #[error("study {id} was refused a result: {detail}; nothing was opened")]
+    #[error("study {id} was refused a result: {detail}")]
     ResultRefused {
         /// The study.
         id: StudyId,
-        /// The rule.
+        /// The rule, and that nothing was opened.
         detail: String,
     },
     /// The study was cancelled.

@@ -15,6 +15,7 @@ pub mod studies;
 pub mod submit;
 
 mod deadline;
+mod pinned;
 mod refusal;
 
 pub use connection::Cluster;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use mpc::sign::{PublicKey, Signer};
+use proto::pin::Pin;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -36,8 +37,10 @@ pub struct ProfileServer {
     pub name: String,
     /// Its address, `https://host:port`.
     pub endpoint: tonic::transport::Uri,
-    /// The key that it must prove to hold.
+    /// The key that it signs with.
     pub identity: PublicKey,
+    /// The key of its TLS certificate.
+    pub tls: Pin,
 }
 
 /// Whose key a command is signed with.
@@ -127,6 +130,7 @@ struct RawServer {
     name: Spanned<String>,
     endpoint: Spanned<String>,
     identity: Spanned<String>,
+    tls: Spanned<String>,
 }
 
 impl Profile {
@@ -151,7 +155,8 @@ impl Profile {
         let raw: RawProfile = toml::from_str(text)
             .map_err(|error| refuse(error.span(), error.message().replace('\n', "; ")))?;
         if raw.server.is_empty() {
-            let what = "a profile needs at least one [[server]] with name, endpoint and identity";
+            let what =
+                "a profile needs at least one [[server]] with name, endpoint, identity and tls";
             return Err(refuse(None, what.into()));
         }
         let mut servers: Vec<ProfileServer> = Vec::with_capacity(raw.server.len());
@@ -263,7 +268,14 @@ impl ProfileServer {
             );
             return Err((raw.identity.span(), what));
         };
-        Ok(Self { name: raw.name.into_inner(), endpoint: uri, identity })
+        let Ok(tls) = raw.tls.get_ref().parse::<Pin>() else {
+            let what = format!(
+                "tls of {name:?} is not the SHA-256 of a key in 64 hexadecimal digits: \
+                 copy it from the roster"
+            );
+            return Err((raw.tls.span(), what));
+        };
+        Ok(Self { name: raw.name.into_inner(), endpoint: uri, identity, tls })
     }
 }
 
@@ -295,8 +307,9 @@ mod tests {
     fn text() -> String {
         format!(
             "roots = \"ca.pem\"\n[analyst]\nkey = \"analyst.key\"\n[[server]]\nname = \"alpha\"\n\
-             endpoint = \"https://127.0.0.1:41231\"\nidentity = \"{}\"\n",
-            identity(1)
+             endpoint = \"https://127.0.0.1:41231\"\nidentity = \"{}\"\ntls = \"{}\"\n",
+            identity(1),
+            "ab".repeat(32)
         )
     }
 
@@ -349,11 +362,18 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_that_is_no_hash_is_refused() {
+        let error = refused(&text().replace(&"ab".repeat(32), "ab"));
+        assert!(error.starts_with("there/sotto.toml:8: tls of \"alpha\""), "{error}");
+    }
+
+    #[test]
     fn two_servers_may_share_neither_name_nor_identity() {
         let second = |name: &str, seed| {
             let entry = format!(
-                "[[server]]\nname = \"{name}\"\nendpoint = \"https://h:2\"\nidentity = \"{}\"\n",
-                identity(seed)
+                "[[server]]\nname = \"{name}\"\nendpoint = \"https://h:2\"\nidentity = \"{}\"\ntls = \"{}\"\n",
+                identity(seed),
+                "cd".repeat(32)
             );
             text() + &entry
         };

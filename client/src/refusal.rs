@@ -63,11 +63,16 @@ pub fn reason(status: &Status) -> String {
         // rustls says this of every peer that ended without a goodbye, with a link to its manual.
         (Some(text), _) if text.contains("close_notify") => "the connection was closed".into(),
         (Some(text), _) if text.starts_with(CERTIFICATE) => certificate(&text),
+        // rustls' words before those of the profile's pin.
+        (Some(text), _) if text.starts_with(GENERAL) => text.replacen(GENERAL, "", 1),
         (Some(text), _) if !text.is_empty() => without_number(&text),
         (_, code) if status.message().is_empty() => code.description().into(),
         _ => status.message().into(),
     }
 }
+
+/// How rustls begins an error of our own.
+const GENERAL: &str = "unexpected error: ";
 
 /// How rustls begins when it does not accept a certificate.
 const CERTIFICATE: &str = "invalid peer certificate: ";
@@ -75,11 +80,11 @@ const CERTIFICATE: &str = "invalid peer certificate: ";
 /// Why a certificate is not accepted; some causes are rustls' names of them.
 fn certificate(text: &str) -> String {
     match text.strip_prefix(CERTIFICATE).unwrap_or(text) {
-        "UnknownIssuer" => {
+        // Two authorities of the same name differ in their signatures.
+        "UnknownIssuer" | "BadSignature" => {
             "its certificate is of no authority in the profile's `roots`: add its operator's ca.pem"
                 .into()
         }
-        "BadSignature" => "the signature of its certificate does not verify".into(),
         "BadEncoding" => "its certificate cannot be read".into(),
         other => format!("its certificate is not accepted: {other}"),
     }

@@ -161,7 +161,8 @@ fn same(one: &Published, other: &Published) -> bool {
 
 async fn outcome_of(server: &Server, id: StudyId) -> Result<v1::Outcome, ClientError> {
     let message = v1::GetStudyRequest { study_id: id.0.to_vec().into() };
-    match server.studies().get_outcome(request(message, deadline::ASK)).await {
+    let ask = async || server.studies().get_outcome(request(message.clone(), deadline::ASK)).await;
+    match deadline::patiently(ask).await {
         Ok(outcome) => Ok(outcome.into_inner()),
         Err(status) if status.code() == tonic::Code::NotFound => {
             Err(ClientError::UnknownStudy { id, servers: server.name().to_owned() })

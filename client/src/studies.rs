@@ -260,7 +260,11 @@ async fn propose(servers: &[Server], study: &Study, signer: &Signer) -> Result<(
     let proposals = servers.iter().map(|server| {
         let signature = sign(signer, b"propose", id, server).0.to_vec().into();
         let message = v1::ProposeRequest { study: bytes.clone().into(), signature };
-        async move { server.studies().propose(request(message, deadline::ASK)).await }
+        async move {
+            let propose =
+                async || server.studies().propose(request(message.clone(), deadline::ASK)).await;
+            deadline::patiently(propose).await
+        }
     });
     let mut failure = None;
     let mut undo = Vec::new();
@@ -293,14 +297,16 @@ async fn send(server: &Server, id: StudyId, action: Action, signer: &Signer) -> 
         public_key: signer.public().0.to_vec().into(),
         signature: sign(signer, action.bytes(), id, server).0.to_vec().into(),
     };
-    let command = request(command, deadline::ASK);
-    let mut studies = server.studies();
-    let answer = match action {
-        Action::Approve => studies.approve(command).await,
-        Action::Close => studies.close(command).await,
-        Action::Cancel(_) => studies.cancel(command).await,
+    let send = async || {
+        let command = request(command.clone(), deadline::ASK);
+        let mut studies = server.studies();
+        match action {
+            Action::Approve => studies.approve(command).await,
+            Action::Close => studies.close(command).await,
+            Action::Cancel(_) => studies.cancel(command).await,
+        }
     };
-    let report = match answer {
+    let report = match deadline::patiently(send).await {
         Ok(status) => Report::from_wire(server, status.into_inner()).map(|(_, report, _)| report),
         Err(status) if status.code() == tonic::Code::NotFound => {
             Err(ClientError::UnknownStudy { id, servers: server.name().to_owned() })
@@ -313,7 +319,8 @@ async fn send(server: &Server, id: StudyId, action: Action, signer: &Signer) -> 
 /// Nothing when the server does not know the study.
 async fn get(server: &Server, id: StudyId) -> Result<Option<(Report, Option<Study>)>, ClientError> {
     let message = v1::GetStudyRequest { study_id: id.0.to_vec().into() };
-    let status = match server.studies().get(request(message, deadline::ASK)).await {
+    let ask = async || server.studies().get(request(message.clone(), deadline::ASK)).await;
+    let status = match deadline::patiently(ask).await {
         Ok(status) => status.into_inner(),
         Err(status) if status.code() == tonic::Code::NotFound => return Ok(None),
         Err(status) => return Err(server.failed(&status)),
@@ -330,12 +337,9 @@ async fn list_of(server: &Server) -> Result<Vec<(StudyId, Report, Option<Study>)
     loop {
         let after = reports.last().map(|(id, ..)| id.0.to_vec()).unwrap_or_default();
         let message = v1::ListStudiesRequest { after: after.into(), limit: PAGE };
-        let page = server
-            .studies()
-            .list(request(message, deadline::ASK))
-            .await
-            .map_err(|status| server.failed(&status))?
-            .into_inner();
+        let ask = async || server.studies().list(request(message.clone(), deadline::ASK)).await;
+        let page =
+            deadline::patiently(ask).await.map_err(|status| server.failed(&status))?.into_inner();
         // A page may be shorter than asked for, so only an empty one is the last.
         if page.studies.is_empty() {
             return Ok(reports);

@@ -132,6 +132,10 @@ pub async fn submit(
         options.skip_invalid,
     );
     let receipts_path = options.receipts.clone().unwrap_or_else(|| beside(file));
+    // A study that takes nothing leaves no receipts file behind that knows of no receipt.
+    if !receipts_path.exists() {
+        wait_until_open(&cluster, id, options.timeout, stop, &*progress).await?;
+    }
     let receipts = Receipts::open(&receipts_path, header)?;
     let resumed = receipts.records();
     let key = provider.public();

@@ -50,5 +50,5 @@ key = "operator/identity.key"
 key = "provider.key"
 
 END
-    grep -v '^tls = ' roster.toml
+    cat roster.toml
 } >sotto.toml

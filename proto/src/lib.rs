@@ -1,6 +1,8 @@
-//! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`].
+//! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], and the
+//! [`pin`] by which a server is known.
 
 pub mod convert;
+pub mod pin;
 
 /// The generated messages and services of `sotto.v1`.
 #[allow(missing_docs, clippy::all, clippy::unwrap_used, rustdoc::all)]

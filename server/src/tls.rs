@@ -21,14 +21,12 @@ use crate::config::{Roster, RosterServer};
 mod channel;
 mod identity;
 mod listener;
-mod pin;
 mod verify;
 
 pub use channel::{ChannelError, peer_channel};
 pub use identity::{IdentityError, TlsIdentity};
 pub use listener::{Connection, Incoming, ListenerLimits, listener};
-pub(crate) use pin::Facts;
-pub use pin::{NotACertificate, Pin};
+pub use proto::pin::{Facts, NotACertificate, Pin};
 
 /// The only application protocol spoken here.
 const ALPN: &[u8] = b"h2";

@@ -217,13 +217,18 @@ async fn a_client_talks_to_no_server_but_those_of_its_profile() {
     assert_ne!(text, swapped);
     let error = submit(&world, "swapped.toml", &swapped, study, &csv).await;
     assert!(error.to_string().contains("beta"), "{error}");
-    // Its authority is trusted, and its identity is still another.
     std::fs::copy(other.path().join("ca.pem"), world.path().join("other.pem")).unwrap();
     let both = std::fs::read_to_string(world.path().join("ca.pem")).unwrap()
         + &std::fs::read_to_string(other.path().join("ca.pem")).unwrap();
     world.file("both.pem", &both);
     let trusted = swapped.replace("\"ca.pem\"", "\"both.pem\"");
     let error = submit(&world, "trusted.toml", &trusted, study, &csv).await;
+    // An authority that vouches for one server does not vouch for another: the key is pinned.
+    assert!(error.to_string().contains("beta") && error.to_string().contains("pin"), "{error}");
+    // Even with its TLS key, it does not have the identity.
+    let (pin, other_pin) = (world.profile().servers()[1].tls, other.profile().servers()[1].tls);
+    let pinned = trusted.replace(&pin.to_string(), &other_pin.to_string());
+    let error = submit(&world, "pinned.toml", &pinned, study, &csv).await;
     assert!(error.to_string().contains("beta"), "{error}");
     assert_eq!(error.exit().code(), 4);
     world.end().await;

@@ -21,7 +21,8 @@ pub enum Certs {
     /// as `roots` in their profile; keep AUTHORITY/ca.key off the server.
     #[command(after_help = "\
 Example:
-  sotto certs new --name alpha --host alpha.example.org:7400 --dir /var/lib/sotto --authority ca")]
+  sotto certs new --name alpha --host alpha.example.org:7400 \\
+    --dir /var/lib/sotto --authority ca")]
     New {
         /// The server's name in the roster.
         #[arg(long)]

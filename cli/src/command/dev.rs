@@ -21,7 +21,12 @@ Example:
   export SOTTO_PROFILE=/tmp/cluster/sotto.toml")]
 pub struct Dev {
     /// Number of servers of a new cluster, 2 to 8; the default is 3.
-    #[arg(long, value_name = "K", env = "SOTTO_SERVERS")]
+    #[arg(
+        long,
+        value_name = "K",
+        env = "SOTTO_SERVERS",
+        value_parser = super::whole_number::<usize>
+    )]
     servers: Option<usize>,
     /// Where everything is kept.
     #[arg(long, value_name = "DIR", env = "SOTTO_DIR", default_value = "sotto-dev")]

@@ -123,21 +123,14 @@ async fn list(global: &Global) -> Result<(), Failure> {
     for error in &unreachable {
         eprintln!("warning: {error}");
     }
-    global.format().print(&studies, |studies| {
-        let rows = studies.iter().map(|study| {
-            let records = study.servers.iter().map(|report| report.records).max();
-            vec![
-                study.id.to_string(),
-                study.state.to_string(),
-                study.title.clone(),
-                records.unwrap_or_default().to_string(),
-            ]
-        });
-        match studies.is_empty() {
-            true => String::new(),
-            false => report::table(&["study", "state", "title", "records"], 3, rows),
-        }
-    })
+    global.format().print(&studies, |studies| studies.iter().map(listed).collect())
+}
+
+/// Two lines: an id is as long as a line of a terminal can be.
+fn listed(study: &Overview) -> String {
+    let records = study.servers.iter().map(|report| report.records).max().unwrap_or_default();
+    let records = report::counted(records, "record");
+    format!("{}  {}\n    {}, {records}\n", study.id, study.state, study.title)
 }
 
 async fn approve(global: &Global, id: StudyId, servers: &[String]) -> Result<(), Failure> {

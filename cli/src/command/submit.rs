@@ -35,13 +35,19 @@ pub struct Submit {
     #[arg(long)]
     skip_invalid: bool,
     /// Records per submission; the default is as many as fit.
-    #[arg(long, value_name = "N", env = "SOTTO_BATCH")]
+    #[arg(long, value_name = "N", env = "SOTTO_BATCH", value_parser = super::whole_number::<u32>)]
     batch: Option<u32>,
     /// Where to keep the receipts; only with one file.
     #[arg(long, value_name = "FILE", env = "SOTTO_RECEIPTS")]
     receipts: Option<PathBuf>,
     /// Give a server up that takes nothing for this long.
-    #[arg(long, value_name = "SECONDS", env = "SOTTO_TIMEOUT", default_value_t = 300)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "SOTTO_TIMEOUT",
+        default_value = "300",
+        value_parser = super::whole_number::<u64>
+    )]
     timeout: u64,
 }
 
@@ -111,17 +117,21 @@ fn explain(report: &SubmitReport) {
         0 => String::new(),
         resumed => format!(" ({resumed} of them in an earlier run)"),
     };
+    let skipped = match report.skipped {
+        0 => String::new(),
+        skipped => format!(", {} left out", report::counted(skipped, "row")),
+    };
     let sent: Vec<_> = report
         .sent
         .iter()
-        .map(|sent| format!("{} {}", report::bytes(sent.bytes), sent.server))
+        .map(|sent| format!("{} to {}", report::bytes(sent.bytes), sent.server))
         .collect();
     let sent = match sent.is_empty() {
         true => String::new(),
-        false => format!("; to {}", sent.join(", ")),
+        false => format!("; sent {}", sent.join(", ")),
     };
     eprintln!(
-        "{file}: {} in {}{resumed}, {:.1} s{sent}",
+        "{file}: {} in {}{resumed}{skipped}, {:.1} s{sent}",
         report::counted(report.records, "record"),
         report::counted(report.submissions.len() as u64, "submission"),
         report.elapsed_seconds,

@@ -15,7 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::pending::Pending;
-use crate::error::Exit;
+use crate::error::{Exit, plain};
 
 /// Format of the file.
 const VERSION: u32 = 1;
@@ -158,29 +158,40 @@ impl Header {
 
     /// Names the first difference to a header found in `path`.
     fn require(&self, found: &Self, path: &Path) -> Result<(), ReceiptsError> {
-        const ELSEWHERE: &str = "give the other upload its own file with --receipts";
+        const ELSEWHERE: &str = "give this upload its own with --receipts FILE";
+        const CONTENT: &str =
+            "what was sent of that counts; give other records their own with --receipts FILE";
         const SAME: &str = "use the same value as in the first run";
         const KEY: &str = "use the provider key of the first run";
-        let pairs = [
-            ("format", found.version.to_string(), self.version.to_string(), ELSEWHERE),
-            ("study", found.study.clone(), self.study.clone(), ELSEWHERE),
-            ("content of the CSV file", found.csv(), self.csv(), ELSEWHERE),
-            ("provider key", found.provider.clone(), self.provider.clone(), KEY),
-            ("--batch", found.batch.to_string(), self.batch.to_string(), SAME),
-            ("--skip-invalid", found.skip_invalid.to_string(), self.skip_invalid.to_string(), SAME),
-        ];
-        match pairs.into_iter().find(|(_, theirs, ours, _)| theirs != ours) {
-            None => Ok(()),
-            Some((what, theirs, ours, remedy)) => {
-                let path = path.to_owned();
-                Err(ReceiptsError::Other { path, what, theirs, ours, remedy })
-            }
-        }
+        // Whether they differ is seen in the whole values; of long ones the start is shown.
+        let same_csv = (&found.csv_sha256, found.csv_bytes) == (&self.csv_sha256, self.csv_bytes);
+        let (what, remedy, shown): (_, _, fn(&Self) -> String) = if found.version != self.version {
+            ("format", ELSEWHERE, |header| header.version.to_string())
+        } else if found.study != self.study {
+            ("study", ELSEWHERE, |header| start(&header.study))
+        } else if !same_csv {
+            ("content of the file", CONTENT, Self::csv)
+        } else if found.provider != self.provider {
+            ("provider key", KEY, |header| start(&header.provider))
+        } else if found.batch != self.batch {
+            ("--batch", SAME, |header| header.batch.to_string())
+        } else if found.skip_invalid != self.skip_invalid {
+            ("--skip-invalid", SAME, |header| header.skip_invalid.to_string())
+        } else {
+            return Ok(());
+        };
+        let (theirs, ours) = (shown(found), shown(self));
+        Err(ReceiptsError::Other { path: path.to_owned(), what, theirs, ours, remedy })
     }
 
     fn csv(&self) -> String {
-        format!("SHA-256 {}, {} bytes", self.csv_sha256, self.csv_bytes)
+        format!("{} bytes, SHA-256 {}", self.csv_bytes, start(&self.csv_sha256))
     }
+}
+
+/// The start of an id, a key or a hash in hexadecimal, enough to tell it from others.
+fn start(hex: &str) -> String {
+    hex.chars().take(8).chain(['…']).collect()
 }
 
 impl Receipts {

@@ -261,8 +261,8 @@ fn profile_text(names: &[&str], roster: &Roster) -> String {
     );
     for server in names.iter().filter_map(|name| roster.get(name)) {
         text.push_str(&format!(
-            "\n[[server]]\nname = \"{}\"\nendpoint = \"{}\"\nidentity = \"{}\"\n",
-            server.name, server.endpoint, server.identity
+            "\n[[server]]\nname = \"{}\"\nendpoint = \"{}\"\nidentity = \"{}\"\ntls = \"{}\"\n",
+            server.name, server.endpoint, server.identity, server.tls
         ));
     }
     text

@@ -4,7 +4,7 @@ use std::{fmt, fs, path::Path};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
-use super::pin::{NotACertificate, Pin};
+use super::{NotACertificate, Pin};
 use crate::keys::{self, KeyError};
 
 /// A TLS key with the certificate chain over it. The key is redacted in `Debug`.

@@ -9,7 +9,7 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use super::pin::{Facts, Pin};
+use super::{Facts, Pin};
 
 /// Lets clients in that show no certificate, or one over a pinned key.
 #[derive(Debug)]

@@ -90,8 +90,8 @@ fn receipts_of_another_upload_are_refused_and_left_alone() {
     let before = fs::read(&path).unwrap();
     let others = [
         (Header { study: "other".into(), ..header() }, "study"),
-        (Header { csv_bytes: 78, ..header() }, "content of the CSV file"),
-        (Header { csv_sha256: "other".into(), ..header() }, "content of the CSV file"),
+        (Header { csv_bytes: 78, ..header() }, "content of the file"),
+        (Header { csv_sha256: "other".into(), ..header() }, "content of the file"),
         (Header { batch: 11, ..header() }, "--batch"),
         (Header { provider: "other".into(), ..header() }, "provider key"),
         (Header { skip_invalid: true, ..header() }, "--skip-invalid"),

@@ -1,4 +1,4 @@
-//! A pin: the hash by which a roster knows a TLS key.
+//! A pin: the hash by which rosters and profiles know a server's TLS key.
 
 use std::{fmt, str::FromStr};
 
@@ -15,13 +15,15 @@ pub struct Pin(pub [u8; 32]);
 #[error("this is not an X.509 certificate")]
 pub struct NotACertificate;
 
-/// What this crate reads of a certificate.
-pub(crate) struct Facts {
-    pub(crate) pin: Pin,
-    /// Seconds since 1970.
-    pub(crate) not_before: i64,
-    /// Seconds since 1970.
-    pub(crate) not_after: i64,
+/// What servers and clients read of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// The pin of its key.
+    pub pin: Pin,
+    /// When it becomes valid, seconds since 1970.
+    pub not_before: i64,
+    /// When it ceases to be valid, seconds since 1970.
+    pub not_after: i64,
 }
 
 impl Pin {
@@ -37,7 +39,8 @@ impl Pin {
 }
 
 impl Facts {
-    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Result<Self, NotACertificate> {
+    /// Reads a certificate in DER form.
+    pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, NotACertificate> {
         let (rest, parsed) =
             x509_parser::parse_x509_certificate(certificate).map_err(|_| NotACertificate)?;
         if !rest.is_empty() {

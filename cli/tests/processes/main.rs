@@ -1,0 +1,15 @@
+//! Whole processes of `sotto` as people and scripts start them: real servers on ports of this
+//! machine, real signals, real files, and everything that is said about it.
+
+// Clippy knows the functions marked as tests, and not those that they call.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod client;
+mod demo;
+mod dev;
+mod dev_cluster;
+mod one_hot;
+mod process;
+mod serve;
+mod serve_cluster;

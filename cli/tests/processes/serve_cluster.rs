@@ -1,0 +1,150 @@
+//! Three `sotto serve` of three operators, set up by hand as the README says.
+
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use tempfile::TempDir;
+
+use super::{
+    client::Client,
+    process::{Process, sotto, wait_until},
+};
+
+pub const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+
+/// The servers with everybody who has to do with them. Everything is in one directory:
+/// `alpha/server.toml`, `alpha/roster.toml`, `alpha/data`, and so on.
+pub struct Servers {
+    // Declared first, so that the processes end before their directory goes.
+    processes: [Option<Process>; 3],
+    ports: [u16; 3],
+    /// Analyst and provider.
+    pub client: Client,
+    /// Each server's operator.
+    pub operators: [Client; 3],
+    pub dir: TempDir,
+}
+
+impl Servers {
+    pub fn new() -> Self {
+        Self::with_limits("")
+    }
+
+    /// With `limits` in the configuration of every server.
+    pub fn with_limits(limits: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let ports = [(); 3].map(|()| free_port());
+        let client = Client::new(dir.path().join("client"), &dir.path().join("client/sotto.toml"));
+        let operators = NAMES.map(|name| {
+            let dir = dir.path().join(format!("operator-{name}"));
+            Client::new(dir.clone(), &dir.join("sotto.toml"))
+        });
+        let mut servers = Self { processes: [None, None, None], ports, client, operators, dir };
+        servers.configure(limits);
+        for server in 0..NAMES.len() {
+            servers.start(server);
+        }
+        servers
+    }
+
+    fn configure(&self, limits: &str) {
+        let dir = self.dir.path();
+        let entry = |server: usize| {
+            let host = format!("127.0.0.1:{}", self.ports[server]);
+            certs(dir, NAMES[server], &host, &format!("{}/data", NAMES[server]))
+        };
+        let roster = [entry(0), entry(1), entry(2)].concat();
+        let analyst = public_key(&certs(dir, "analyst", "localhost:1", "client/analyst"));
+        let mut roots = String::new();
+        for (server, name) in NAMES.into_iter().enumerate() {
+            let keys = format!("operator-{name}/keys");
+            let operator = public_key(&certs(dir, "operator", "localhost:1", &keys));
+            let config = format!(
+                "name = \"{name}\"\nlisten = \"127.0.0.1:{}\"\ndata = \"data\"\n\
+                 roster = \"roster.toml\"\nanalysts = [\"{analyst}\"]\n\
+                 operators = [\"{operator}\"]\napprove = \"manual\"\n{limits}",
+                self.ports[server]
+            );
+            fs::write(dir.join(name).join("server.toml"), config).unwrap();
+            fs::write(dir.join(name).join("roster.toml"), &roster).unwrap();
+            roots += &fs::read_to_string(dir.join(format!("{name}-ca/ca.pem"))).unwrap();
+        }
+        fs::write(dir.join("roots.pem"), roots).unwrap();
+        let roots = "roots = \"../roots.pem\"";
+        let keys = "[analyst]\nkey = \"analyst/identity.key\"\n[provider]\nkey = \"provider.key\"";
+        fs::write(&self.client.profile, format!("{roots}\n{keys}\n{roster}")).unwrap();
+        for operator in &self.operators {
+            let key = "[operator]\nkey = \"keys/identity.key\"";
+            fs::write(&operator.profile, format!("{roots}\n{key}\n{roster}")).unwrap();
+        }
+    }
+
+    /// Starts a server and waits until it can be connected to.
+    #[track_caller]
+    pub fn start(&mut self, server: usize) {
+        let config = self.dir.path().join(NAMES[server]).join("server.toml");
+        let mut process =
+            Process::start(sotto(&self.client.dir).args(["serve", "--config"]).arg(config));
+        wait_until("a server to listen", || {
+            assert!(process.is_running(), "{}", process.stderr());
+            TcpStream::connect(("127.0.0.1", self.ports[server])).is_ok()
+        });
+        self.processes[server] = Some(process);
+    }
+
+    pub fn take(&mut self, server: usize) -> Process {
+        self.processes[server].take().unwrap()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, server: usize) {
+        self.take(server).kill();
+    }
+
+    /// `kill -9` of each server in turn, each started again before the next.
+    #[track_caller]
+    pub fn crash_each(&mut self) {
+        for server in 0..NAMES.len() {
+            self.kill(server);
+            self.start(server);
+        }
+    }
+
+    /// Every operator approves a study.
+    #[track_caller]
+    pub fn approve(&self, id: &str) {
+        for (operator, name) in self.operators.iter().zip(NAMES) {
+            operator.run(&["study", "approve", id, "--server", name]).ok();
+        }
+    }
+}
+
+/// Makes keys in `dir`; the roster entry.
+fn certs(dir: &Path, name: &str, host: &str, data: &str) -> String {
+    let authority = format!("{name}-ca");
+    let mut command = sotto(dir);
+    command.args(["certs", "new", "--name", name, "--host", host]);
+    Process::start(command.args(["--dir", data, "--authority", &authority])).wait().ok().stdout
+}
+
+fn public_key(entry: &str) -> String {
+    let key = entry.lines().find_map(|line| line.strip_prefix("identity = \"")).unwrap();
+    key.trim_end_matches('"').to_owned()
+}
+
+/// A port that nobody uses, below those that systems give to outgoing connections, so that a
+/// server finds its port free when it starts again.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 10_000 + u16::try_from(std::process::id() * 37 % 18_000).unwrap();
+    loop {
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Parts: the way of submissions of one record, taken apart, and how fast SQLite takes them in.
+
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, future::join_all, stream};
+use mpc::{
+    collect::{Item, PublicPart, Sharded, Verdict, check_credential, credential, verify},
+    ids::{Party, SubmissionId},
+    mesh::{Mesh as _, local::LocalMesh},
+    receipt::Receipt,
+    sign::{Signature, Signer},
+};
+use rand::RngExt as _;
+use server::storage::{
+    self, Detail, NewStudy, NewSubmission, PutLimits, PutOutcome, Storage, StudySecrets,
+    StudyState, sqlite::SqliteStorage,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    cpu,
+    data::{Data, SERVERS},
+    table,
+};
+
+/// Submissions under way at once, as many as a client has.
+const AT_ONCE: usize = 64;
+/// Submissions of one verification.
+const BATCH: usize = 256;
+const LIMITS: PutLimits = PutLimits { max_records: 10_000_000, max_unverified: 10_000_000 };
+
+/// One part: its name, how often it happens for a submission, and its CPU in microseconds.
+struct Part {
+    name: &'static str,
+    times: usize,
+    micros: f64,
+}
+
+/// Prints what every part of `count` submissions of one record costs.
+pub async fn print(data: &Data, count: usize) {
+    let provider = Signer::from_seed(&[1; 32]);
+    let mut parts = Vec::new();
+    let mut part = |name, times, micros| parts.push(Part { name, times, micros });
+
+    let mut rng = rand::rng();
+    let wires = data.submissions(count, 1);
+    let start = cpu::now();
+    let sharded: Vec<Sharded> = wires
+        .into_iter()
+        .map(|wires| {
+            let id = SubmissionId(rng.random());
+            data.collect.shard(id, provider.public(), wires, &mut rng).expect("wires")
+        })
+        .collect();
+    part("client: split and prove", 1, cpu::micros_each(start, count));
+
+    let start = cpu::now();
+    let credentials: Vec<Signature> =
+        sharded.iter().map(|sharded| credential(&provider, sharded.public.hash())).collect();
+    part("client: sign", 1, cpu::micros_each(start, count));
+
+    let start = cpu::now();
+    for (sharded, credential) in sharded.iter().zip(&credentials) {
+        check_credential(&provider.public(), sharded.public.hash(), credential).expect("ours");
+    }
+    part("server: check the signature", SERVERS, cpu::micros_each(start, count));
+
+    let start = cpu::now();
+    for sharded in &sharded {
+        let payload = &sharded.payloads[0];
+        data.collect.check_upload(Party(0), &sharded.public, payload).expect("an honest upload");
+    }
+    part("server: check the share", SERVERS, cpu::micros_each(start, count));
+
+    let receipts = || {
+        sharded.iter().map(|sharded| {
+            let public = &sharded.public;
+            Receipt::sign(&provider, public.study, public.submission, public.hash())
+        })
+    };
+    let start = cpu::now();
+    let receipts: Vec<Receipt> = receipts().collect();
+    part("server: sign a receipt", SERVERS, cpu::micros_each(start, count));
+
+    let start = cpu::now();
+    for receipt in &receipts {
+        receipt.verify(&provider.public()).expect("ours");
+    }
+    part("client: check a receipt", SERVERS, cpu::micros_each(start, count));
+
+    let start = cpu::now();
+    let verdicts = decide(data, &sharded).await;
+    part("servers: verify, all together", 1, cpu::micros_each(start, count));
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let storage = SqliteStorage::open(&dir.path().join("sotto.db")).expect("a database");
+    open_study(&storage, data).await;
+    let (start, started) = (cpu::now(), Instant::now());
+    ingest(&storage, data, &sharded).await;
+    let ingested = started.elapsed();
+    part("server: store, durably", SERVERS, cpu::micros_each(start, count));
+
+    let start = cpu::now();
+    record(&storage, data, verdicts).await;
+    part("server: store the verdict", SERVERS, cpu::micros_each(start, count));
+    storage.close().await;
+    report(&parts, count, ingested);
+}
+
+fn report(parts: &[Part], count: usize, ingested: Duration) {
+    let total: f64 = parts.iter().map(|part| part.micros * part.times as f64).sum();
+    let mut rows: Vec<Vec<String>> = parts
+        .iter()
+        .map(|part| {
+            let all = part.micros * part.times as f64;
+            let percent = format!("{:.0} %", 100.0 * all / total);
+            vec![
+                part.name.into(),
+                format!("{:.1}", part.micros),
+                part.times.to_string(),
+                format!("{all:.1}"),
+                percent,
+            ]
+        })
+        .collect();
+    rows.push(vec!["sum".into(), "".into(), "".into(), format!("{total:.1}"), "100 %".into()]);
+    let title = format!(
+        "(d) parts of a submission of one record, over {count}; what is missing to (b) is network, \
+         TLS and the client's files"
+    );
+    table::print(&title, &["", "CPU µs", "times", "CPU µs/submission", "of the sum"], &rows);
+    let rate = count as f64 / ingested.as_secs_f64();
+    println!("  SQLite takes in {rate:.0} submissions/s at one server, {AT_ONCE} at a time");
+}
+
+/// All servers' verdicts on all submissions; returns those of the first.
+async fn decide(data: &Data, sharded: &[Sharded]) -> Vec<(SubmissionId, Verdict)> {
+    let mut decided = Vec::with_capacity(sharded.len());
+    for batch in sharded.chunks(BATCH) {
+        let servers = LocalMesh::connect(SERVERS).into_iter().map(|mut mesh| async move {
+            let items = batch.iter().map(|sharded| item(data, mesh.me(), sharded)).collect();
+            verify(&mut mesh, &data.collect, items).await.expect("all servers answer")
+        });
+        let verdicts = join_all(servers).await.remove(0);
+        let ids = batch.iter().map(|sharded| sharded.public.submission);
+        decided.extend(ids.zip(verdicts));
+    }
+    decided
+}
+
+/// As a server does it: from the bytes that it stored.
+fn item(data: &Data, me: Party, sharded: &Sharded) -> Item {
+    let encoded = sharded.public.encode();
+    let public = PublicPart::decode(&encoded).expect("our own encoding");
+    let payload = &sharded.payloads[me.index()];
+    let prepared = data.collect.prepare(&[0; 32], me, &public, payload).expect("an honest share");
+    let (hash, records) = (PublicPart::hash_encoded(&encoded), public.records);
+    Item::Fresh { public: hash, records, prepared: Box::new(prepared) }
+}
+
+async fn open_study(storage: &SqliteStorage, data: &Data) {
+    let secret = || Zeroizing::new([0; 32]);
+    let secrets = StudySecrets { contribution: secret(), salt_seed: secret(), verify_key: None };
+    let study = NewStudy {
+        id: data.id(),
+        bytes: data.study.encode(),
+        signature: Signature([0; 64]),
+        detail: Detail::default(),
+        secrets,
+        now_ms: 0,
+    };
+    assert!(storage.insert_study(study).await.expect("a database"));
+    let (from, to) = (&[StudyState::Proposed], StudyState::Approved);
+    let approved = storage.transition(data.id(), from, to, Detail::default(), 0).await;
+    assert!(approved.expect("a database"));
+    assert!(storage.open_study(data.id(), [0; 32], 0).await.expect("a database"));
+}
+
+async fn ingest(storage: &SqliteStorage, data: &Data, sharded: &[Sharded]) {
+    let puts = sharded.iter().map(|sharded| {
+        let public = sharded.public.encode();
+        let submission = NewSubmission {
+            id: sharded.public.submission,
+            public_hash: PublicPart::hash_encoded(&public),
+            public,
+            records: sharded.public.records,
+            payload: sharded.payloads[0].clone(),
+        };
+        storage.put_submission(data.id(), submission, LIMITS)
+    });
+    let mut puts = stream::iter(puts).buffer_unordered(AT_ONCE);
+    while let Some(outcome) = puts.next().await {
+        assert_eq!(outcome.expect("a database"), PutOutcome::Stored);
+    }
+}
+
+async fn record(storage: &SqliteStorage, data: &Data, verdicts: Vec<(SubmissionId, Verdict)>) {
+    let mut verdicts = verdicts.into_iter().map(|(id, verdict)| match verdict {
+        Verdict::Accepted { output_share, verifier_share } => {
+            let output_share = Zeroizing::new(output_share);
+            (id, storage::Verdict::Accepted { output_share, verifier_share })
+        }
+        _ => panic!("an honest submission is accepted"),
+    });
+    loop {
+        let batch: Vec<_> = verdicts.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return;
+        }
+        storage.record_verdicts(data.id(), batch).await.expect("a database");
+    }
+}
