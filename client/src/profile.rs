@@ -377,7 +377,7 @@ mod tests {
             );
             text() + &entry
         };
-        assert!(refused(&second("alpha", 2)).starts_with("there/sotto.toml:9: name = \"alpha\""));
+        assert!(refused(&second("alpha", 2)).starts_with("there/sotto.toml:10: name = \"alpha\""));
         assert!(refused(&second("beta", 1)).contains("same identity"));
         assert!(Profile::parse(&second("beta", 2), Path::new("sotto.toml")).is_ok());
     }

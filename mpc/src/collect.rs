@@ -132,7 +132,11 @@ pub enum CollectError {
 
 impl Collect {
     /// The VDAF of `study` for `parties` servers.
-    pub fn new(circuit: Arc<Circuit>, study: StudyId, parties: usize) -> Result<Self, CollectError> {
+    pub fn new(
+        circuit: Arc<Circuit>,
+        study: StudyId,
+        parties: usize,
+    ) -> Result<Self, CollectError> {
         if !PARTIES.contains(&parties) {
             return Err(CollectError::Parties(parties));
         }

@@ -69,8 +69,7 @@ macro_rules! hex_id {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let mut bytes = [0; $len];
-                hex::decode_to_slice(text, &mut bytes)
-                    .map_err(|_| IdError { digits: 2 * $len })?;
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| IdError { digits: 2 * $len })?;
                 Ok(Self(bytes))
             }
         }

@@ -87,7 +87,9 @@ pub enum PublishError {
         step: Step,
     },
     /// Servers do not agree on what was said before this step.
-    #[error("servers saw different messages before step {step}: one of them told its peers different things")]
+    #[error(
+        "servers saw different messages before step {step}: one of them told its peers different things"
+    )]
     Split {
         /// The step at which it was noticed.
         step: Step,
@@ -117,7 +119,9 @@ pub enum PublishError {
         party: Party,
     },
     /// The total breaks the bound that every submission was proven to keep.
-    #[error("the total of coordinate {coordinate} is impossible: some server's result share is false")]
+    #[error(
+        "the total of coordinate {coordinate} is impossible: some server's result share is false"
+    )]
     TotalOutOfRange {
         /// The coordinate.
         coordinate: usize,
@@ -176,8 +180,7 @@ impl<'a, M: Mesh> Publication<'a, M> {
         bound: u128,
         next: impl Fn(&[Option<u128>]) -> Vec<usize>,
     ) -> Result<Published, PublishError> {
-        let totals =
-            open::open(&mut self.transcript, set, sums, salt_seed, bound, next).await?;
+        let totals = open::open(&mut self.transcript, set, sums, salt_seed, bound, next).await?;
         open::sign(self.transcript, set, totals).await
     }
 }

@@ -112,9 +112,7 @@ async fn exchange<M: Mesh>(
     let mut values = Vec::with_capacity(received.len());
     for (party, message) in (0..).map(Party).zip(received) {
         let what = "a value that is not 32 bytes long";
-        let value = message
-            .try_into()
-            .map_err(|_| MeshError::Broken { round, party, what })?;
+        let value = message.try_into().map_err(|_| MeshError::Broken { round, party, what })?;
         values.push(value);
     }
     Ok(values)

@@ -58,12 +58,8 @@ mod tests {
     #[test]
     fn a_receipt_survives_the_wire_and_a_short_one_is_refused() {
         let signer = Signer::from_seed(&[1; 32]);
-        let receipt = Receipt::sign(
-            &signer,
-            StudyId([2; 32]),
-            SubmissionId([3; 16]),
-            PublicHash([4; 32]),
-        );
+        let receipt =
+            Receipt::sign(&signer, StudyId([2; 32]), SubmissionId([3; 16]), PublicHash([4; 32]));
         let message = v1::Receipt::from(receipt);
         assert_eq!(Receipt::try_from(message.clone()), Ok(receipt));
         let short = v1::Receipt { submission_id: vec![3; 15].into(), ..message };

@@ -153,12 +153,7 @@ pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
 /// returns; the run itself goes on in the background.
 ///
 /// `false`: as many runs of the study wait here as may; nothing was joined.
-pub fn join(
-    node: &Arc<Node>,
-    context: Arc<StudyContext>,
-    session: SessionId,
-    run: Run,
-) -> bool {
+pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: SessionId, run: Run) -> bool {
     let Ok(place) = context.runs.clone().try_acquire_owned() else { return false };
     let joined = node.sessions.join(session);
     let node_of_task = node.clone();
@@ -221,9 +216,10 @@ async fn take_part(
 ) -> Result<Vec<SubmissionId>, JobError> {
     let session = joined.id();
     // One run at a time: a verdict of one must be stored before the next looks.
-    let _running = tokio::time::timeout(ROUND_TIMEOUT, context.running.lock())
-        .await
-        .map_err(|_| JobError::Incomplete { text: "another run is busy".into(), servers: vec![] })?;
+    let _running =
+        tokio::time::timeout(ROUND_TIMEOUT, context.running.lock()).await.map_err(|_| {
+            JobError::Incomplete { text: "another run is busy".into(), servers: vec![] }
+        })?;
     let mesh = GrpcMesh::new(
         context.me,
         context.names.clone(),
@@ -285,11 +281,7 @@ async fn end(
 }
 
 /// Renews the detail of a study that goes on, if it says something new.
-async fn describe(
-    node: &Node,
-    context: &StudyContext,
-    detail: Detail,
-) -> Result<(), StorageError> {
+async fn describe(node: &Node, context: &StudyContext, detail: Detail) -> Result<(), StorageError> {
     let Some(row) = node.storage.study(context.id).await? else { return Ok(()) };
     if !row.state.is_final() && row.detail != detail {
         let now_ms = clock::now_ms();

@@ -4,11 +4,7 @@
 //! greeting that compares protocol versions, rosters and clocks; a peer that does not fit is named
 //! with what differs, before any data is exchanged.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use mpc::ids::StudyId;
 use proto::v1::{self, Frame, peers_client::PeersClient};
@@ -95,7 +91,8 @@ impl Peers {
             let client = PeersClient::new(channel)
                 .max_decoding_message_size(proto::MAX_OUTCOME)
                 .max_encoding_message_size(proto::MAX_MESSAGE);
-            let (publish, state) = watch::channel(LinkState::Down { reason: "not connected yet".into() });
+            let (publish, state) =
+                watch::channel(LinkState::Down { reason: "not connected yet".into() });
             let retry = Arc::new(Notify::new());
             let link = link::Keeper {
                 peer: name.clone(),
@@ -184,7 +181,11 @@ impl Peers {
     ) -> Result<v1::PeerStudyState, PeerError> {
         let request = v1::GetStudyRequest { study_id: study.0.to_vec().into() };
         let mut client = self.client(peer)?;
-        Ok(client.study_state(call(request)).await.map_err(|status| error(peer, &status))?.into_inner())
+        Ok(client
+            .study_state(call(request))
+            .await
+            .map_err(|status| error(peer, &status))?
+            .into_inner())
     }
 
     /// What a study ended in at `peer`.
@@ -206,8 +207,7 @@ impl Peers {
     }
 
     fn client(&self, peer: &str) -> Result<PeersClient<Channel>, PeerError> {
-        let unreachable =
-            |reason: String| PeerError::Unreachable { peer: peer.to_owned(), reason };
+        let unreachable = |reason: String| PeerError::Unreachable { peer: peer.to_owned(), reason };
         let link = self.link(peer).ok_or_else(|| unreachable("it is not in the roster".into()))?;
         match &*link.state.borrow() {
             LinkState::Up { .. } => Ok(link.client.clone()),

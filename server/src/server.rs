@@ -36,7 +36,9 @@ const STREAMS: u32 = 128;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {cause}; another process may use the port, or set another one")]
+    #[error(
+        "cannot listen on {address}: {cause}; another process may use the port, or set another one"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -275,7 +277,8 @@ async fn watch_health(node: Arc<Node>, health: HealthReporter) {
 /// One word for the whole server and for the service that providers use.
 async fn set_health(health: &HealthReporter, serving: bool) {
     use tonic_health::ServingStatus::{NotServing, Serving};
-    type Submissions = v1::submissions_server::SubmissionsServer<rpc::submissions::SubmissionsService>;
+    type Submissions =
+        v1::submissions_server::SubmissionsServer<rpc::submissions::SubmissionsService>;
     health.set_service_status("", if serving { Serving } else { NotServing }).await;
     match serving {
         true => health.set_serving::<Submissions>().await,

@@ -95,8 +95,8 @@ pub async fn send(
     request: v1::SubmitRequest,
     server: usize,
 ) -> Result<Receipt, Status> {
-    let mut client = SubmissionsClient::new(world.channel(server).await)
-        .max_encoding_message_size(16 << 20);
+    let mut client =
+        SubmissionsClient::new(world.channel(server).await).max_encoding_message_size(16 << 20);
     let receipt = client.submit(request).await?.into_inner();
     Ok(Receipt::try_from(receipt).unwrap())
 }

@@ -129,13 +129,7 @@ impl World {
         let roots = Certificate::from_pem(profile.roots().unwrap());
         let endpoint = profile.servers()[server].endpoint.to_string();
         let tls = ClientTlsConfig::new().ca_certificate(roots);
-        Endpoint::from_shared(endpoint)
-            .unwrap()
-            .tls_config(tls)
-            .unwrap()
-            .connect()
-            .await
-            .unwrap()
+        Endpoint::from_shared(endpoint).unwrap().tls_config(tls).unwrap().connect().await.unwrap()
     }
 
     /// Proposes a study with the client library and waits until it is open.
@@ -177,8 +171,7 @@ impl World {
     pub async fn result(&self, study: StudyId) -> Result<ResultDocument, ClientError> {
         let stop = CancellationToken::new();
         let profile = self.profile();
-        let result =
-            client::result::result(&profile, study, Wait::UntilPublished, &stop, &Silent);
+        let result = client::result::result(&profile, study, Wait::UntilPublished, &stop, &Silent);
         tokio::time::timeout(Duration::from_secs(120), result).await.expect("a result in time")
     }
 }

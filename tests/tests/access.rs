@@ -136,8 +136,7 @@ async fn a_study_waits_for_every_operator_and_obeys_no_other_key() {
             public_key: signer.public().0.to_vec().into(),
             signature: signature.0.to_vec().into(),
         };
-        let status =
-            StudiesClient::new(world.channel(0).await).approve(command).await.unwrap_err();
+        let status = StudiesClient::new(world.channel(0).await).approve(command).await.unwrap_err();
         assert!(matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated));
     }
     assert_eq!(state().await.unapproved(), ["alpha", "beta"]);

@@ -125,7 +125,10 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
     // The search is not blind: before the publication the shares are in the databases.
     let in_databases = |secrets: &[(String, Vec<u8>)]| {
         let files: Vec<_> = (0..3).flat_map(|server| files(world.data(server))).collect();
-        secrets.iter().filter(|(_, secret)| files.iter().any(|(_, file)| holds(file, secret))).count()
+        secrets
+            .iter()
+            .filter(|(_, secret)| files.iter().any(|(_, file)| holds(file, secret)))
+            .count()
     };
     assert!(in_databases(&secrets) > 0);
 

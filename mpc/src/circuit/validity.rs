@@ -96,9 +96,17 @@ struct Calls<'a> {
 
 impl Calls<'_> {
     /// Adds the constraint left · right − product = 0.
-    fn push(&mut self, left: Field128, right: Field128, product: Option<Field128>) -> Result<(), FlpError> {
+    fn push(
+        &mut self,
+        left: Field128,
+        right: Field128,
+        product: Option<Field128>,
+    ) -> Result<(), FlpError> {
         if self.filled == 0 {
-            self.r = *self.joint_rand.next().ok_or_else(|| FlpError::Valid("joint randomness".into()))?;
+            self.r = *self
+                .joint_rand
+                .next()
+                .ok_or_else(|| FlpError::Valid("joint randomness".into()))?;
             self.power = self.r;
         }
         self.wires[self.filled] = self.power * left;

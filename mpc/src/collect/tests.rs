@@ -126,12 +126,15 @@ fn every_broken_clause_of_the_circuit_is_rejected_by_all_servers() {
     cheat("two groups at once", &[(4, 1), (7, 3)]);
     cheat("no group at all", &[(5, 0), (8, 0)]);
     cheat("a group entry that is 2", &[(5, 2), (8, 6)]);
-    cheat("half of each of two groups", &[
-        (4, u128::from(Field128::half())),
-        (5, u128::from(Field128::half())),
-        (7, u128::from(Field128::half() * Field128::from(3))),
-        (8, u128::from(Field128::half() * Field128::from(3))),
-    ]);
+    cheat(
+        "half of each of two groups",
+        &[
+            (4, u128::from(Field128::half())),
+            (5, u128::from(Field128::half())),
+            (7, u128::from(Field128::half() * Field128::from(3))),
+            (8, u128::from(Field128::half() * Field128::from(3))),
+        ],
+    );
     cheat("a wrong product", &[(8, 4)]);
     cheat("a product in another group", &[(7, 3), (8, 0)]);
     cheat("missing yet non-zero", &[(0, 0)]);
@@ -143,10 +146,8 @@ fn every_broken_clause_of_the_circuit_is_rejected_by_all_servers() {
             batch.extend(&wires);
             batch.extend(good.repeat(after));
             for verdict in verdicts(&collect, &shard(&collect, batch)) {
-                let rejected = matches!(
-                    verdict,
-                    Verdict::Rejected { reason: Reason::InvalidProof, .. }
-                );
+                let rejected =
+                    matches!(verdict, Verdict::Rejected { reason: Reason::InvalidProof, .. });
                 assert!(rejected, "{name} in a batch of {}: {verdict:?}", before + 1 + after);
             }
         }

@@ -82,6 +82,10 @@ impl Mesh for LocalMesh {
                 None => missing.push(Party(peer as u8)),
             }
         }
-        if missing.is_empty() { Ok(received) } else { Err(MeshError::Missing { round, parties: missing }) }
+        if missing.is_empty() {
+            Ok(received)
+        } else {
+            Err(MeshError::Missing { round, parties: missing })
+        }
     }
 }

@@ -98,8 +98,8 @@ pub(super) async fn agree<M: Mesh>(
     let messages = transcript.round(Step::Lists, encode(entries)).await?;
     let mut lists = Vec::with_capacity(messages.len());
     for ((party, message), root) in (0..).map(Party).zip(&messages).zip(&roots) {
-        let list = decode(message)
-            .map_err(|_| PublishError::Malformed { party, step: Step::Lists })?;
+        let list =
+            decode(message).map_err(|_| PublishError::Malformed { party, step: Step::Lists })?;
         if summary(&list) != *root {
             return Err(PublishError::ListMismatch { party });
         }
@@ -135,8 +135,7 @@ fn summary(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn leaf(entry: &Entry) -> [u8; 32] {
-    let parts: [&[u8]; 3] =
-        [&entry.submission.0, &entry.public.0, &entry.records.to_be_bytes()];
+    let parts: [&[u8]; 3] = [&entry.submission.0, &entry.public.0, &entry.records.to_be_bytes()];
     dst::hash(dst::MERKLE_LEAF, &parts)
 }
 
@@ -185,8 +184,7 @@ fn fate(held: &[&Entry], servers: usize) -> Fate {
         Status::Rejected(reason) => Some(reason),
         _ => None,
     });
-    let alike =
-        |entry: &&Entry| (entry.public, entry.records) == (held[0].public, held[0].records);
+    let alike = |entry: &&Entry| (entry.public, entry.records) == (held[0].public, held[0].records);
     match rejected {
         Some(reason) => Fate::Rejected(reason),
         None if !held.iter().all(alike) => Fate::Rejected(Reason::PublicPartsDiffer),
@@ -223,9 +221,9 @@ fn decode(message: &[u8]) -> Result<Vec<Entry>, WireError> {
             status: match reader.u8()? {
                 0 => Status::Unverified,
                 255 => Status::Accepted,
-                code => Status::Rejected(
-                    Reason::from_code(code).ok_or(WireError::Range("status"))?,
-                ),
+                code => {
+                    Status::Rejected(Reason::from_code(code).ok_or(WireError::Range("status"))?)
+                }
             },
         };
         if entries.last().is_some_and(|last| last.submission >= entry.submission) {

@@ -42,9 +42,7 @@ pub(super) async fn open<M: Mesh>(
         let commitments = transcript.round(Step::Commit, committed.to_vec()).await?;
         let openings = transcript.round(Step::Open, opening).await?;
         let mut opened = vec![Field128::from(0); coordinates.len()];
-        for ((party, opening), committed) in
-            (0..).map(Party).zip(&openings).zip(&commitments)
-        {
+        for ((party, opening), committed) in (0..).map(Party).zip(&openings).zip(&commitments) {
             if commitment(transcript.study, party, phase, opening) != committed[..] {
                 return Err(PublishError::OpeningMismatch { party });
             }

@@ -173,9 +173,7 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
         let servers = LocalMesh::connect(3).into_iter().map(|mut mesh| {
             let me = mesh.me().index();
             let (keys, signer) = (&keys, &signers[me]);
-            async move {
-                Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me]).await
-            }
+            async move { Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me]).await }
         });
         for agreement in block_on(join_all(servers)) {
             let agreement = agreement.expect("agrees");
@@ -266,10 +264,7 @@ fn a_silent_server_is_named_as_missing() {
     for round in 0..5 {
         let tamper: Tamper = Box::new(move |at, _, _, message| (at < round).then_some(message));
         let outcomes = World::servers(3).tamper(1, tamper).run();
-        assert_eq!(
-            outcomes[0],
-            Err(MeshError::Missing { round, parties: vec![Party(1)] }.into())
-        );
+        assert_eq!(outcomes[0], Err(MeshError::Missing { round, parties: vec![Party(1)] }.into()));
     }
 }
 

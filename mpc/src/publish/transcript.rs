@@ -73,10 +73,9 @@ impl<'a, M: Mesh> Transcript<'a, M> {
         body: Vec<u8>,
     ) -> Result<Vec<Vec<u8>>, PublishError> {
         let me = self.me();
-        let signature = self.signer.sign(
-            dst::PUBLISH_MESSAGE,
-            &[&self.study.0, &[step as u8, me.0], &self.chain, &body],
-        );
+        let signature = self
+            .signer
+            .sign(dst::PUBLISH_MESSAGE, &[&self.study.0, &[step as u8, me.0], &self.chain, &body]);
         let mut message = Vec::with_capacity(97 + body.len());
         message.push(step as u8);
         message.extend_from_slice(&self.chain);

@@ -37,8 +37,7 @@ pub async fn run<M: Mesh + 'static>(
     let fail = |error| JobError::from_publish(context, &error);
     for _ in 0..ATTEMPTS {
         let entries = entries(node, context).await?;
-        let mut publication =
-            Publication::new(&mut mesh, context.id, &context.keys, node.signer());
+        let mut publication = Publication::new(&mut mesh, context.id, &context.keys, node.signer());
         let agreement = publication.agree(&entries).await.map_err(fail)?;
         if !agreement.pending.is_empty() {
             mesh = verify_pending(node, context, mesh, agreement.pending).await?;
@@ -142,11 +141,7 @@ async fn verify_pending<M: Mesh + 'static>(
 }
 
 /// This server's integer sums over the set, in constant memory.
-async fn sums(
-    node: &Node,
-    context: &StudyContext,
-    set: &AgreedSet,
-) -> Result<Vec<Sum>, JobError> {
+async fn sums(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<Vec<Sum>, JobError> {
     let mut sums = vec![Sum::default(); context.plan.coordinates()];
     let mut after = None;
     let mut added = 0;

@@ -1,13 +1,7 @@
 //! Setup run: draws the verify key with the other servers and opens the study.
 
 use super::JobError;
-use crate::{
-    catalog::StudyContext,
-    clock,
-    node::Node,
-    peers::mesh::GrpcMesh,
-    storage::StudyState,
-};
+use crate::{catalog::StudyContext, clock, node::Node, peers::mesh::GrpcMesh, storage::StudyState};
 
 /// Runs the setup. At a server whose study is open already it repeats the same messages for a
 /// peer that crashed before it stored the key.
@@ -19,8 +13,7 @@ pub async fn run(node: &Node, context: &StudyContext, mut mesh: GrpcMesh) -> Res
     };
     let fail = |error| JobError::from_setup(context, &error);
     let contribution = &secrets.contribution;
-    let received =
-        mpc::setup::commit(&mut mesh, context.id, contribution).await.map_err(fail)?;
+    let received = mpc::setup::commit(&mut mesh, context.id, contribution).await.map_err(fail)?;
     let kept = node.storage.fix_setup_commitments(context.id, &received).await?;
     let key = mpc::setup::reveal(&mut mesh, context.id, contribution, &received, &kept)
         .await

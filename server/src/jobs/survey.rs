@@ -116,11 +116,7 @@ async fn adopt_refused(node: &Node, context: &StudyContext) -> Result<bool, JobE
 }
 
 /// Any server can stop a study, so an abort needs no proof; it says whose word it is.
-async fn adopt_aborted(
-    node: &Node,
-    context: &StudyContext,
-    peer: &str,
-) -> Result<bool, JobError> {
+async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Result<bool, JobError> {
     let outcome = node.peers.outcome(peer, context.id).await?;
     let told: String = outcome.detail.chars().filter(|c| !c.is_control()).take(300).collect();
     let servers: Vec<String> =

@@ -58,7 +58,9 @@ impl Greeting {
             ));
         }
         if peer.roster_hash[..] != self.roster_hash {
-            return Err("the two servers have different rosters: compare their roster.toml files".into());
+            return Err(
+                "the two servers have different rosters: compare their roster.toml files".into()
+            );
         }
         check_clock(peer.unix_ms)?;
         Ok(max.min(peer.protocol_max))

@@ -47,7 +47,10 @@ impl GrpcMesh {
 
     fn others(&self) -> impl Iterator<Item = (Party, &str)> {
         let me = self.me;
-        (0..).map(Party).zip(self.names.iter().map(String::as_str)).filter(move |(party, _)| *party != me)
+        (0..)
+            .map(Party)
+            .zip(self.names.iter().map(String::as_str))
+            .filter(move |(party, _)| *party != me)
     }
 
     /// Parties of `names`; none if a name is not of this session.

@@ -186,7 +186,11 @@ impl Joined {
     }
 
     /// Who of `peers` has not sent the whole message of `round` yet.
-    pub fn missing<'a>(&self, round: u32, peers: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
+    pub fn missing<'a>(
+        &self,
+        round: u32,
+        peers: impl Iterator<Item = &'a str>,
+    ) -> HashSet<&'a str> {
         let state = lock(&self.inbox.state);
         let complete = |peer: &str| {
             state.messages.get(&(round, peer.to_owned())).is_some_and(|message| message.complete)

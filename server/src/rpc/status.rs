@@ -35,7 +35,9 @@ pub enum RpcError {
     #[error(transparent)]
     Study(#[from] CatalogError),
     /// The study is not known here.
-    #[error("this server does not know the study: check the id, and that the study was created with these servers")]
+    #[error(
+        "this server does not know the study: check the id, and that the study was created with these servers"
+    )]
     UnknownStudy,
     /// The call is not for a study in this state.
     #[error("{call} is not possible: the study is {state}")]
@@ -114,12 +116,12 @@ impl From<RpcError> for Status {
             RpcError::NotAuthorised(_) | RpcError::NotAPeer(_) => Self::permission_denied(text),
             RpcError::Stopping => Self::unavailable(text),
             RpcError::Storage(StorageError::Closed) => Self::unavailable("the server is stopping"),
-            RpcError::Storage(StorageError::UnknownStudy(_)) => {
-                Self::from(RpcError::UnknownStudy)
-            }
+            RpcError::Storage(StorageError::UnknownStudy(_)) => Self::from(RpcError::UnknownStudy),
             RpcError::Storage(error) => {
                 tracing::error!(%error, "storage");
-                Self::internal("the server's storage failed; its operator finds the cause in the log")
+                Self::internal(
+                    "the server's storage failed; its operator finds the cause in the log",
+                )
             }
         }
     }

@@ -181,10 +181,7 @@ impl Node {
         Ok(id)
     }
 
-    async fn approve_study(
-        self: &Arc<Self>,
-        context: &Arc<StudyContext>,
-    ) -> Result<(), RpcError> {
+    async fn approve_study(self: &Arc<Self>, context: &Arc<StudyContext>) -> Result<(), RpcError> {
         let (from, to) = ([StudyState::Proposed], StudyState::Approved);
         let detail = Detail::default();
         if self.storage.transition(context.id, &from, to, detail, clock::now_ms()).await? {
@@ -248,9 +245,7 @@ impl Node {
     fn check_operator(&self, key: &PublicKey) -> Result<(), RpcError> {
         match self.config.operators.contains(key) {
             true => Ok(()),
-            false => Err(RpcError::NotAuthorised(
-                "the key is not among this server's operators",
-            )),
+            false => Err(RpcError::NotAuthorised("the key is not among this server's operators")),
         }
     }
 
