@@ -1,0 +1,45 @@
+//! What every server offers beside the protocol: health, reflection, its own description.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
+
+use sotto_tests::World;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_serving_for_the_server_and_for_submissions() {
+    let world = World::servers(2).await;
+    for service in ["", "sotto.v1.Submissions"] {
+        let mut health = HealthClient::new(world.channel(1).await);
+        let request = HealthCheckRequest { service: service.into() };
+        let answer = health.check(request).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving, "{service:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_lists_all_services() {
+    let world = World::servers(2).await;
+    let mut reflection = ServerReflectionClient::new(world.channel(0).await);
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let answers = reflection.server_reflection_info(futures::stream::iter([request])).await;
+    let answer = answers.unwrap().into_inner().message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    let names: Vec<&str> = list.service.iter().map(|service| service.name.as_str()).collect();
+    for name in ["Directory", "Studies", "Submissions", "Peers"] {
+        assert!(names.contains(&format!("sotto.v1.{name}").as_str()), "{name}: {names:?}");
+    }
+    assert!(names.contains(&"grpc.health.v1.Health"), "{names:?}");
+    world.end().await;
+}
