@@ -26,6 +26,8 @@ pub const MERKLE_LEAF: &[u8] = b"sotto/v1/merkle/leaf";
 pub const MERKLE_NODE: &[u8] = b"sotto/v1/merkle/node";
 /// Root of the Merkle tree over no submissions.
 pub const MERKLE_EMPTY: &[u8] = b"sotto/v1/merkle/empty";
+/// Identity of one run of a protocol.
+pub const SESSION: &[u8] = b"sotto/v1/session";
 /// A signed message of the publication.
 pub const PUBLISH_MESSAGE: &[u8] = b"sotto/v1/publish/message";
 /// The running hash over all messages of the publication.

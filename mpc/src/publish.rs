@@ -6,18 +6,23 @@
 //! # Assumes
 //! A [`Mesh`]; signing keys known to all; durable storage for the set of [`Publication::agree`]
 //! *before* [`Publication::confirm`] signs it: a server signs one set per study, ever, so totals
-//! over two different sets (whose difference would tell something) are never opened.
+//! over two different sets (whose difference would tell something) are never opened. A [`Ledger`]
+//! that keeps all commitments before anything is opened, and the result before it is signed: a
+//! run that is repeated (because a server fell silent, or pretended to) opens the same shares and
+//! signs the same result, or names who changed its word.
 //!
 //! # Security
 //! What is opened is S_j's integer sum A_j of its output shares. Given the other servers' shares,
 //! A_j tells beyond the total only how often a uniform field element fell below an input x, which
 //! has probability (x + 1)/p each; with max_records · max coordinate < 2^88 the sum is below
-//! 2^−40. Commit-then-open keeps the last server from choosing its share after seeing the others'.
+//! 2^−40. Commit-then-open keeps the last server from choosing its share after seeing the others',
+//! in this run and, by the ledger, in every other.
 //! Each message is signed over the running hash of all earlier ones, so a server that tells its
 //! peers different things is noticed one round later. A wrong opening of a commitment, a list that
 //! is not the one under its root, or a false signature names its server. A share that was falsified
-//! before it was committed to is caught only where it breaks the proven bound; the Pedersen
-//! commitments of the submissions, whose place in the messages is kept, will close that.
+//! before it was committed to is caught only where the total is more than valid records can have;
+//! with it a server can also make small cells look large. The Pedersen commitments of the
+//! submissions, whose place in the messages is kept, will close that.
 //!
 //! # Rounds
 //! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others.
@@ -37,6 +42,8 @@
 //! # Source
 //! Commit-then-open and transcripts: Blum 1981; Baum, Damgård, Orlandi, SCN 2014 (publicly
 //! auditable MPC). R_j is zero in this version.
+
+use std::future::Future;
 
 use crate::{
     ids::{Party, StudyId, SubmissionId},
@@ -106,6 +113,18 @@ pub enum PublishError {
         /// The server.
         party: Party,
     },
+    /// A server committed to another result share than in an earlier run.
+    #[error("{party} committed to another result share than in an earlier run")]
+    CommitmentChanged {
+        /// The server.
+        party: Party,
+    },
+    /// The openings so far, or the result, are not those of an earlier run.
+    #[error("the openings are not those of an earlier run: some server's result share is false")]
+    RunsDiffer,
+    /// This server's memory failed.
+    #[error("this server cannot store its word")]
+    Ledger,
     /// A server opened something else than it had committed to.
     #[error("{party} opened another result share than it committed to")]
     OpeningMismatch {
@@ -142,11 +161,16 @@ impl PublishError {
             | Self::Malformed { party, .. }
             | Self::ListMismatch { party }
             | Self::SetMismatch { party }
+            | Self::CommitmentChanged { party }
             | Self::OpeningMismatch { party }
             | Self::ShareOutOfRange { party }
             | Self::ResultSignature { party }
             | Self::Mesh(MeshError::Broken { party, .. }) => vec![*party],
-            Self::Mesh(_) | Self::Split { .. } | Self::TotalOutOfRange { .. } => Vec::new(),
+            Self::Mesh(_)
+            | Self::Split { .. }
+            | Self::RunsDiffer
+            | Self::Ledger
+            | Self::TotalOutOfRange { .. } => Vec::new(),
         }
     }
 }
@@ -160,8 +184,12 @@ impl<'a, M: Mesh> Publication<'a, M> {
     /// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's
     /// submissions, sorted by id; they must not change any more, except by verdicts on those that
     /// the agreement finds pending.
-    pub async fn agree(&mut self, entries: &[Entry]) -> Result<Agreement, PublishError> {
-        agree::agree(&mut self.transcript, entries).await
+    pub async fn agree(
+        &mut self,
+        entries: &[Entry],
+        max_records: u64,
+    ) -> Result<Agreement, PublishError> {
+        agree::agree(&mut self.transcript, entries, max_records).await
     }
 
     /// Round 3: signs the agreed set and checks that all servers signed the same.
@@ -169,20 +197,47 @@ impl<'a, M: Mesh> Publication<'a, M> {
         agree::confirm(&mut self.transcript, set).await
     }
 
-    /// Rounds 4 to 6. `sums` are this server's integer sums per coordinate over the agreed set;
-    /// `bound` is what no total can reach; `next` is the study's disclosure rule: which
-    /// coordinates to open, given those open already, until it names none.
+    /// Rounds 4 to 6, over this server's integer sums per coordinate. `bounds` are what the totals
+    /// cannot exceed; `next` is the study's disclosure rule: which coordinates to open, given those
+    /// open already, until it names none.
     pub async fn open(
         mut self,
-        set: &AgreedSet,
-        sums: &[Sum],
-        salt_seed: &[u8; 32],
-        bound: u128,
+        opening: Opening<'_>,
+        ledger: &impl Ledger,
         next: impl Fn(&[Option<u128>]) -> Vec<usize>,
     ) -> Result<Published, PublishError> {
-        let totals = open::open(&mut self.transcript, set, sums, salt_seed, bound, next).await?;
-        open::sign(self.transcript, set, totals).await
+        let totals = open::open(&mut self.transcript, &opening, ledger, next).await?;
+        open::sign(self.transcript, opening.set, totals, ledger).await
     }
+}
+
+/// What a server opens.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// The set that all servers signed.
+    pub set: &'a AgreedSet,
+    /// This server's integer sums over the set, per coordinate.
+    pub sums: &'a [Sum],
+    /// The largest total that valid records can have, per coordinate.
+    pub bounds: &'a [u128],
+    /// Stored secret from which salts are derived.
+    pub salt_seed: &'a [u8; 32],
+}
+
+/// A word that a server holds itself and its peers to, in this run and in every later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Word {
+    /// Coordinates and all servers' commitments of an opening, by its number.
+    Commitments(u8),
+    /// The result that this server signs.
+    Result,
+}
+
+/// Durable memory of words: the first one ever given stays.
+pub trait Ledger: Sync {
+    /// Stores `value` unless something is stored for `word` already; returns what is stored. `None`
+    /// if nothing can be stored: the run ends.
+    fn fix(&self, word: Word, value: Vec<u8>) -> impl Future<Output = Option<Vec<u8>>> + Send;
 }
 
 /// Submissions that are not part of the agreed set, with the reason of each.

@@ -276,3 +276,16 @@ fn a_read_error_is_passed_on_with_the_file() {
     let error = check(Failing(false), "wages.csv", &study()).unwrap_err().to_string();
     assert_eq!(error, "wages.csv: reading fails: the disk is gone");
 }
+
+#[test]
+fn a_quotation_that_is_never_closed_is_refused_with_the_line_of_its_row() {
+    for rows in ["20,1,Midwest,\"yes", "20,1,Midwest,yes\n20,1,Midwest,\"\n20,1,Midwest,\n"] {
+        let mut table = Table::open(format!("{HEADER}{rows}").leak().as_bytes(), "wages.csv", &study()).unwrap();
+        let error = table.find_map(Result::err).expect("an open quotation").to_string();
+        let line = if rows.contains('\n') { 3 } else { 2 };
+        assert!(error.starts_with(&format!("wages.csv:{line}: ")), "{error}");
+        assert!(error.contains("quotation mark is never closed"), "{error}");
+    }
+    assert_eq!(records(format!("{HEADER}20,1,Midwest,\"yes\"").as_bytes()).len(), 1);
+    assert_eq!(records(format!("{HEADER}20,1,Midwest,yes\r").as_bytes()).len(), 1);
+}

@@ -85,6 +85,9 @@ struct ServerAnswer {
     state: Option<State>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// In a table that is the whole error, so that it stays narrow.
+    #[serde(skip)]
+    is_unreachable: bool,
 }
 
 impl StudyCommand {
@@ -171,7 +174,11 @@ fn finish(
     format.print(&shown, |shown| {
         let rows = shown.servers.iter().map(|answer| {
             let state = answer.state.map(|state| state.to_string());
-            vec![answer.server.clone(), state.or(answer.error.clone()).unwrap_or_default()]
+            let error = match answer.is_unreachable {
+                true => Some("unreachable".into()),
+                false => answer.error.clone(),
+            };
+            vec![answer.server.clone(), state.or(error).unwrap_or_default()]
         });
         report::table(&["server", "study"], 2, rows)
     })?;
@@ -204,6 +211,7 @@ impl From<&Answer> for ServerAnswer {
             Ok(report) => (Some(report.state), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        Self { server: answer.server.clone(), state, error }
+        let is_unreachable = answer.report.as_ref().is_err_and(ClientError::is_unreachable);
+        Self { server: answer.server.clone(), state, error, is_unreachable }
     }
 }

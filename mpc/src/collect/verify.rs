@@ -40,12 +40,14 @@ pub enum Reason {
     PublicPartsDiffer = 2,
     /// Not all servers received it before the close.
     Incomplete = 3,
+    /// The study holds as many records as its max_records allows without it.
+    RecordsExhausted = 4,
 }
 
 impl Reason {
     /// The reason of a code.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::InvalidProof, Self::PublicPartsDiffer, Self::Incomplete]
+        [Self::InvalidProof, Self::PublicPartsDiffer, Self::Incomplete, Self::RecordsExhausted]
             .into_iter()
             .find(|reason| *reason as u8 == code)
     }
@@ -56,6 +58,7 @@ impl Reason {
             Self::InvalidProof => "the proof of validity does not hold",
             Self::PublicPartsDiffer => "servers received different versions of it",
             Self::Incomplete => "not all servers received it before the study closed",
+            Self::RecordsExhausted => "the study holds as many records as it may without it",
         }
     }
 }

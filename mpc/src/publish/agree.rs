@@ -89,11 +89,12 @@ pub(super) fn rejections_hash(rejected: &Rejections) -> [u8; 32] {
 pub(super) async fn agree<M: Mesh>(
     transcript: &mut Transcript<'_, M>,
     entries: &[Entry],
+    max_records: u64,
 ) -> Result<Agreement, PublishError> {
     let roots = transcript.round(Step::Roots, summary(entries)).await?;
     if roots.iter().all(|root| *root == roots[0]) {
         // One list stands for k equal ones.
-        return Ok(combine(transcript.me(), &[entries]));
+        return Ok(combine(entries, &[entries], max_records));
     }
     let messages = transcript.round(Step::Lists, encode(entries)).await?;
     let mut lists = Vec::with_capacity(messages.len());
@@ -106,7 +107,7 @@ pub(super) async fn agree<M: Mesh>(
         lists.push(list);
     }
     let lists: Vec<&[Entry]> = lists.iter().map(Vec::as_slice).collect();
-    Ok(combine(transcript.me(), &lists))
+    Ok(combine(entries, &lists, max_records))
 }
 
 pub(super) async fn confirm<M: Mesh>(
@@ -139,16 +140,20 @@ fn leaf(entry: &Entry) -> [u8; 32] {
     dst::hash(dst::MERKLE_LEAF, &parts)
 }
 
-/// The set that follows from all servers' lists, or from one that stands for all.
-fn combine(me: Party, lists: &[&[Entry]]) -> Agreement {
+/// The set that follows from all servers' lists, or from one that stands for all. Where more
+/// records were accepted than the study may hold, the first submissions by id count.
+fn combine(mine: &[Entry], lists: &[&[Entry]], max_records: u64) -> Agreement {
     let mut by_id: BTreeMap<SubmissionId, Vec<&Entry>> = BTreeMap::new();
     for entry in lists.iter().copied().flatten() {
         by_id.entry(entry.submission).or_default().push(entry);
     }
-    let (mut submissions, mut records) = (0, 0);
+    let (mut submissions, mut records): (u64, u64) = (0, 0);
     let (mut leaves, mut rejected, mut pending) = (Vec::new(), Vec::new(), Vec::new());
     for (submission, held) in &by_id {
         match fate(held, lists.len()) {
+            Fate::Counted if records + u64::from(held[0].records) > max_records => {
+                rejected.push((*submission, Reason::RecordsExhausted));
+            }
             Fate::Counted => {
                 submissions += 1;
                 records += u64::from(held[0].records);
@@ -158,12 +163,8 @@ fn combine(me: Party, lists: &[&[Entry]]) -> Agreement {
             Fate::Rejected(reason) => rejected.push((*submission, reason)),
         }
     }
-    // With a single list there is nothing that this server accepted and others did not.
-    let mine = lists.get(me.index()).filter(|_| lists.len() > 1);
     let dropped = mine
-        .into_iter()
-        .copied()
-        .flatten()
+        .iter()
         .filter(|entry| entry.status == Status::Accepted)
         .map(|entry| entry.submission)
         .filter(|submission| rejected.binary_search_by_key(submission, |entry| entry.0).is_ok())

@@ -1,7 +1,7 @@
 //! Opening: commit to the result shares, open them, add them, sign the result.
 
 use super::{
-    AgreedSet, PublishError, Published, Sum,
+    AgreedSet, Ledger, Opening, PublishError, Published, Sum, Word,
     published::result_parts,
     transcript::{Step, Transcript},
 };
@@ -19,36 +19,30 @@ const BLINDING: [u8; 32] = [0; 32];
 
 pub(super) async fn open<M: Mesh>(
     transcript: &mut Transcript<'_, M>,
-    set: &AgreedSet,
-    sums: &[Sum],
-    salt_seed: &[u8; 32],
-    bound: u128,
+    opening: &Opening<'_>,
+    ledger: &impl Ledger,
     next: impl Fn(&[Option<u128>]) -> Vec<usize>,
 ) -> Result<Vec<Option<u128>>, PublishError> {
-    let mut totals = vec![None; sums.len()];
+    let mut totals = vec![None; opening.sums.len()];
     for phase in 0u8.. {
         let coordinates = next(&totals);
         if coordinates.is_empty() {
             break;
         }
-        let mine: Vec<Sum> = coordinates.iter().map(|&coordinate| sums[coordinate]).collect();
-        // Derived from stored state, so that a run after a crash repeats the same messages.
-        let salt = dst::hash(
-            dst::PUBLISH_SALT,
-            &[salt_seed, &transcript.study.0, &set.digest(), &[phase]],
-        );
-        let opening = encode(&mine, &salt);
-        let committed = commitment(transcript.study, transcript.me(), phase, &opening);
+        let mine = my_opening(transcript.study, opening, phase, &coordinates);
+        let committed = commitment(transcript.study, transcript.me(), phase, &mine);
         let commitments = transcript.round(Step::Commit, committed.to_vec()).await?;
-        let openings = transcript.round(Step::Open, opening).await?;
+        // Before anything is opened: nobody may choose again after having seen the openings.
+        hold_to(ledger, phase, &coordinates, &commitments).await?;
+        let openings = transcript.round(Step::Open, mine).await?;
         let mut opened = vec![Field128::from(0); coordinates.len()];
-        for ((party, opening), committed) in (0..).map(Party).zip(&openings).zip(&commitments) {
-            if commitment(transcript.study, party, phase, opening) != committed[..] {
+        for ((party, theirs), committed) in (0..).map(Party).zip(&openings).zip(&commitments) {
+            if commitment(transcript.study, party, phase, theirs) != committed[..] {
                 return Err(PublishError::OpeningMismatch { party });
             }
-            let shares = decode(opening, coordinates.len())
+            let shares = decode(theirs, coordinates.len())
                 .map_err(|_| PublishError::Malformed { party, step: Step::Open })?;
-            if !shares.iter().all(|share| share.is_sum_of(set.submissions)) {
+            if !shares.iter().all(|share| share.is_sum_of(opening.set.submissions)) {
                 return Err(PublishError::ShareOutOfRange { party });
             }
             for (total, share) in opened.iter_mut().zip(&shares) {
@@ -57,7 +51,7 @@ pub(super) async fn open<M: Mesh>(
         }
         for (&coordinate, total) in coordinates.iter().zip(opened) {
             let total = u128::from(total);
-            if total >= bound {
+            if total > opening.bounds[coordinate] {
                 return Err(PublishError::TotalOutOfRange { coordinate });
             }
             totals[coordinate] = Some(total);
@@ -66,10 +60,51 @@ pub(super) async fn open<M: Mesh>(
     Ok(totals)
 }
 
+/// This server's opening. The salt is derived from stored state, so that a repeated run says the
+/// same.
+fn my_opening(study: StudyId, opening: &Opening<'_>, phase: u8, coordinates: &[usize]) -> Vec<u8> {
+    let mine: Vec<Sum> = coordinates.iter().map(|&coordinate| opening.sums[coordinate]).collect();
+    let parts: [&[u8]; 4] = [opening.salt_seed, &study.0, &opening.set.digest(), &[phase]];
+    encode(&mine, &dst::hash(dst::PUBLISH_SALT, &parts))
+}
+
+/// Holds all servers to the commitments of the first run that came this far: number of coordinates
+/// (4) ‖ coordinates (4 each) ‖ commitments (32 each).
+async fn hold_to(
+    ledger: &impl Ledger,
+    phase: u8,
+    coordinates: &[usize],
+    commitments: &[Vec<u8>],
+) -> Result<(), PublishError> {
+    let mut word = (coordinates.len() as u32).to_be_bytes().to_vec();
+    word.extend(coordinates.iter().flat_map(|&coordinate| (coordinate as u32).to_be_bytes()));
+    let head = word.len();
+    for (party, commitment) in (0..).map(Party).zip(commitments) {
+        if commitment.len() != 32 {
+            return Err(PublishError::Malformed { party, step: Step::Commit });
+        }
+        word.extend_from_slice(commitment);
+    }
+    let kept = ledger.fix(Word::Commitments(phase), word.clone()).await;
+    let kept = kept.ok_or(PublishError::Ledger)?;
+    if kept == word {
+        return Ok(());
+    }
+    if kept.len() != word.len() || kept[..head] != word[..head] {
+        return Err(PublishError::RunsDiffer);
+    }
+    let (now, before) = (word[head..].chunks(32), kept[head..].chunks(32));
+    match (0..).map(Party).zip(now.zip(before)).find(|(_, (now, before))| now != before) {
+        Some((party, _)) => Err(PublishError::CommitmentChanged { party }),
+        None => Err(PublishError::RunsDiffer),
+    }
+}
+
 pub(super) async fn sign<M: Mesh>(
     mut transcript: Transcript<'_, M>,
     set: &AgreedSet,
     totals: Vec<Option<u128>>,
+    ledger: &impl Ledger,
 ) -> Result<Published, PublishError> {
     let mut published = Published {
         root: set.root,
@@ -77,10 +112,15 @@ pub(super) async fn sign<M: Mesh>(
         records: set.records,
         rejected: set.rejected.clone(),
         totals,
-        transcript: transcript.chain(),
         signatures: Vec::new(),
     };
     let parts = result_parts(transcript.study, &published);
+    // A server signs one result per study, ever.
+    let digest = dst::hash(dst::PUBLISH_RESULT, &[&parts]).to_vec();
+    let kept = ledger.fix(Word::Result, digest.clone()).await.ok_or(PublishError::Ledger)?;
+    if kept != digest {
+        return Err(PublishError::RunsDiffer);
+    }
     let mine = transcript.signer.sign(dst::PUBLISH_RESULT, &[&parts]);
     let keys = transcript.keys;
     let signatures = transcript.round(Step::Result, mine.0.to_vec()).await?;

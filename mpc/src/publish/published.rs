@@ -22,8 +22,6 @@ pub struct Published {
     pub rejected: Rejections,
     /// The total of each coordinate; `None` where the study's rules kept it closed.
     pub totals: Vec<Option<u128>>,
-    /// Hash over all messages of the publication before the signatures.
-    pub transcript: [u8; 32],
     /// One signature per server, by party.
     pub signatures: Vec<Signature>,
 }
@@ -61,7 +59,7 @@ impl Published {
     /// Bytes for storage and transport:
     ///
     /// ```text
-    /// version (1) ‖ root (32) ‖ submissions (8) ‖ records (8) ‖ transcript (32)
+    /// version (1) ‖ root (32) ‖ submissions (8) ‖ records (8)
     /// ‖ number of coordinates (4) ‖ per coordinate 0, or 1 ‖ total (16)
     /// ‖ number of rejected (4) ‖ per rejected id (16) ‖ reason (1)
     /// ‖ k (1) ‖ k signatures (64 each)
@@ -71,7 +69,6 @@ impl Published {
         out.extend_from_slice(&self.root);
         out.extend_from_slice(&self.submissions.to_be_bytes());
         out.extend_from_slice(&self.records.to_be_bytes());
-        out.extend_from_slice(&self.transcript);
         out.extend_from_slice(&(self.totals.len() as u32).to_be_bytes());
         put_totals(&mut out, &self.totals);
         out.extend_from_slice(&(self.rejected.len() as u32).to_be_bytes());
@@ -93,7 +90,6 @@ impl Published {
         let root = reader.array()?;
         let submissions = reader.u64()?;
         let records = reader.u64()?;
-        let transcript = reader.array()?;
         let totals = (0..reader.u32()?).map(|_| total(&mut reader)).collect::<Result<_, _>>()?;
         let rejected =
             (0..reader.u32()?).map(|_| rejection(&mut reader)).collect::<Result<_, _>>()?;
@@ -105,7 +101,7 @@ impl Published {
             .map(|_| Ok(Signature(reader.array()?)))
             .collect::<Result<_, WireError>>()?;
         reader.finish()?;
-        Ok(Self { root, submissions, records, rejected, totals, transcript, signatures })
+        Ok(Self { root, submissions, records, rejected, totals, signatures })
     }
 }
 
@@ -136,7 +132,7 @@ fn put_totals(out: &mut Vec<u8>, totals: &[Option<u128>]) {
 }
 
 /// What the servers sign: study ‖ root ‖ submissions ‖ records ‖ hash and number of the rejected
-/// ‖ transcript ‖ totals.
+/// ‖ totals. Nothing else, so that a repeated run signs the same bytes.
 pub(super) fn result_parts(study: StudyId, published: &Published) -> Vec<u8> {
     let mut out = study.0.to_vec();
     out.extend_from_slice(&published.root);
@@ -144,7 +140,6 @@ pub(super) fn result_parts(study: StudyId, published: &Published) -> Vec<u8> {
     out.extend_from_slice(&published.records.to_be_bytes());
     out.extend_from_slice(&rejections_hash(&published.rejected));
     out.extend_from_slice(&(published.rejected.len() as u64).to_be_bytes());
-    out.extend_from_slice(&published.transcript);
     put_totals(&mut out, &published.totals);
     out
 }

@@ -7,9 +7,20 @@ use crate::{
     mesh::local::{LocalMesh, Tamper},
 };
 use futures::{executor::block_on, future::join_all};
+use std::{collections::BTreeMap, sync::Mutex};
 
 const STUDY: StudyId = StudyId([3; 32]);
-const BOUND: u128 = 1 << 88;
+const BOUNDS: [u128; 3] = [10, 20, 1 << 88];
+
+/// A server's durable memory.
+#[derive(Default)]
+struct Memory(Mutex<BTreeMap<Word, Vec<u8>>>);
+
+impl Ledger for Memory {
+    async fn fix(&self, word: Word, value: Vec<u8>) -> Option<Vec<u8>> {
+        Some(self.0.lock().expect("not poisoned").entry(word).or_insert(value).clone())
+    }
+}
 
 fn signers(n: u8) -> Vec<Signer> {
     (0..n).map(|i| Signer::from_seed(&[i; 32])).collect()
@@ -77,10 +88,12 @@ impl World {
             };
             async move {
                 let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-                let set = run.agree(entries).await?.set;
+                let set = run.agree(entries, 100).await?.set;
                 run.confirm(&set).await?;
-                let sums = shares(me, n);
-                let published = run.open(&set, &sums, &[me as u8; 32], BOUND, next).await?;
+                let (sums, salt_seed) = (shares(me, n), [me as u8; 32]);
+                let opening =
+                    Opening { set: &set, sums: &sums, bounds: &BOUNDS, salt_seed: &salt_seed };
+                let published = run.open(opening, &Memory::default(), next).await?;
                 Ok((set, published))
             }
         });
@@ -173,7 +186,7 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
         let servers = LocalMesh::connect(3).into_iter().map(|mut mesh| {
             let me = mesh.me().index();
             let (keys, signer) = (&keys, &signers[me]);
-            async move { Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me]).await }
+            async move { Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me], 100).await }
         });
         for agreement in block_on(join_all(servers)) {
             let agreement = agreement.expect("agrees");
@@ -269,7 +282,7 @@ fn a_silent_server_is_named_as_missing() {
 }
 
 #[test]
-fn a_total_beyond_the_proven_bound_is_never_published() {
+fn a_total_that_valid_records_cannot_have_is_never_published() {
     let signers = signers(2);
     let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
     let entries = [entry(1, Status::Accepted)];
@@ -278,13 +291,15 @@ fn a_total_beyond_the_proven_bound_is_never_published() {
         let (keys, signer, entries) = (&keys, &signers[me], &entries);
         async move {
             let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-            let set = run.agree(entries).await?.set;
+            let set = run.agree(entries, 100).await?.set;
             run.confirm(&set).await?;
-            // S1 commits to a random share.
+            // S1 commits to a share that makes the total one too large.
             let mut share = Sum::default();
-            share.add(1 << (100 + me));
+            share.add(if me == 0 { 4 } else { 7 });
             let once = |open: &[Option<u128>]| (0..1).filter(|_| open[0].is_none()).collect();
-            run.open(&set, &[share], &[0; 32], BOUND, once).await
+            let opening =
+                Opening { set: &set, sums: &[share], bounds: &BOUNDS[..1], salt_seed: &[0; 32] };
+            run.open(opening, &Memory::default(), once).await
         }
     });
     for outcome in block_on(join_all(servers)) {
@@ -297,4 +312,74 @@ fn a_repeated_run_says_exactly_the_same() {
     let first = World::servers(3).run();
     let second = World::servers(3).run();
     assert_eq!(first, second);
+}
+
+/// Two runs in a row on the same memories; in the second, S1's share is another.
+fn run_twice(first_ends_at: Option<u32>) -> Vec<Result<Published, PublishError>> {
+    let signers = signers(3);
+    let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
+    let entries = [entry(1, Status::Accepted)];
+    let memories: Vec<Memory> = (0..3).map(|_| Memory::default()).collect();
+    let mut last = Vec::new();
+    for (number, ends_at) in [(0, first_ends_at), (1, None)] {
+        let servers = LocalMesh::connect(3).into_iter().map(|mesh| {
+            let me = mesh.me().index();
+            let mut mesh = match ends_at.filter(|_| me == 1) {
+                Some(round) => {
+                    mesh.with_tamper(Box::new(move |at, _, _, m| (at < round).then_some(m)))
+                }
+                None => mesh,
+            };
+            let (keys, signer, entries, memory) = (&keys, &signers[me], &entries, &memories[me]);
+            async move {
+                let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
+                let set = run.agree(entries, 100).await?.set;
+                run.confirm(&set).await?;
+                let mut share = Sum::default();
+                share.add(if me == 1 { 3 + number } else { 1 });
+                let once = |open: &[Option<u128>]| (0..1).filter(|_| open[0].is_none()).collect();
+                let salt_seed = &[me as u8; 32];
+                let opening = Opening { set: &set, sums: &[share], bounds: &BOUNDS[..1], salt_seed };
+                // The liar forgets what it said.
+                let forgetful = Memory::default();
+                run.open(opening, if me == 1 { &forgetful } else { memory }, once).await
+            }
+        });
+        last = block_on(join_all(servers));
+    }
+    last
+}
+
+#[test]
+fn a_server_that_falls_silent_after_seeing_the_openings_cannot_choose_again() {
+    // Rounds: roots, set, commitments, openings, result. S1 withholds its opening.
+    for outcome in run_twice(Some(3)).into_iter().step_by(2) {
+        assert_eq!(outcome, Err(PublishError::CommitmentChanged { party: Party(1) }));
+    }
+    // It withholds its signature, so that it alone holds a whole result.
+    for outcome in run_twice(Some(4)).into_iter().step_by(2) {
+        assert_eq!(outcome, Err(PublishError::CommitmentChanged { party: Party(1) }));
+    }
+    // Before it has seen anything, it may choose.
+    for outcome in run_twice(Some(2)) {
+        assert_eq!(outcome.expect("published").totals, [Some(6)]);
+    }
+}
+
+#[test]
+fn more_records_than_the_study_may_hold_are_listed_and_not_counted() {
+    let entries: Vec<Entry> = (1..=4).map(|id| entry(id, Status::Accepted)).collect();
+    let signers = signers(2);
+    let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
+    let servers = LocalMesh::connect(2).into_iter().map(|mut mesh| {
+        let (keys, signer, entries) = (&keys, &signers[mesh.me().index()], &entries);
+        async move { Publication::new(&mut mesh, STUDY, keys, signer).agree(entries, 5).await }
+    });
+    for agreement in block_on(join_all(servers)) {
+        let set = agreement.expect("agrees").set;
+        assert_eq!((set.submissions, set.records), (2, 4));
+        let over = [3, 4].map(|id| (SubmissionId([id; 16]), Reason::RecordsExhausted));
+        assert_eq!(set.rejected, over);
+        assert_eq!(set.dropped, over.map(|(submission, _)| submission));
+    }
 }

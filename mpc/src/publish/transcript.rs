@@ -59,11 +59,6 @@ impl<'a, M: Mesh> Transcript<'a, M> {
         self.mesh.me()
     }
 
-    /// The hash over all messages so far.
-    pub(super) fn chain(&self) -> [u8; 32] {
-        self.chain
-    }
-
     /// One round. The message on the wire is step (1) ‖ chain (32) ‖ signature (64) ‖ body. The step
     /// is the sender's: peers that heard different things may be at different steps, and neither
     /// is to blame.

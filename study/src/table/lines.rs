@@ -45,6 +45,8 @@ pub(super) enum Broken {
     Io(io::Error),
     /// The row that starts on this line is longer than [`ROW_BYTES`].
     TooLong(u64),
+    /// In the row that starts on this line a quotation mark is never closed.
+    Open(u64),
 }
 
 impl<R: Read> Lines<R> {
@@ -72,18 +74,24 @@ impl<R: Read> Lines<R> {
             if self.start == self.end {
                 self.fill().map_err(Broken::Io)?;
             }
-            // An empty input tells the parser that the file is over. The parser reads and writes
-            // no more than it is given, so that every range here is within its buffer.
-            let (result, read, written, ended) = self.parser.read_record(
-                &self.buffer[self.start..self.end],
-                &mut self.fields[fields..],
-                &mut self.ends[ends..],
-            );
-            self.advance(read);
+            let is_over = self.start == self.end;
+            if is_over && bytes == 0 {
+                return Ok(None);
+            }
+            // Where the file is over its last line is ended, in case that it is not: inside of an
+            // open quotation that ends nothing, and the parser asks for more. The parser reads and
+            // writes no more than it is given, so that every range here is within its buffer.
+            let input = if is_over { b"\n" } else { &self.buffer[self.start..self.end] };
+            let (result, read, written, ended) =
+                self.parser.read_record(input, &mut self.fields[fields..], &mut self.ends[ends..]);
+            if !is_over {
+                self.advance(read);
+            }
             bytes += read;
             fields += written;
             ends += ended;
             match result {
+                ReadRecordResult::InputEmpty if is_over => return Err(Broken::Open(number)),
                 ReadRecordResult::End => return Ok(None),
                 ReadRecordResult::Record => break,
                 _ if bytes > ROW_BYTES => return Err(Broken::TooLong(number)),
@@ -171,6 +179,7 @@ impl Broken {
         match self {
             Self::Io(source) => TableError::Io { file, source },
             Self::TooLong(line) => TableError::TooLong { file, line },
+            Self::Open(line) => TableError::OpenQuotation { file, line },
         }
     }
 }

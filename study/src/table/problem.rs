@@ -40,6 +40,16 @@ pub enum TableError {
         /// The line on which the row starts.
         line: u64,
     },
+    /// A quotation that does not end.
+    #[error(
+        "{file}:{line}: in the row that starts here a quotation mark is never closed, so the rows below are part of one field; close it"
+    )]
+    OpenQuotation {
+        /// The file.
+        file: String,
+        /// The line on which the row starts.
+        line: u64,
+    },
     /// The header is no text.
     #[error(
         "{file}:{line}: this is not a text file, or not in UTF-8; save the table as CSV in UTF-8"

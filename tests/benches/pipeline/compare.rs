@@ -64,8 +64,8 @@ impl Pairs {
                 row(format!("pair {n}"), run.micros, *bare, run.micros / bare, run.rate)
             })
             .collect();
-        let rate = median(self.pairs.iter().map(|(run, _)| run.rate));
-        rows.push(row("median".into(), self.micros(), self.bare(), self.ratio(), rate));
+        let (pipeline, bare) = (self.micros(), self.bare());
+        rows.push(row("median".into(), pipeline, bare, self.ratio(), self.rate()));
         let title = format!(
             "(a) pipeline (client and {SERVERS} servers) against bare prio: {} records, {} a \
              submission; target for the ratio: 1.5",
@@ -83,6 +83,10 @@ impl Pairs {
         median(self.pairs.iter().map(|(_, bare)| *bare))
     }
 
+    fn rate(&self) -> f64 {
+        median(self.pairs.iter().map(|(run, _)| run.rate))
+    }
+
     fn ratio(&self) -> f64 {
         median(self.pairs.iter().map(|(run, bare)| run.micros / bare))
     }
@@ -90,19 +94,21 @@ impl Pairs {
 
 fn print_gain(data: &Data, all: &[Pairs; 3]) {
     let [single, ..] = all;
-    let row = |name: String, micros: f64, gain: f64, bytes: Bytes| {
+    let row = |name: String, micros: f64, gain: f64, rate: Option<f64>, bytes: Bytes| {
+        let rate = rate.map_or("-".into(), |rate| format!("{rate:.0}"));
         let sizes = [bytes.first, bytes.other, bytes.between].map(|bytes| format!("{bytes:.1}"));
-        [name, format!("{micros:.2}"), format!("{gain:.2}")].into_iter().chain(sizes).collect()
+        let figures = [name, format!("{micros:.2}"), format!("{gain:.2}"), rate];
+        figures.into_iter().chain(sizes).collect()
     };
     let rows: Vec<Vec<String>> = all
         .iter()
         .flat_map(|pairs| {
             let (m, micros, bare) = (pairs.size, pairs.micros(), pairs.bare());
             let Some((run, _)) = pairs.pairs.first() else { return Vec::new() };
-            let name = format!("pipeline, m = {m}");
-            let pipeline = row(name, micros, single.micros() / micros, run.bytes);
-            let name = format!("bare, m = {m}");
-            vec![pipeline, row(name, bare, single.bare() / bare, bare::bytes(data, m))]
+            let (name, gain) = (format!("pipeline, m = {m}"), single.micros() / micros);
+            let pipeline = row(name, micros, gain, Some(pairs.rate()), run.bytes);
+            let (name, gain) = (format!("bare, m = {m}"), single.bare() / bare);
+            vec![pipeline, row(name, bare, gain, None, bare::bytes(data, m))]
         })
         .collect();
     table::print(
@@ -111,6 +117,7 @@ fn print_gain(data: &Data, all: &[Pairs; 3]) {
             "",
             "CPU µs/record",
             "gain",
+            "records/s",
             "bytes/record to S0",
             "to each other server",
             "between each pair, each way",

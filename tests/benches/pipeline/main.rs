@@ -2,8 +2,8 @@
 //!
 //! Prints CPU, bytes and memory of the demonstration's study over its real records, and ratios. It
 //! asserts that every record is counted, and nothing about time. Without `--bench`, or with
-//! `--test`, everything runs once at tiny sizes. `serve CONFIG` makes it one server, for the
-//! measurement of memory.
+//! `--test`, everything runs once at tiny sizes. Names of sections (`compare`, `memory`, `parts`)
+//! choose what runs; `serve CONFIG` makes it one server, for the measurement of memory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on, stops")]
 
@@ -18,6 +18,9 @@ mod table;
 use std::path::Path;
 
 use data::Data;
+
+/// What can be chosen by name.
+const SECTIONS: [&str; 3] = ["compare", "memory", "parts"];
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -57,13 +60,21 @@ fn main() {
     }
     let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let sizes = if given("--bench") && !given("--test") { FULL } else { TINY };
-    runtime.block_on(measure(sizes));
+    let all = !SECTIONS.iter().any(|section| given(section));
+    runtime.block_on(measure(sizes, |section| all || given(section)));
 }
 
-async fn measure(sizes: Sizes) {
+async fn measure(sizes: Sizes, wanted: impl Fn(&str) -> bool) {
     let data = Data::shipped();
     data.introduce();
-    compare::print(&data, sizes).await;
-    memory::print(&data, sizes.memory).await;
-    parts::print(&data, sizes.parts).await;
+    let [compare, memory, parts] = SECTIONS;
+    if wanted(compare) {
+        compare::print(&data, sizes).await;
+    }
+    if wanted(memory) {
+        memory::print(&data, sizes.memory).await;
+    }
+    if wanted(parts) {
+        parts::print(&data, sizes.parts).await;
+    }
 }

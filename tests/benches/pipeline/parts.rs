@@ -39,70 +39,31 @@ struct Part {
 /// Prints what every part of `count` submissions of one record costs.
 pub async fn print(data: &Data, count: usize) {
     let provider = Signer::from_seed(&[1; 32]);
-    let mut parts = Vec::new();
-    let mut part = |name, times, micros| parts.push(Part { name, times, micros });
-
-    let mut rng = rand::rng();
-    let wires = data.submissions(count, 1);
-    let start = cpu::now();
-    let sharded: Vec<Sharded> = wires
-        .into_iter()
-        .map(|wires| {
-            let id = SubmissionId(rng.random());
-            data.collect.shard(id, provider.public(), wires, &mut rng).expect("wires")
-        })
-        .collect();
-    part("client: split and prove", 1, cpu::micros_each(start, count));
-
-    let start = cpu::now();
-    let credentials: Vec<Signature> =
-        sharded.iter().map(|sharded| credential(&provider, sharded.public.hash())).collect();
-    part("client: sign", 1, cpu::micros_each(start, count));
-
-    let start = cpu::now();
-    for (sharded, credential) in sharded.iter().zip(&credentials) {
-        check_credential(&provider.public(), sharded.public.hash(), credential).expect("ours");
-    }
-    part("server: check the signature", SERVERS, cpu::micros_each(start, count));
-
-    let start = cpu::now();
-    for sharded in &sharded {
+    let (sharded, split) = shard(data, count, &provider);
+    let mut parts = vec![split];
+    parts.extend(signatures(&provider, &sharded));
+    parts.push(part("server: check the share", SERVERS, &sharded, |sharded| {
         let payload = &sharded.payloads[0];
         data.collect.check_upload(Party(0), &sharded.public, payload).expect("an honest upload");
-    }
-    part("server: check the share", SERVERS, cpu::micros_each(start, count));
-
-    let receipts = || {
-        sharded.iter().map(|sharded| {
-            let public = &sharded.public;
-            Receipt::sign(&provider, public.study, public.submission, public.hash())
-        })
-    };
-    let start = cpu::now();
-    let receipts: Vec<Receipt> = receipts().collect();
-    part("server: sign a receipt", SERVERS, cpu::micros_each(start, count));
-
-    let start = cpu::now();
-    for receipt in &receipts {
-        receipt.verify(&provider.public()).expect("ours");
-    }
-    part("client: check a receipt", SERVERS, cpu::micros_each(start, count));
+    }));
 
     let start = cpu::now();
     let verdicts = decide(data, &sharded).await;
-    part("servers: verify, all together", 1, cpu::micros_each(start, count));
+    let micros = cpu::micros_each(start, count);
+    parts.push(Part { name: "servers: verify, all together", times: 1, micros });
 
     let dir = tempfile::tempdir().expect("a directory");
     let storage = SqliteStorage::open(&dir.path().join("sotto.db")).expect("a database");
     open_study(&storage, data).await;
     let (start, started) = (cpu::now(), Instant::now());
     ingest(&storage, data, &sharded).await;
-    let ingested = started.elapsed();
-    part("server: store, durably", SERVERS, cpu::micros_each(start, count));
+    let (micros, ingested) = (cpu::micros_each(start, count), started.elapsed());
+    parts.push(Part { name: "server: store, durably", times: SERVERS, micros });
 
     let start = cpu::now();
     record(&storage, data, verdicts).await;
-    part("server: store the verdict", SERVERS, cpu::micros_each(start, count));
+    let micros = cpu::micros_each(start, count);
+    parts.push(Part { name: "server: store the verdict", times: SERVERS, micros });
     storage.close().await;
     report(&parts, count, ingested);
 }
@@ -131,6 +92,49 @@ fn report(parts: &[Part], count: usize, ingested: Duration) {
     table::print(&title, &["", "CPU µs", "times", "CPU µs/submission", "of the sum"], &rows);
     let rate = count as f64 / ingested.as_secs_f64();
     println!("  SQLite takes in {rate:.0} submissions/s at one server, {AT_ONCE} at a time");
+}
+
+/// Does something with every submission.
+fn part(name: &'static str, times: usize, sharded: &[Sharded], work: impl FnMut(&Sharded)) -> Part {
+    let start = cpu::now();
+    sharded.iter().for_each(work);
+    Part { name, times, micros: cpu::micros_each(start, sharded.len()) }
+}
+
+fn shard(data: &Data, count: usize, provider: &Signer) -> (Vec<Sharded>, Part) {
+    let mut rng = rand::rng();
+    let wires = data.submissions(count, 1);
+    let start = cpu::now();
+    let shard = |wires| {
+        let id = SubmissionId(rng.random());
+        data.collect.shard(id, provider.public(), wires, &mut rng).expect("wires of the circuit")
+    };
+    let sharded = wires.into_iter().map(shard).collect();
+    let micros = cpu::micros_each(start, count);
+    (sharded, Part { name: "client: split and prove", times: 1, micros })
+}
+
+/// The four signatures' parts; one key stands for client and server.
+fn signatures(key: &Signer, sharded: &[Sharded]) -> [Part; 4] {
+    let mut credentials = Vec::with_capacity(sharded.len());
+    let sign = part("client: sign", 1, sharded, |sharded| {
+        credentials.push(credential(key, sharded.public.hash()));
+    });
+    let mut given = credentials.iter();
+    let check = part("server: check the signature", SERVERS, sharded, |sharded| {
+        let credential = given.next().expect("one each");
+        check_credential(&key.public(), sharded.public.hash(), credential).expect("our own");
+    });
+    let mut receipts = Vec::with_capacity(sharded.len());
+    let give = part("server: sign a receipt", SERVERS, sharded, |sharded| {
+        let public = &sharded.public;
+        receipts.push(Receipt::sign(key, public.study, public.submission, public.hash()));
+    });
+    let mut given = receipts.iter();
+    let take = part("client: check a receipt", SERVERS, sharded, |_| {
+        given.next().expect("one each").verify(&key.public()).expect("our own");
+    });
+    [sign, check, give, take]
 }
 
 /// All servers' verdicts on all submissions; returns those of the first.
