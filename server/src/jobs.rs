@@ -18,7 +18,7 @@ use rand::Rng as _;
 use crate::{
     catalog::StudyContext,
     clock,
-    node::{Node, ROUND_TIMEOUT},
+    node::Node,
     peers::{
         PeerError,
         mesh::GrpcMesh,
@@ -95,6 +95,7 @@ impl JobError {
     fn from_publish(context: &StudyContext, error: &PublishError) -> Self {
         match error {
             PublishError::Mesh(error) => Self::from_mesh(context, error),
+            PublishError::Ledger => Self::Stopping,
             _ => Self::abort(context, &error.to_string(), &error.culprits()),
         }
     }
@@ -153,9 +154,9 @@ pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
 /// returns; the run itself goes on in the background.
 ///
 /// `false`: as many runs of the study wait here as may; nothing was joined.
-pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: SessionId, run: Run) -> bool {
+pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, nonce: &[u8; 16], run: Run) -> bool {
     let Ok(place) = context.runs.clone().try_acquire_owned() else { return false };
-    let joined = node.sessions.join(session);
+    let joined = node.sessions.join(session_id(&context, nonce, &run));
     let node_of_task = node.clone();
     node.tasks.spawn(async move {
         let changes_state = !matches!(run, Run::Verify(_));
@@ -176,13 +177,14 @@ async fn lead(
     context: &Arc<StudyContext>,
     run: Run,
 ) -> Result<Vec<SubmissionId>, JobError> {
-    let mut id = [0; 16];
-    rand::rng().fill_bytes(&mut id);
-    let joined = node.sessions.join(SessionId(id));
-    let request = start_request(context, id, &run);
+    let mut nonce = [0; 16];
+    rand::rng().fill_bytes(&mut nonce);
+    let id = session_id(context, &nonce, &run);
+    let joined = node.sessions.join(id);
+    let request = start_request(context, nonce, &run);
     let starts = context.others().map(|peer| node.peers.start_session(peer, request.clone()));
     if let Err(error) = futures::future::try_join_all(starts).await {
-        abandon(node, context, SessionId(id)).await;
+        abandon(node, context, id).await;
         return Err(error.into());
     }
     take_part(node, context, joined, run).await
@@ -193,14 +195,29 @@ async fn abandon(node: &Node, context: &StudyContext, session: SessionId) {
     futures::future::join_all(context.others().map(|peer| node.peers.abandon(peer, session))).await;
 }
 
-fn start_request(context: &StudyContext, id: [u8; 16], run: &Run) -> v1::StartRequest {
+/// A session's id covers what it is about, so that servers that were told different things never
+/// meet in one session: each finds the others silent, and nobody is blamed.
+fn session_id(context: &StudyContext, nonce: &[u8; 16], run: &Run) -> SessionId {
+    let mut hasher = mpc::dst::Hasher::new(mpc::dst::SESSION);
+    hasher.part(nonce);
+    hasher.part(&context.id.0);
+    hasher.part(run.name().as_bytes());
+    if let Run::Verify(submissions) = run {
+        submissions.iter().for_each(|submission| hasher.part(&submission.0));
+    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finish()[..16]);
+    SessionId(id)
+}
+
+fn start_request(context: &StudyContext, nonce: [u8; 16], run: &Run) -> v1::StartRequest {
     let (protocol, submissions) = match run {
         Run::Setup => (v1::Protocol::Setup, &[][..]),
         Run::Verify(submissions) => (v1::Protocol::Verify, &submissions[..]),
         Run::Publish => (v1::Protocol::Publish, &[][..]),
     };
     v1::StartRequest {
-        session_id: id.to_vec().into(),
+        nonce: nonce.to_vec().into(),
         study_id: context.id.0.to_vec().into(),
         protocol: protocol.into(),
         submission_ids: submissions.iter().map(|id| id.0.to_vec().into()).collect(),
@@ -217,7 +234,7 @@ async fn take_part(
     let session = joined.id();
     // One run at a time: a verdict of one must be stored before the next looks.
     let _running =
-        tokio::time::timeout(ROUND_TIMEOUT, context.running.lock()).await.map_err(|_| {
+        tokio::time::timeout(node.round_timeout(), context.running.lock()).await.map_err(|_| {
             JobError::Incomplete { text: "another run is busy".into(), servers: vec![] }
         })?;
     let mesh = GrpcMesh::new(
@@ -225,7 +242,7 @@ async fn take_part(
         context.names.clone(),
         node.peers.clone(),
         joined,
-        ROUND_TIMEOUT,
+        node.round_timeout(),
         node.stop.child_token(),
     );
     tracing::debug!("start");

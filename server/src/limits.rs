@@ -113,7 +113,8 @@ impl InFlight {
     }
 }
 
-fn network_of(address: IpAddr) -> IpAddr {
+/// The network that an address counts as: itself, or its IPv6 /64.
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

@@ -15,9 +15,6 @@ use crate::{
     tls,
 };
 
-/// How long a round of a protocol waits for all peers.
-pub const ROUND_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The shared state of one server.
 pub struct Node {
     /// The server's configuration.
@@ -46,6 +43,11 @@ impl Node {
     /// This server's name.
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// How long a round of a protocol waits for all peers.
+    pub fn round_timeout(&self) -> Duration {
+        Duration::from_secs(self.config.limits.round_seconds.into())
     }
 
     /// Signs receipts, protocol messages and results.

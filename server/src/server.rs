@@ -29,8 +29,8 @@ const CALL: Duration = Duration::from_secs(60);
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// How often storage is tried, for the health service.
 const HEALTH: Duration = Duration::from_secs(5);
-/// Streams that one connection may have open.
-const STREAMS: u32 = 128;
+/// Streams that one connection may have open: each may hold an unread answer.
+const STREAMS: u32 = 32;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]

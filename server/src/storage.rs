@@ -188,6 +188,15 @@ pub trait Storage: Send + Sync + 'static {
     /// Stores the agreed set if none is stored yet, and returns the one that is stored now.
     async fn fix_set(&self, study: StudyId, set: Vec<u8>) -> Result<Vec<u8>, StorageError>;
 
+    /// Stores what this server holds itself and others to under `word`, if nothing is stored there
+    /// yet, and returns what is stored now.
+    async fn fix_word(
+        &self,
+        study: StudyId,
+        word: u16,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, StorageError>;
+
     /// The agreed set, if one is fixed. Apart from [`StudyRow`] because it may be large.
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;
 

@@ -45,8 +45,10 @@ use crate::{
     error::{Rule, StudyError},
     record::{Record, RecordError},
     result::StudyResult,
-    study::Study,
+    study::{Column, Study},
 };
+
+use grid::Grid;
 
 mod build;
 mod decode;
@@ -151,6 +153,21 @@ impl Plan {
     /// values of the cells whose count is at least `min_cell`.
     pub fn next_opening(&self, opened: &[Option<u128>]) -> Vec<usize> {
         opening::next(&self.gates, self.study.privacy().min_cell, opened)
+    }
+
+    /// The largest total that valid records can have, per coordinate: a larger one is a lie.
+    pub fn bounds(&self, records: u64) -> Vec<u128> {
+        let mut bounds = vec![u128::from(records); self.coordinates()];
+        for ((term, set), &start) in &self.blocks {
+            let Term::Value(column) = term else { continue };
+            let range = self.study.columns().get(*column).and_then(Column::range);
+            let span = range.map_or(1, |(min, max)| i128::from(max) - i128::from(min));
+            let cells = Grid::of_labels(&self.study, set).cells();
+            for bound in bounds.iter_mut().skip(start).take(cells) {
+                *bound = bound.saturating_mul(span.unsigned_abs());
+            }
+        }
+        bounds
     }
 
     /// The answers. A coordinate that is not there counts as never opened.

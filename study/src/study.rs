@@ -90,6 +90,12 @@ impl Study {
         canonical::decode(bytes)
     }
 
+    /// What an encoding claims, before anything else of it is checked: its id, and its analyst.
+    pub fn claim(bytes: &[u8]) -> Option<(StudyId, PublicKey)> {
+        let analyst = canonical::analyst(bytes)?;
+        Some((StudyId(dst::hash(dst::STUDY_ID, &[bytes])), analyst))
+    }
+
     /// The canonical encoding, which the id is the hash of.
     pub fn encode(&self) -> Vec<u8> {
         canonical::encode(self)

@@ -280,7 +280,9 @@ fn a_read_error_is_passed_on_with_the_file() {
 #[test]
 fn a_quotation_that_is_never_closed_is_refused_with_the_line_of_its_row() {
     for rows in ["20,1,Midwest,\"yes", "20,1,Midwest,yes\n20,1,Midwest,\"\n20,1,Midwest,\n"] {
-        let mut table = Table::open(format!("{HEADER}{rows}").leak().as_bytes(), "wages.csv", &study()).unwrap();
+        let mut table =
+            Table::open(format!("{HEADER}{rows}").leak().as_bytes(), "wages.csv", &study())
+                .unwrap();
         let error = table.find_map(Result::err).expect("an open quotation").to_string();
         let line = if rows.contains('\n') { 3 } else { 2 };
         assert!(error.starts_with(&format!("wages.csv:{line}: ")), "{error}");

@@ -111,12 +111,26 @@ async fn a_study_holds_no_more_records_than_it_may() {
     let world = World::servers(2).await;
     let study = world.create(STUDY).await;
     let (all, more) = (world.file("all.csv", &ages(40)), world.file("more.csv", &ages(1)));
+    // Halves that claim to hold every record, at one server: they use nothing up.
+    let mut stranger = Provider::new(&world, study, 1).await;
+    for _ in 0..3 {
+        let wires = stranger.encode(&vec![vec![Value::Number(1)]; 40]);
+        let half = stranger.shard(wires);
+        stranger.send(&world, &half, 1).await.unwrap();
+    }
     world.submit(study, &all).await.unwrap();
+    for _ in 0..100 {
+        let overview = client::studies::show(&world.profile(), study).await.unwrap();
+        if overview.servers.iter().all(|report| report.verified > 0) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let error = world.submit(study, &more).await.unwrap_err();
     assert!(error.to_string().contains("max_records"), "{error}");
     assert_eq!(error.exit().code(), 7);
     world.close(study).await;
     let result = world.result(study).await.unwrap();
-    assert_eq!(result.records, 40);
+    assert_eq!((result.records, result.rejected), (40, 3));
     world.end().await;
 }

@@ -47,11 +47,9 @@ async fn the_value_of_a_small_cell_is_opened_to_nobody() {
     }
     // What the servers published has no total for the values of the small cells at all.
     let request = GetStudyRequest { study_id: study.0.to_vec().into() };
-    let outcome =
-        StudiesClient::new(world.channel(0).await).get_outcome(request).await.unwrap();
+    let outcome = StudiesClient::new(world.channel(0).await).get_outcome(request).await.unwrap();
     let published = Published::decode(&outcome.into_inner().published).unwrap();
-    let definition =
-        client::studies::show(&world.profile(), study).await.unwrap().definition;
+    let definition = client::studies::show(&world.profile(), study).await.unwrap().definition;
     assert_eq!(published.totals.len(), Plan::new(&definition).unwrap().coordinates());
     let opened: Vec<u128> = published.totals.iter().flatten().copied().collect();
     assert!(opened.contains(&600), "the large cell's sum: {opened:?}");

@@ -183,11 +183,14 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
         }
         let (signers, lists) = (signers(3), &lists);
         let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
-        let servers = LocalMesh::connect(3).into_iter().map(|mut mesh| {
-            let me = mesh.me().index();
-            let (keys, signer) = (&keys, &signers[me]);
-            async move { Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me], 100).await }
-        });
+        let servers =
+            LocalMesh::connect(3).into_iter().map(|mut mesh| {
+                let me = mesh.me().index();
+                let (keys, signer) = (&keys, &signers[me]);
+                async move {
+                    Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me], 100).await
+                }
+            });
         for agreement in block_on(join_all(servers)) {
             let agreement = agreement.expect("agrees");
             assert_eq!(agreement.pending, [SubmissionId([2; 16])]);
@@ -339,7 +342,8 @@ fn run_twice(first_ends_at: Option<u32>) -> Vec<Result<Published, PublishError>>
                 share.add(if me == 1 { 3 + number } else { 1 });
                 let once = |open: &[Option<u128>]| (0..1).filter(|_| open[0].is_none()).collect();
                 let salt_seed = &[me as u8; 32];
-                let opening = Opening { set: &set, sums: &[share], bounds: &BOUNDS[..1], salt_seed };
+                let opening =
+                    Opening { set: &set, sums: &[share], bounds: &BOUNDS[..1], salt_seed };
                 // The liar forgets what it said.
                 let forgetful = Memory::default();
                 run.open(opening, if me == 1 { &forgetful } else { memory }, once).await

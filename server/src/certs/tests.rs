@@ -74,7 +74,8 @@ fn the_profile_is_what_clients_expect() {
         assert_eq!(entry["endpoint"].as_str(), Some(endpoint.as_str()));
         let identity = config.identity.public().to_string();
         assert_eq!(entry["identity"].as_str(), Some(identity.as_str()));
-        assert_eq!(entry.as_table().unwrap().len(), 3);
+        assert_eq!(entry["tls"].as_str(), Some(config.tls.pin().to_string().as_str()));
+        assert_eq!(entry.as_table().unwrap().len(), 4);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What strangers may use up at one server.
+//! What strangers may use up at one server, and how long it waits for its peers.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -18,6 +18,8 @@ pub struct Limits {
     pub unverified_per_study: u32,
     /// Studies that have not ended.
     pub open_studies: u32,
+    /// Seconds that a round of a protocol waits for all servers.
+    pub round_seconds: u32,
 }
 
 #[derive(Deserialize, Default)]
@@ -28,6 +30,7 @@ pub(super) struct RawLimits {
     submissions_per_second: Option<Spanned<u64>>,
     unverified_per_study: Option<Spanned<u64>>,
     open_studies: Option<Spanned<u64>>,
+    round_seconds: Option<Spanned<u64>>,
 }
 
 impl Default for Limits {
@@ -38,6 +41,7 @@ impl Default for Limits {
             submissions_per_second: 1_000,
             unverified_per_study: 4_096,
             open_studies: 64,
+            round_seconds: 30,
         }
     }
 }
@@ -76,6 +80,12 @@ impl RawLimits {
                 &self.unverified_per_study,
                 usual.unverified_per_study,
                 1_000_000,
+            )?,
+            round_seconds: check(
+                "limits.round_seconds",
+                &self.round_seconds,
+                usual.round_seconds,
+                600,
             )?,
             open_studies: check(
                 "limits.open_studies",

@@ -204,8 +204,10 @@ impl Driver {
         }
         // A verification that fails is no obstacle: servers that have fixed the set refuse it, and
         // the publication verifies what all servers hold.
-        if let Ok(Progress::Done) = self.verify(node, context).await {
-            return Ok(Progress::Done);
+        match self.verify(node, context).await {
+            Ok(Progress::Done) => return Ok(Progress::Done),
+            Err(error @ JobError::Abort { .. }) => return Err(error),
+            Ok(_) | Err(_) => {}
         }
         lead(node, context, Run::Publish).await?;
         Ok(Progress::Done)

@@ -6,7 +6,7 @@ use mpc::{
     collect::Reason,
     ids::SubmissionId,
     mesh::Mesh,
-    publish::{AgreedSet, Entry, Publication, Published, Status, Sum},
+    publish::{AgreedSet, Entry, Ledger, Opening, Publication, Published, Status, Sum, Word},
 };
 
 use super::{JobError, end, verify};
@@ -16,8 +16,6 @@ use crate::{
     storage::{Detail, EntryStatus, StudyState},
 };
 
-/// Totals of a valid study stay below this (PROTOCOL, section 1): a larger one is a lie.
-const BOUND: u128 = 1 << 88;
 /// Rows read from the database at a time.
 const PAGE: usize = 1_000;
 /// How often pending submissions are verified before the run is given up for now.
@@ -38,7 +36,8 @@ pub async fn run<M: Mesh + 'static>(
     for _ in 0..ATTEMPTS {
         let entries = entries(node, context).await?;
         let mut publication = Publication::new(&mut mesh, context.id, &context.keys, node.signer());
-        let agreement = publication.agree(&entries).await.map_err(fail)?;
+        let max_records = context.study.max_records();
+        let agreement = publication.agree(&entries, max_records).await.map_err(fail)?;
         if !agreement.pending.is_empty() {
             mesh = verify_pending(node, context, mesh, agreement.pending).await?;
             continue;
@@ -52,13 +51,33 @@ pub async fn run<M: Mesh + 'static>(
             return Ok(());
         }
         let sums = sums(node, context, &set).await?;
+        let bounds = context.plan.bounds(set.records);
+        let opening =
+            Opening { set: &set, sums: &sums, bounds: &bounds, salt_seed: &secrets.salt_seed };
         let next = |opened: &[Option<u128>]| context.plan.next_opening(opened);
-        let published =
-            publication.open(&set, &sums, &secrets.salt_seed, BOUND, next).await.map_err(fail)?;
+        let words = Words { node, context };
+        let published = publication.open(opening, &words, next).await.map_err(fail)?;
         return store(node, context, &published).await;
     }
     let text = "submissions that all servers hold could not be verified".into();
     Err(JobError::Incomplete { text, servers: Vec::new() })
+}
+
+/// The study's words in this server's storage.
+struct Words<'a> {
+    node: &'a Node,
+    context: &'a StudyContext,
+}
+
+impl Ledger for Words<'_> {
+    async fn fix(&self, word: Word, value: Vec<u8>) -> Option<Vec<u8>> {
+        let number = match word {
+            Word::Result => 0,
+            Word::Commitments(opening) => 1 + u16::from(opening),
+        };
+        let fixed = self.node.storage.fix_word(self.context.id, number, value).await;
+        fixed.inspect_err(|error| tracing::error!(%error, "storage")).ok()
+    }
 }
 
 /// Stores a published result and wipes what is secret.

@@ -69,9 +69,15 @@ impl Survey {
         node: &Arc<Node>,
         context: &Arc<StudyContext>,
     ) -> Result<bool, JobError> {
+        // What all servers signed counts before what any one of them says.
+        for (peer, answer) in &self.answers {
+            let published = *answer == Ok(StudyState::Published);
+            if published && adopt_published(node, context, peer).await? {
+                return Ok(true);
+            }
+        }
         for (peer, answer) in &self.answers {
             let adopted = match answer {
-                Ok(StudyState::Published) => adopt_published(node, context, peer).await?,
                 Ok(StudyState::Refused) => adopt_refused(node, context).await?,
                 Ok(StudyState::Aborted) => adopt_aborted(node, context, peer).await?,
                 Ok(StudyState::Cancelled) => {
@@ -119,8 +125,8 @@ async fn adopt_refused(node: &Node, context: &StudyContext) -> Result<bool, JobE
 async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Result<bool, JobError> {
     let outcome = node.peers.outcome(peer, context.id).await?;
     let told: String = outcome.detail.chars().filter(|c| !c.is_control()).take(300).collect();
-    let servers: Vec<String> =
-        outcome.servers.into_iter().filter(|name| context.names.contains(name)).collect();
+    // Whom the peer accuses stays in its own words: this server vouches only for who said it.
+    let servers = vec![peer.to_owned()];
     let detail = Detail { text: format!("{peer} aborted the study: {told}"), servers };
     end(node, context, StudyState::Aborted, detail, Vec::new(), 0).await?;
     Ok(true)

@@ -48,9 +48,7 @@ impl Peers for PeersService {
         let id = study_id(&request.get_ref().study_id)?;
         let row = self.0.storage.study(id).await.map_err(RpcError::from)?;
         let row = row.ok_or(RpcError::UnknownStudy)?;
-        let counts = self.0.storage.counts(id).await.map_err(RpcError::from)?;
-        let state = i32::from(row.state.code());
-        Ok(Response::new(v1::PeerStudyState { state, unverified: counts.unverified() }))
+        Ok(Response::new(v1::PeerStudyState { state: i32::from(row.state.code()) }))
     }
 
     async fn start(
@@ -100,7 +98,9 @@ impl Node {
         request: &v1::StartRequest,
     ) -> Result<(), RpcError> {
         let id = study_id(&request.study_id)?;
-        let session = field("session_id", &request.session_id)?;
+        let nonce = request.nonce[..]
+            .try_into()
+            .map_err(|_| RpcError::Invalid("nonce: 16 bytes are needed"))?;
         let context = self.catalog.get(id).ok_or(RpcError::UnknownStudy)?;
         if context.names.first().map(String::as_str) != Some(peer) {
             return Err(RpcError::NotAPeer("only the study's first server starts its sessions"));
@@ -108,7 +108,11 @@ impl Node {
         let row = self.storage.study(id).await?.ok_or(RpcError::UnknownStudy)?;
         let run = run(request)?;
         let fits = match run {
-            Run::Setup => matches!(row.state, StudyState::Approved | StudyState::Open),
+            // A server that crashed before it stored the key needs the others' words again, even
+            // if the study was closed in the meantime.
+            Run::Setup => {
+                matches!(row.state, StudyState::Approved | StudyState::Open | StudyState::Closing)
+            }
             Run::Verify(_) => {
                 matches!(row.state, StudyState::Open | StudyState::Closing) && !row.has_set
             }
@@ -123,7 +127,7 @@ impl Node {
                 return Err(RpcError::NoLink { peer: other.to_owned(), reason });
             }
         }
-        match jobs::join(self, context, session, run) {
+        match jobs::join(self, context, &nonce, run) {
             true => Ok(()),
             false => Err(RpcError::Busy {
                 what: "runs of this study wait for each other",

@@ -53,6 +53,11 @@ pub enum RpcError {
     /// The study holds as many records as it may.
     #[error("the study holds as many records as its max_records allows")]
     RecordsExhausted,
+    /// The study holds as many submissions as a server keeps.
+    #[error(
+        "the study holds a million submissions, and no more are kept: submit more records in each"
+    )]
+    SubmissionsExhausted,
     /// Too much at once.
     #[error("the server is busy: {what}")]
     Busy {
@@ -107,6 +112,9 @@ impl From<RpcError> for Status {
             }
             RpcError::RecordsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "RECORDS_EXHAUSTED")
+            }
+            RpcError::SubmissionsExhausted => {
+                with_reason(Code::FailedPrecondition, &text, "SUBMISSIONS_EXHAUSTED")
             }
             RpcError::Greeting(_) | RpcError::NoLink { .. } => Self::failed_precondition(text),
             RpcError::Conflict => Self::already_exists(text),

@@ -26,8 +26,9 @@ use crate::{
     storage::{Detail, Finish, NewStudy, StudyRow, StudySecrets, StudyState},
 };
 
-/// Studies in one page of a list.
+/// Studies in one page of a list, and bytes after which a page takes no further study.
 const PAGE: usize = 100;
+const PAGE_BYTES: usize = 256 << 10;
 /// The longest canonical encoding of a study, in bytes.
 const MAX_STUDY: usize = 1 << 20;
 
@@ -70,8 +71,9 @@ impl Studies for StudiesService {
         let mut bytes = 0;
         for row in rows {
             bytes += row.bytes.len();
-            // A page stays well below the largest message; the rest comes with the next call.
-            if bytes > proto::MAX_MESSAGE / 2 && !studies.is_empty() {
+            // Whoever asks may leave the answer unread, so it is small; the rest comes with the
+            // next call.
+            if bytes > PAGE_BYTES && !studies.is_empty() {
                 break;
             }
             studies.push(self.0.status_of(row).await?);
@@ -131,16 +133,23 @@ impl Node {
             return Err(RpcError::Invalid("study: longer than 1 MiB"));
         }
         let signature = field("signature", &request.signature)?;
-        // Who asks is checked before anything costly is derived.
-        let study = Study::decode(&request.study).map_err(CatalogError::from)?;
-        let (id, analyst) = (study.id(), study.analyst());
-        self.check_command("propose", id, &analyst, &signature)?;
+        // Who asks is checked before anything costly is derived, or even validated.
+        let (id, analyst) = Study::claim(&request.study)
+            .ok_or(RpcError::Invalid("study: this is not the encoding of a study"))?;
         if !self.config.analysts.contains(&analyst) {
             return Err(RpcError::NotAuthorised(
                 "the analyst's key is not among this server's analysts: ask its operator to list it",
             ));
         }
-        let context = self.context(study)?;
+        self.check_command("propose", id, &analyst, &signature)?;
+        let node = self.clone();
+        let bytes = request.study.clone();
+        let derive = move || {
+            let study = Study::decode(&bytes).map_err(CatalogError::from)?;
+            node.context(study)
+        };
+        let context =
+            tokio::task::spawn_blocking(derive).await.map_err(|_| RpcError::Stopping)??;
         if self.storage.study(id).await?.is_none() {
             self.check_number_of_studies().await?;
             let detail = Detail { text: "waits for approval".into(), servers: Vec::new() };

@@ -25,6 +25,8 @@ use crate::{
 
 /// Payloads from this size on are checked on a thread of their own.
 const LARGE: usize = 64 << 10;
+/// Submissions of one study, good or bad: their lists must fit a round of the publication.
+const MAX_SUBMISSIONS: u64 = 1_000_000;
 /// When a provider tries again after a full backlog.
 const BACKLOG: Duration = Duration::from_millis(500);
 
@@ -86,6 +88,7 @@ impl Node {
         submission: NewSubmission,
     ) -> Result<(), RpcError> {
         let limits = PutLimits {
+            max_submissions: MAX_SUBMISSIONS,
             max_records: context.study.max_records(),
             max_unverified: u64::from(self.config.limits.unverified_per_study),
         };
@@ -100,6 +103,7 @@ impl Node {
             PutOutcome::Conflict => Err(RpcError::Conflict),
             PutOutcome::NotOpen(state) => Err(RpcError::State { call: "submitting", state }),
             PutOutcome::RecordsExhausted => Err(RpcError::RecordsExhausted),
+            PutOutcome::SubmissionsExhausted => Err(RpcError::SubmissionsExhausted),
             PutOutcome::Backlog => Err(RpcError::Busy {
                 what: "too many submissions wait for verification",
                 retry: BACKLOG,

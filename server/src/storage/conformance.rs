@@ -23,7 +23,8 @@ mod studies;
 mod submissions;
 
 pub use endings::{
-    check_finish_happens_once, check_first_set_wins, check_scrub_forgets_everything_secret,
+    check_finish_happens_once, check_first_set_wins, check_first_word_wins,
+    check_scrub_forgets_everything_secret,
 };
 pub use model::check_agrees_with_a_plain_model;
 pub use studies::{
@@ -79,7 +80,8 @@ pub fn submission(tag: u8) -> NewSubmission {
 }
 
 /// Limits that nothing here reaches.
-pub const AMPLE: PutLimits = PutLimits { max_records: 1_000_000, max_unverified: 1_000_000 };
+pub const AMPLE: PutLimits =
+    PutLimits { max_submissions: 1_000_000, max_records: 1_000_000, max_unverified: 1_000_000 };
 
 pub(super) fn accepted(tag: u8) -> Verdict {
     Verdict::Accepted {

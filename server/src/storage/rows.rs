@@ -175,7 +175,9 @@ impl fmt::Debug for NewSubmission {
 /// How much a study may hold at this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutLimits {
-    /// Records of all submissions that are not rejected.
+    /// Submissions, whatever became of them.
+    pub max_submissions: u64,
+    /// Records of the submissions that were accepted, with the new one.
     pub max_records: u64,
     /// Submissions that wait for their verification.
     pub max_unverified: u64,
@@ -194,6 +196,8 @@ pub enum PutOutcome {
     NotOpen(StudyState),
     /// The study would hold more records than it may.
     RecordsExhausted,
+    /// The study holds as many submissions as it may.
+    SubmissionsExhausted,
     /// Too many submissions wait for their verification: try again later.
     Backlog,
 }
@@ -341,8 +345,8 @@ pub struct Counts {
     pub verified: u64,
     /// Submissions that were rejected.
     pub rejected: u64,
-    /// Records of the submissions that were rejected.
-    pub rejected_records: u64,
+    /// Records of the submissions that were accepted.
+    pub accepted_records: u64,
     /// Bytes of shares received.
     pub share_bytes: u64,
 }

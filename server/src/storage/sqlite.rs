@@ -172,6 +172,15 @@ impl Storage for SqliteStorage {
         self.write(move |c| ending::fix_set(c, study, &set)).await
     }
 
+    async fn fix_word(
+        &self,
+        study: StudyId,
+        word: u16,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, StorageError> {
+        self.write(move |c| ending::fix_word(c, study, word, &bytes)).await
+    }
+
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
         self.readers.run(move |c| ending::set(c, study)).await
     }

@@ -1,9 +1,11 @@
 //! Connections after their TLS handshake, none of which waits for another's.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     io,
+    net::IpAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -20,6 +22,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
+use crate::limits::network_of;
+
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
 /// Pause after the system refused to accept, which it does when file descriptors run out.
@@ -30,6 +34,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ListenerLimits {
     /// Connections in total, handshakes included. Those above are closed at once.
     pub connections: usize,
+    /// Connections from one network address, so that one stranger cannot take all places.
+    pub per_address: usize,
     /// Handshakes in progress. Further connections wait in the system's queue.
     pub handshakes: usize,
     /// A handshake that takes longer is given up.
@@ -39,7 +45,12 @@ pub struct ListenerLimits {
 impl ListenerLimits {
     /// Limits for that many connections, with the usual handshake limits.
     pub fn of_connections(connections: usize) -> Self {
-        Self { connections, handshakes: 256, handshake_deadline: Duration::from_secs(10) }
+        Self {
+            connections,
+            per_address: (connections / 4).max(16),
+            handshakes: 256,
+            handshake_deadline: Duration::from_secs(10),
+        }
     }
 }
 
@@ -52,7 +63,47 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 #[derive(Debug)]
 pub struct Connection {
     stream: TlsStream<TcpStream>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// A connection's place in the total and among those of its address.
+#[derive(Debug)]
+struct Place {
+    _total: OwnedSemaphorePermit,
+    address: IpAddr,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Place {
+    /// A place, unless all are taken, or the address has as many as it may.
+    fn take(
+        total: &Arc<Semaphore>,
+        by_address: &Arc<Mutex<HashMap<IpAddr, usize>>>,
+        address: IpAddr,
+        per_address: usize,
+    ) -> Option<Self> {
+        let address = network_of(address);
+        let permit = Arc::clone(total).try_acquire_owned().ok()?;
+        let mut counts = by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= per_address {
+            return None;
+        }
+        *count += 1;
+        Some(Self { _total: permit, address, by_address: Arc::clone(by_address) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = counts.entry(self.address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
 }
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
@@ -125,6 +176,7 @@ async fn accept_all(
     ready: mpsc::Sender<Connection>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let by_address = Arc::new(Mutex::new(HashMap::new()));
     // Dropped with this task, which ends the handshakes in it.
     let mut handshakes = JoinSet::new();
     loop {
@@ -132,8 +184,9 @@ async fn accept_all(
             () = ready.closed() => return,
             Some(_) = handshakes.join_next() => {}
             accepted = tcp.accept(), if handshakes.len() < limits.handshakes => match accepted {
-                Ok((stream, _)) => {
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                Ok((stream, from)) => {
+                    let place = Place::take(&places, &by_address, from.ip(), limits.per_address);
+                    let Some(place) = place else {
                         tracing::debug!("a connection above the limit was closed");
                         continue;
                     };
@@ -153,7 +206,7 @@ async fn accept_all(
 async fn shake_hands(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    place: OwnedSemaphorePermit,
+    place: Place,
     ready: mpsc::Sender<Connection>,
 ) {
     // Without it small messages wait for acknowledgements; with an error it works all the same.

@@ -229,6 +229,7 @@ async fn a_silent_stranger_holds_nobody_up() {
 async fn a_handshake_that_takes_too_long_is_given_up_and_frees_its_place() {
     let site = Site::new();
     let limits = ListenerLimits {
+        per_address: 1_000,
         connections: 1,
         handshakes: 1,
         handshake_deadline: std::time::Duration::from_millis(50),
@@ -242,17 +243,22 @@ async fn a_handshake_that_takes_too_long_is_given_up_and_frees_its_place() {
 #[tokio::test]
 async fn connections_above_the_limit_are_closed_until_one_ends() {
     let site = Site::new();
-    let limits = ListenerLimits { connections: 1, ..ample() };
-    let alpha = site.serve("alpha", limits).await;
-    let name = ServerName::try_from("localhost").unwrap();
-    let connector = TlsConnector::from(site.client());
-    let stream = TcpStream::connect(alpha).await.unwrap();
-    let mut first = connector.connect(name, stream).await.unwrap();
-    first.read_exact(&mut [0; 6]).await.unwrap();
-    talk(alpha, site.client()).await.unwrap_err();
-    drop(first);
-    while talk(alpha, site.client()).await.is_err() {
-        tokio::task::yield_now().await;
+    let few = [
+        ListenerLimits { connections: 1, ..ample() },
+        ListenerLimits { per_address: 1, ..ample() },
+    ];
+    for limits in few {
+        let alpha = site.serve("alpha", limits).await;
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(site.client());
+        let stream = TcpStream::connect(alpha).await.unwrap();
+        let mut first = connector.connect(name, stream).await.unwrap();
+        first.read_exact(&mut [0; 6]).await.unwrap();
+        talk(alpha, site.client()).await.unwrap_err();
+        drop(first);
+        while talk(alpha, site.client()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -77,6 +77,19 @@ pub(super) fn encode(study: &Study) -> Vec<u8> {
     serde_json::to_vec(&to_canonical(study)).unwrap_or_default()
 }
 
+/// The analyst that an encoding names; nothing else of it is looked at.
+pub(super) fn analyst(bytes: &[u8]) -> Option<PublicKey> {
+    #[derive(Deserialize)]
+    struct Claim {
+        analyst: String,
+    }
+    if bytes.len() > limits::ENCODING_BYTES {
+        return None;
+    }
+    let claim: Claim = serde_json::from_slice(bytes).ok()?;
+    claim.analyst.parse().ok()
+}
+
 /// Reads a canonical encoding and checks every rule.
 pub(super) fn decode(bytes: &[u8]) -> Result<Study, StudyError> {
     if bytes.len() > limits::ENCODING_BYTES {

@@ -20,7 +20,11 @@ proptest! {
         let wires = world::encode(&plan, &records);
         prop_assert_eq!(wires.len(), records.len() * plan.cost().wires);
         prop_assert!(records.is_empty() || world::is_valid(&plan, &wires));
-        let totals = world::open(&plan, &world::sums(&plan, &wires), records.len());
+        let sums = world::sums(&plan, &wires);
+        let bounds = plan.bounds(records.len() as u64);
+        prop_assert_eq!(bounds.len(), sums.len());
+        prop_assert!(sums.iter().zip(&bounds).all(|(sum, bound)| sum <= bound));
+        let totals = world::open(&plan, &sums, records.len());
         let result = plan.decode(&totals);
         for (place, statistic) in result.statistics.iter().enumerate() {
             let expected = oracle::cells(&study, place, &records);
@@ -54,6 +58,7 @@ proptest! {
         let decoded = Study::decode(&study.encode()).unwrap();
         prop_assert_eq!(&decoded, &study);
         prop_assert_eq!(decoded.id(), study.id());
+        prop_assert_eq!(Study::claim(&study.encode()), Some((study.id(), study.analyst())));
         let (plan, again) = (Plan::new(&study).unwrap(), Plan::new(&decoded).unwrap());
         prop_assert_eq!(plan.circuit(), again.circuit());
     }

@@ -27,7 +27,9 @@ use crate::{
 const AT_ONCE: usize = 64;
 /// Submissions of one verification.
 const BATCH: usize = 256;
-const LIMITS: PutLimits = PutLimits { max_records: 10_000_000, max_unverified: 10_000_000 };
+const MANY: u64 = 10_000_000;
+const LIMITS: PutLimits =
+    PutLimits { max_records: MANY, max_submissions: MANY, max_unverified: MANY };
 
 /// One part: its name, how often it happens for a submission, and its CPU in microseconds.
 struct Part {

@@ -21,6 +21,19 @@ pub async fn check_first_set_wins<P: Place>(place: P) {
     assert!(storage.study(id).await.unwrap().unwrap().has_set);
 }
 
+/// The word that was given first stays, for each word of each study.
+pub async fn check_first_word_wins<P: Place>(place: P) {
+    let storage = place.open().await;
+    let (one, two) = (filled(&storage, 1, &[1]).await, filled(&storage, 2, &[2]).await);
+    for (id, word) in [(one, 0), (one, 1), (two, 0)] {
+        let first = vec![id.0[0], word as u8];
+        assert_eq!(storage.fix_word(id, word, first.clone()).await.unwrap(), first);
+        assert_eq!(storage.fix_word(id, word, b"other".to_vec()).await.unwrap(), first);
+    }
+    let unknown = storage.fix_word(study(9).id, 0, Vec::new()).await;
+    assert!(matches!(unknown, Err(StorageError::UnknownStudy(_))));
+}
+
 /// A study ends once, in a final state, and its outcome stays.
 pub async fn check_finish_happens_once<P: Place>(place: P) {
     use StudyState::{Aborted, Cancelled, Closing, Published};

@@ -12,7 +12,7 @@ use crate::storage::{
 
 /// Runs; each with a place of its own.
 const CASES: u32 = 12;
-const LIMITS: PutLimits = PutLimits { max_records: 40, max_unverified: 6 };
+const LIMITS: PutLimits = PutLimits { max_submissions: 9, max_records: 40, max_unverified: 6 };
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -125,7 +125,10 @@ impl Model {
         if self.closed {
             return PutOutcome::NotOpen(StudyState::Closing);
         }
-        if counts.records - counts.rejected_records + u64::from(tag) > LIMITS.max_records {
+        if counts.submissions >= LIMITS.max_submissions {
+            return PutOutcome::SubmissionsExhausted;
+        }
+        if counts.accepted_records + u64::from(tag) > LIMITS.max_records {
             return PutOutcome::RecordsExhausted;
         }
         if counts.unverified() >= LIMITS.max_unverified {
@@ -154,9 +157,10 @@ impl Model {
             counts.records += u64::from(*tag);
             counts.share_bytes += 5_000;
             counts.verified += u64::from(*status != EntryStatus::Unverified);
-            if matches!(status, EntryStatus::Rejected(_)) {
-                counts.rejected += 1;
-                counts.rejected_records += u64::from(*tag);
+            match status {
+                EntryStatus::Rejected(_) => counts.rejected += 1,
+                EntryStatus::Accepted => counts.accepted_records += u64::from(*tag),
+                EntryStatus::Unverified => {}
             }
         }
         counts

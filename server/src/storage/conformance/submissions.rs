@@ -18,7 +18,7 @@ pub async fn check_same_and_conflict<P: Place>(place: P) {
     let mut other = submission(7);
     other.public_hash = PublicHash([8; 32]);
     other.payload = Zeroizing::new(vec![8; 10]);
-    let nothing = PutLimits { max_records: 0, max_unverified: 0 };
+    let nothing = PutLimits { max_submissions: 0, max_records: 0, max_unverified: 0 };
     for state in [StudyState::Open, StudyState::Closing] {
         let same = storage.put_submission(id, submission(7), nothing).await.unwrap();
         assert_eq!(same, PutOutcome::Same);
@@ -54,26 +54,28 @@ pub async fn check_only_an_open_study_takes_submissions<P: Place>(place: P) {
     assert_eq!(storage.counts(id).await.unwrap().submissions, 1);
 }
 
-/// A limit may be reached and not crossed; rejected records make room again.
+/// A limit may be reached and not crossed; only accepted records use up a study.
 pub async fn check_limits_hold<P: Place>(place: P) {
     let storage = place.open().await;
     let id = filled(&storage, 1, &[4, 5]).await;
     let put = async |tag, max_records, max_unverified| {
-        let limits = PutLimits { max_records, max_unverified };
+        let limits = PutLimits { max_records, max_unverified, ..AMPLE };
         storage.put_submission(id, submission(tag), limits).await.unwrap()
     };
-    assert_eq!(put(3, 11, 10).await, PutOutcome::RecordsExhausted);
-    assert_eq!(put(3, 12, 2).await, PutOutcome::Backlog);
-    assert_eq!(put(3, 12, 3).await, PutOutcome::Stored);
-    assert_eq!(put(1, 12, 10).await, PutOutcome::RecordsExhausted);
+    assert_eq!(put(3, 2, 10).await, PutOutcome::RecordsExhausted);
+    assert_eq!(put(3, 3, 2).await, PutOutcome::Backlog);
+    assert_eq!(put(3, 3, 3).await, PutOutcome::Stored);
     let verdicts = vec![(SubmissionId([5; 16]), rejected(1)), (SubmissionId([3; 16]), accepted(3))];
     storage.record_verdicts(id, verdicts).await.unwrap();
-    assert_eq!(put(6, 12, 1).await, PutOutcome::RecordsExhausted);
-    assert_eq!(put(2, 12, 1).await, PutOutcome::Backlog);
-    assert_eq!(put(2, 12, 2).await, PutOutcome::Stored);
+    assert_eq!(put(6, 8, 10).await, PutOutcome::RecordsExhausted);
+    assert_eq!(put(2, 5, 1).await, PutOutcome::Backlog);
+    assert_eq!(put(2, 5, 2).await, PutOutcome::Stored);
+    let full = PutLimits { max_submissions: 4, ..AMPLE };
+    let outcome = storage.put_submission(id, submission(1), full).await.unwrap();
+    assert_eq!(outcome, PutOutcome::SubmissionsExhausted);
     // Another study's records do not count here.
     let other = opened(&storage, 2).await;
-    let limits = PutLimits { max_records: 4, max_unverified: 1 };
+    let limits = PutLimits { max_submissions: 1, max_records: 4, max_unverified: 1 };
     let outcome = storage.put_submission(other, submission(4), limits).await.unwrap();
     assert_eq!(outcome, PutOutcome::Stored);
 }
@@ -149,7 +151,7 @@ pub async fn check_verdicts_change_only_the_unverified<P: Place>(place: P) {
         records: 6,
         verified: 2,
         rejected: 1,
-        rejected_records: 2,
+        accepted_records: 1,
         share_bytes: 15_000,
     };
     assert_eq!(storage.counts(id).await.unwrap(), expected);

@@ -26,6 +26,23 @@ pub(super) fn fix_set(
     read_set(connection, number)?.ok_or(StorageError::Damaged("an agreed set is missing"))
 }
 
+pub(super) fn fix_word(
+    connection: &Connection,
+    study: StudyId,
+    word: u16,
+    bytes: &[u8],
+) -> Result<Vec<u8>, StorageError> {
+    let number = study_number(connection, study)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO study_word (study, word, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![number, word, bytes])?;
+    Ok(connection
+        .prepare_cached("SELECT bytes FROM study_word WHERE study = ?1 AND word = ?2")?
+        .query_row(params![number, word], |row| row.get(0))?)
+}
+
 pub(super) fn set(
     connection: &Connection,
     study: StudyId,

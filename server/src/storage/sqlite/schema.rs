@@ -59,10 +59,16 @@ CREATE TABLE study_count (
     records INTEGER NOT NULL DEFAULT 0,
     verified INTEGER NOT NULL DEFAULT 0,
     rejected INTEGER NOT NULL DEFAULT 0,
-    rejected_records INTEGER NOT NULL DEFAULT 0,
+    accepted_records INTEGER NOT NULL DEFAULT 0,
     share_bytes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE study_set (study INTEGER PRIMARY KEY REFERENCES study, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE study_word (
+    study INTEGER NOT NULL REFERENCES study,
+    word INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (study, word)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE study_outcome (study INTEGER PRIMARY KEY REFERENCES study, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE submission (
     arrival INTEGER PRIMARY KEY,

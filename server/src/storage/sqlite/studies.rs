@@ -136,7 +136,7 @@ pub(super) fn open(
 pub(super) fn counts(connection: &Connection, id: StudyId) -> Result<Counts, StorageError> {
     let number = study_number(connection, id)?;
     let mut statement = connection.prepare_cached(
-        "SELECT submissions, records, verified, rejected, rejected_records, share_bytes \
+        "SELECT submissions, records, verified, rejected, accepted_records, share_bytes \
          FROM study_count WHERE study = ?1",
     )?;
     let mut rows = statement.query([number])?;
@@ -146,7 +146,7 @@ pub(super) fn counts(connection: &Connection, id: StudyId) -> Result<Counts, Sto
         records: unsigned(row, 1)?,
         verified: unsigned(row, 2)?,
         rejected: unsigned(row, 3)?,
-        rejected_records: unsigned(row, 4)?,
+        accepted_records: unsigned(row, 4)?,
         share_bytes: unsigned(row, 5)?,
     })
 }

@@ -37,7 +37,11 @@ pub(super) fn put(
     if door.state != StudyState::Open {
         return Ok(PutOutcome::NotOpen(door.state));
     }
-    if door.records.saturating_add(u64::from(new.records)) > limits.max_records {
+    if door.submissions >= limits.max_submissions {
+        return Ok(PutOutcome::SubmissionsExhausted);
+    }
+    // Records that nobody has verified do not count: whoever sends halves uses nothing up.
+    if door.accepted_records.saturating_add(u64::from(new.records)) > limits.max_records {
         return Ok(PutOutcome::RecordsExhausted);
     }
     if door.unverified >= limits.max_unverified {
@@ -123,16 +127,16 @@ pub(super) fn entries(
 struct Door {
     study: i64,
     state: StudyState,
-    /// Records that count against the limit: those of rejected submissions do not.
-    records: u64,
+    accepted_records: u64,
     unverified: u64,
+    submissions: u64,
 }
 
 impl Door {
     fn of(connection: &Connection, id: StudyId) -> Result<Self, StorageError> {
         let mut statement = connection.prepare_cached(
-            "SELECT s.number, s.state, c.records - c.rejected_records, \
-             c.submissions - c.verified \
+            "SELECT s.number, s.state, c.accepted_records, \
+             c.submissions - c.verified, c.submissions \
              FROM study s JOIN study_count c ON c.study = s.number WHERE s.id = ?1",
         )?;
         let mut rows = statement.query([id.0])?;
@@ -140,8 +144,9 @@ impl Door {
         Ok(Self {
             study: row.get(0)?,
             state: state(row, 1)?,
-            records: unsigned(row, 2)?,
+            accepted_records: unsigned(row, 2)?,
             unverified: unsigned(row, 3)?,
+            submissions: unsigned(row, 4)?,
         })
     }
 }

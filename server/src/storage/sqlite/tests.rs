@@ -66,6 +66,7 @@ conforms! {
     check_verdicts_change_only_the_unverified => verdicts_change_only_the_unverified,
     check_lists_are_sorted_and_paged => lists_are_sorted_and_paged,
     check_first_set_wins => first_set_wins,
+    check_first_word_wins => first_word_wins,
     check_finish_happens_once => finish_happens_once,
     check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
 }

@@ -34,28 +34,28 @@ pub(super) fn record(
     let mut find = connection.prepare_cached(
         "SELECT arrival, records FROM submission WHERE study = ?1 AND id = ?2 AND verdict = 0",
     )?;
-    let (mut verified, mut rejected, mut rejected_records) = (0u64, 0u64, 0u64);
+    let (mut verified, mut rejected, mut accepted_records) = (0u64, 0u64, 0u64);
     for (id, verdict) in verdicts {
         let mut rows = find.query(params![number, id.0])?;
         let Some(row) = rows.next()? else { continue };
         let (arrival, records) = (row.get(0)?, unsigned::<u32>(row, 1)?);
         store(connection, arrival, verdict)?;
         verified += 1;
-        if matches!(verdict, Verdict::Rejected { .. }) {
-            rejected += 1;
-            rejected_records += u64::from(records);
+        match verdict {
+            Verdict::Accepted { .. } => accepted_records += u64::from(records),
+            Verdict::Rejected { .. } => rejected += 1,
         }
     }
     connection
         .prepare_cached(
             "UPDATE study_count SET verified = verified + ?2, rejected = rejected + ?3, \
-             rejected_records = rejected_records + ?4 WHERE study = ?1",
+             accepted_records = accepted_records + ?4 WHERE study = ?1",
         )?
         .execute(params![
             number,
             integer(verified)?,
             integer(rejected)?,
-            integer(rejected_records)?
+            integer(accepted_records)?
         ])?;
     Ok(())
 }
