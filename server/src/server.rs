@@ -183,7 +183,7 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
     let channels = others
         .map(|server| Ok((server.name.clone(), tls::peer_channel(&config.tls, server)?)))
         .collect::<Result<Vec<_>, ChannelError>>()?;
-    let per_second = NonZeroU32::new(config.limits.submissions_per_second);
+    let per_second = NonZeroU32::new(config.limits.calls_per_second);
     Ok(Arc::new(Node {
         peers: Peers::start(channels, &greeting, &tasks, &stop),
         sessions: Arc::new(Sessions::default()),

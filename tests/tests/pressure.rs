@@ -41,7 +41,7 @@ fn ages(n: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_too_fast_is_told_when_to_come_back_and_the_client_does() {
-    let world = limited("submissions_per_second", 15).await;
+    let world = limited("calls_per_second", 15).await;
     let study = world.create(STUDY).await;
     let mut provider = Provider::new(&world, study, 1).await;
     let mut refused = None;
@@ -62,7 +62,7 @@ async fn an_address_that_is_too_fast_is_told_when_to_come_back_and_the_client_do
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_rides_out_a_rate_limit_by_itself() {
-    let world = limited("submissions_per_second", 20).await;
+    let world = limited("calls_per_second", 20).await;
     let study = world.create(STUDY).await;
     let csv = world.file("ages.csv", &ages(30));
     let options =

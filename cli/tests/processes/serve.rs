@@ -10,7 +10,7 @@ use super::{
 };
 
 /// So few that a client with many small submissions is seen at work.
-const SLOW: &str = "[limits]\nsubmissions_per_second = 30\n";
+const SLOW: &str = "[limits]\ncalls_per_second = 30\n";
 
 #[test]
 fn servers_killed_in_turn_between_any_two_steps_count_everybody_once() {

@@ -247,7 +247,7 @@ fn config_text(name: &str, port: u16, analyst: &PublicKey, operator: &PublicKey)
          \n\
          [limits]\n\
          # All clients of a local cluster come from one address.\n\
-         submissions_per_second = 100000\n"
+         calls_per_second = 100000\n"
     )
 }
 

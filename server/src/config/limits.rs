@@ -12,8 +12,8 @@ pub struct Limits {
     pub connections: u32,
     /// Requests that are being worked on at once.
     pub requests_in_flight: u32,
-    /// Submissions a second from one network address, on average.
-    pub submissions_per_second: u32,
+    /// Calls a second from one network address, on average.
+    pub calls_per_second: u32,
     /// Submissions of one study that wait for their verification.
     pub unverified_per_study: u32,
     /// Studies that have not ended.
@@ -27,7 +27,7 @@ pub struct Limits {
 pub(super) struct RawLimits {
     connections: Option<Spanned<u64>>,
     requests_in_flight: Option<Spanned<u64>>,
-    submissions_per_second: Option<Spanned<u64>>,
+    calls_per_second: Option<Spanned<u64>>,
     unverified_per_study: Option<Spanned<u64>>,
     open_studies: Option<Spanned<u64>>,
     round_seconds: Option<Spanned<u64>>,
@@ -38,7 +38,7 @@ impl Default for Limits {
         Self {
             connections: 1_024,
             requests_in_flight: 128,
-            submissions_per_second: 1_000,
+            calls_per_second: 1_000,
             unverified_per_study: 4_096,
             open_studies: 64,
             round_seconds: 30,
@@ -69,10 +69,10 @@ impl RawLimits {
                 usual.requests_in_flight,
                 10_000,
             )?,
-            submissions_per_second: check(
-                "limits.submissions_per_second",
-                &self.submissions_per_second,
-                usual.submissions_per_second,
+            calls_per_second: check(
+                "limits.calls_per_second",
+                &self.calls_per_second,
+                usual.calls_per_second,
                 1_000_000,
             )?,
             unverified_per_study: check(
