@@ -72,6 +72,8 @@ impl Process {
     fn start(name: String, config: &Path) -> Self {
         let program = std::env::current_exe().expect("this program");
         let mut command = Command::new(program);
+        // As the systemd unit sets it.
+        command.env("MALLOC_ARENA_MAX", "2");
         command.arg(SERVE).arg(config).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = Self { name, child: command.spawn().expect("a process") };
         let output = process.child.stdout.take().expect("a pipe");

@@ -24,8 +24,10 @@ const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
 const CHECKPOINT_PAGES: i64 = 2048;
 /// The log file is cut back to this size after a large transaction: 32 MiB.
 const LOG_LIMIT_BYTES: i64 = 32 << 20;
-/// Page cache of the writer and of each reader. Small, so that memory does not grow with the data.
-const CACHE_KIB: i64 = 2048;
+/// Page caches of the writer and of each reader. Small, so that memory does not grow with the data:
+/// payloads are written once and read once.
+const WRITER_CACHE_KIB: i64 = 1024;
+const READER_CACHE_KIB: i64 = 256;
 /// How long a statement waits for another connection's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements kept prepared per connection; more than there are.
@@ -125,7 +127,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     let version = known_version(&connection, path)?;
-    configure(&connection)?;
+    configure(&connection, WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
@@ -144,7 +146,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    configure(&connection)?;
+    configure(&connection, READER_CACHE_KIB)?;
     Ok(connection)
 }
 
@@ -155,13 +157,13 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<bool, StorageError> 
     Ok(busy == 0)
 }
 
-fn configure(connection: &Connection) -> Result<(), StorageError> {
+fn configure(connection: &Connection, cache_kib: i64) -> Result<(), StorageError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     // No temporary file ever holds a copy of a page.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
