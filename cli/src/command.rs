@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod demo;
 mod dev;
+mod keys;
 mod result;
 mod serve;
 mod study;
@@ -74,6 +75,8 @@ enum Command {
     Submit(submit::Submit),
     Result(result::ResultCommand),
     #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    #[command(subcommand)]
     Certs(certs::Certs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -101,6 +104,7 @@ impl Cli {
             Command::Study(command) => command.run(global).await,
             Command::Submit(command) => command.run(global).await,
             Command::Result(command) => command.run(global).await,
+            Command::Keys(command) => command.run(global),
             Command::Certs(command) => command.run(global),
             Command::Config(command) => command.run(global),
             Command::Completions(command) => command.run(),

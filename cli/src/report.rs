@@ -8,6 +8,10 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+mod definition;
+
+pub use definition::definition;
+
 /// Lines below the header and at the end, and none between the columns.
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'))

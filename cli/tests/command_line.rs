@@ -150,6 +150,20 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_key_is_made_once_and_its_public_half_is_printed_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = sotto(dir.path(), &["keys", "new", "analyst.key"]);
+    assert_eq!(made.status.code(), Some(0));
+    assert_eq!(stdout(&made).trim_end().len(), 64);
+    let shown = sotto(dir.path(), &["keys", "show", "analyst.key"]);
+    assert_eq!(stdout(&shown), stdout(&made));
+    let again = sotto(dir.path(), &["keys", "new", "analyst.key"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("analyst.key"), "{}", stderr(&again));
+    assert_eq!(stdout(&sotto(dir.path(), &["keys", "show", "analyst.key"])), stdout(&made));
+}
+
+#[test]
 fn certificates_made_twice_are_the_same() {
     let dir = tempfile::tempdir().unwrap();
     profile(dir.path());

@@ -71,17 +71,26 @@ pub fn read(path: &Path) -> Result<Signer, KeyError> {
     Ok(Signer::from_seed(&seed))
 }
 
+/// Draws a key and writes it to `path`, where nothing may be yet.
+pub fn create(path: &Path) -> Result<Signer, KeyError> {
+    if path.exists() {
+        let source = io::Error::from(io::ErrorKind::AlreadyExists);
+        return Err(KeyError::NotCreated { path: path.to_owned(), source });
+    }
+    read_or_create(path)
+}
+
 /// Reads the key in `path`, or draws one and writes it there when there is no such file.
 pub fn read_or_create(path: &Path) -> Result<Signer, KeyError> {
     if !path.exists() {
-        create(path).map_err(|source| KeyError::NotCreated { path: path.to_owned(), source })?;
+        write_new(path).map_err(|source| KeyError::NotCreated { path: path.to_owned(), source })?;
     }
     read(path)
 }
 
 /// Writes a whole key file aside and links it into place, so that of several processes that
 /// create it at once one wins and nobody ever reads half a key.
-fn create(path: &Path) -> io::Result<()> {
+fn write_new(path: &Path) -> io::Result<()> {
     let mut rng = rand::rng();
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{:016x}.new", rng.random::<u64>()));

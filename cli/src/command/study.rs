@@ -18,6 +18,8 @@ use crate::{
     terminal::Terminal,
 };
 
+mod show;
+
 /// Propose, approve and end studies.
 #[derive(Debug, clap::Subcommand)]
 pub enum StudyCommand {
@@ -32,15 +34,15 @@ pub enum StudyCommand {
     },
     /// List the studies that the profile's servers know.
     List,
-    /// Show a study and where it stands at every server.
+    /// Show a study: what it collects and asks, and where it stands at every server.
     Show {
         /// The study's id.
         id: StudyId,
     },
     /// Approve a study, as the operator of a server.
     ///
-    /// Signed with the profile's operator key. Look at the study with `sotto study show` first:
-    /// its file says what may ever be opened.
+    /// Signed with the profile's operator key. Look at the study with `sotto study show` first: it
+    /// says what may ever be opened.
     Approve {
         /// The study's id.
         id: StudyId,
@@ -95,10 +97,7 @@ impl StudyCommand {
         match self {
             Self::Create { file } => create(global, &file).await,
             Self::List => list(global).await,
-            Self::Show { id } => {
-                let overview = studies::show(&global.profile()?, id).await?;
-                global.format().print(&overview, report::overview)
-            }
+            Self::Show { id } => show::show(global, id).await,
             Self::Approve { id, servers } => approve(global, id, &servers).await,
             Self::Close { id } => {
                 let remedy = "; repeat the command to close the study there, too";

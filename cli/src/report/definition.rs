@@ -1,0 +1,162 @@
+//! A study as its operators have to judge it: who, what, under which rules and at what cost.
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
+use study::{Column, ColumnType, Study, decimal, plan::Cost};
+
+use super::{STYLE, counted};
+
+/// Columns of the terminal that has to be enough: longer cells are wrapped.
+const WIDTH: u16 = 80;
+/// Labels of a category that are shown; `--json` has them all.
+const LABELS: usize = 8;
+
+/// The study itself, for people; `cost` is that of its plan.
+pub fn definition(study: &Study, cost: Cost) -> String {
+    [facts(study, cost), servers(study), columns(study), statistics(study)].join("\n\n")
+}
+
+fn facts(study: &Study, cost: Cost) -> String {
+    let privacy = study.privacy();
+    let cells = match privacy.min_cell {
+        1 => "no cell is suppressed",
+        _ => "cells with fewer records are suppressed",
+    };
+    let providers = match u64::try_from(study.providers().len()) {
+        Ok(0) => "anyone may submit".into(),
+        Ok(1) => "1 listed key may submit".into(),
+        _ => format!("{} listed keys may submit", study.providers().len()),
+    };
+    // Sums of suppressed cells stay closed.
+    let at_most = if privacy.min_cell > 1 { "at most " } else { "" };
+    let Cost { wires, bits, products, outputs } = cost;
+    let number = |count: usize, thing| counted(count as u64, thing);
+    let (wires, bits) = (number(wires, "field element"), number(bits, "bit"));
+    let (products, outputs) = (number(products, "product"), number(outputs, "sum"));
+    [
+        ("analyst key", study.analyst().to_string()),
+        ("providers", providers),
+        ("max_records", format!("{}: no more are taken", study.max_records())),
+        ("min_records", format!("{}: with fewer nothing is opened", privacy.min_records)),
+        ("min_cell", format!("{}: {cells}", privacy.min_cell)),
+        ("one record", format!("{wires}: {bits}, {products}")),
+        ("opened", format!("{at_most}{outputs} over all records")),
+    ]
+    .map(|(name, value)| format!("{name:<11}  {value}"))
+    .join("\n")
+}
+
+fn servers(study: &Study) -> String {
+    let rows = study.servers().iter();
+    let rows = rows.map(|server| vec![server.name.clone(), server.identity.to_string()]);
+    let mut table = wrapped(&["server", "identity key"], rows);
+    // A key that is broken in two cannot be searched for or copied.
+    if let Some(key) = table.column_mut(1) {
+        key.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    table.trim_fmt()
+}
+
+fn columns(study: &Study) -> String {
+    let rows = study.columns().iter().map(|column| {
+        let missing = if column.missing_allowed { "allowed" } else { "refused" };
+        vec![column.name.clone(), column.holds.name().into(), holds(column), missing.into()]
+    });
+    wrapped(&["column", "type", "holds", "missing"], rows).trim_fmt()
+}
+
+fn holds(column: &Column) -> String {
+    match &column.holds {
+        ColumnType::Integer { min, max } => format!("{min} to {max}"),
+        ColumnType::Decimal { decimals, min, max } => {
+            let shown = |bound: i64| decimal::format(bound.into(), (*decimals).into());
+            let decimals = counted((*decimals).into(), "decimal");
+            format!("{} to {}, {decimals}", shown(*min), shown(*max))
+        }
+        ColumnType::Boolean => "true or false".into(),
+        ColumnType::Category { values } => {
+            let first: Vec<_> = values.iter().take(LABELS).map(String::as_str).collect();
+            let more = match values.len().saturating_sub(LABELS) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{}{more}", first.join(", "))
+        }
+    }
+}
+
+fn statistics(study: &Study) -> String {
+    let names = |columns: &[String]| match columns {
+        [] => "-".into(),
+        columns => columns.join(", "),
+    };
+    let rows = study.statistics().iter().map(|asked| {
+        vec![asked.name.clone(), asked.kind.clone(), names(&asked.of), names(&asked.by)]
+    });
+    wrapped(&["statistic", "kind", "of", "by"], rows).trim_fmt()
+}
+
+/// A table whose long cells go on in the next line.
+fn wrapped(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(header.iter().map(|title| title.to_string()));
+    table.add_rows(rows);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use mpc::sign::{PublicKey, Signer};
+    use study::{Plan, StudyContext, StudyServer};
+
+    use super::*;
+
+    fn key(seed: u8) -> PublicKey {
+        Signer::from_seed(&[seed; 32]).public()
+    }
+
+    fn shown(text: &str) -> String {
+        let server =
+            |(name, seed): (&str, u8)| StudyServer { name: name.into(), identity: key(seed) };
+        let available = [("alpha", 1), ("beta", 2)].map(server);
+        let context = StudyContext { available: &available, analyst: key(3), nonce: [0; 16] };
+        let study = Study::from_file(text, "study.toml", context).unwrap();
+        definition(&study, Plan::new(&study).unwrap().cost())
+    }
+
+    #[test]
+    fn an_operator_sees_all_that_a_study_asks() {
+        let shown = shown(include_str!("../../data/wages.toml"));
+        for expected in [
+            &key(1).to_string(),
+            &key(2).to_string(),
+            &key(3).to_string(),
+            "anyone may submit",
+            "10: with fewer nothing is opened",
+            "42 field elements: 30 bits, 12 products",
+            "20 sums over all records",
+            "0.00 to 500.00, 2 decimals",
+            "Midwest, Northeast, South, West",
+        ] {
+            assert!(shown.contains(expected), "{expected}:\n{shown}");
+        }
+        assert!(shown.lines().all(|line| line.chars().count() <= WIDTH.into()), "{shown}");
+    }
+
+    #[test]
+    fn many_labels_are_counted_and_rules_are_said() {
+        let labels: Vec<String> = (0..20).map(|label| format!("\"l{label}\"")).collect();
+        let key = key(9);
+        let shown = shown(&format!(
+            "title = \"t\"\nproviders = [\"{key}\"]\n[privacy]\nmin_cell = 7\n[[column]]\n\
+             name = \"c\"\ntype = \"category\"\nvalues = [{}]\nmissing = \"allowed\"\n\
+             [[statistic]]\nname = \"people\"\nkind = \"count\"\nby = [\"c\"]\n",
+            labels.join(", ")
+        ));
+        for expected in ["and 12 more", "1 listed key may submit", "7: cells with fewer", "at most"]
+        {
+            assert!(shown.contains(expected), "{expected}:\n{shown}");
+        }
+    }
+}
