@@ -50,7 +50,7 @@ fn profile(dir: &Path) {
 #[test]
 fn every_command_explains_itself_on_stdout() {
     let dir = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["demo"],
         &["dev"],
@@ -64,6 +64,8 @@ fn every_command_explains_itself_on_stdout() {
         &["study", "cancel"],
         &["submit"],
         &["result"],
+        &["keys", "new"],
+        &["keys", "show"],
         &["certs", "new"],
         &["config", "check"],
         &["completions"],
@@ -159,7 +161,8 @@ fn a_key_is_made_once_and_its_public_half_is_printed_alone() {
     assert_eq!(stdout(&shown), stdout(&made));
     let again = sotto(dir.path(), &["keys", "new", "analyst.key"]);
     assert_eq!(again.status.code(), Some(2));
-    assert!(stderr(&again).contains("analyst.key"), "{}", stderr(&again));
+    assert!(stderr(&again).contains("never overwritten"), "{}", stderr(&again));
+    assert!(again.stdout.is_empty());
     assert_eq!(stdout(&sotto(dir.path(), &["keys", "show", "analyst.key"])), stdout(&made));
 }
 

@@ -36,6 +36,16 @@ pub enum KeyError {
         /// The cause.
         source: io::Error,
     },
+    /// There is something at the place of a new key.
+    #[error(
+        "{}: there is a file already, and keys are never overwritten: choose another name, \
+         or print its public key with `sotto keys show`",
+        path.display()
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others than the owner may read or write the file.
     #[error("{0}: the key file is open to others (mode {mode:03o}): run `chmod 600 {0}`", path.display())]
     OpenToOthers {
@@ -73,24 +83,32 @@ pub fn read(path: &Path) -> Result<Signer, KeyError> {
 
 /// Draws a key and writes it to `path`, where nothing may be yet.
 pub fn create(path: &Path) -> Result<Signer, KeyError> {
-    if path.exists() {
-        let source = io::Error::from(io::ErrorKind::AlreadyExists);
-        return Err(KeyError::NotCreated { path: path.to_owned(), source });
-    }
-    read_or_create(path)
+    write_new(path)?;
+    read(path)
 }
 
 /// Reads the key in `path`, or draws one and writes it there when there is no such file.
 pub fn read_or_create(path: &Path) -> Result<Signer, KeyError> {
     if !path.exists() {
-        write_new(path).map_err(|source| KeyError::NotCreated { path: path.to_owned(), source })?;
+        match write_new(path) {
+            // Another process was faster, and its key is as good.
+            Ok(()) | Err(KeyError::Exists { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     read(path)
 }
 
+fn write_new(path: &Path) -> Result<(), KeyError> {
+    link_new(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.to_owned() },
+        _ => KeyError::NotCreated { path: path.to_owned(), source },
+    })
+}
+
 /// Writes a whole key file aside and links it into place, so that of several processes that
 /// create it at once one wins and nobody ever reads half a key.
-fn write_new(path: &Path) -> io::Result<()> {
+fn link_new(path: &Path) -> io::Result<()> {
     let mut rng = rand::rng();
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{:016x}.new", rng.random::<u64>()));
@@ -107,10 +125,7 @@ fn write_new(path: &Path) -> io::Result<()> {
             fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
         file.write_all(line.as_ref())?;
         file.sync_all()?;
-        match fs::hard_link(&aside, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        }
+        fs::hard_link(&aside, path)
     })();
     let removed = fs::remove_file(&aside);
     written.and(removed)
@@ -129,6 +144,19 @@ mod tests {
         assert_eq!(read_or_create(&path).unwrap().public(), first);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_key_takes_the_place_of_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("analyst.key");
+        let first = create(&path).unwrap().public();
+        assert!(matches!(create(&path), Err(KeyError::Exists { .. })));
+        assert_eq!(read(&path).unwrap().public(), first);
+        let dangling = dir.path().join("link.key");
+        std::os::unix::fs::symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        assert!(matches!(create(&dangling), Err(KeyError::Exists { .. })));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]

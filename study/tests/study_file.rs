@@ -144,6 +144,7 @@ fn every_mistake_in_the_head_is_named_with_its_line() {
     check_refused("\"Hourly earnings\"", "7", 1, "must be a string, and is a number");
     check_refused("Hourly earnings", &"x".repeat(201), 1, "201 characters; at most 200");
     check_refused("Hourly earnings", "a\\nb", 1, "control characters");
+    check_refused("Hourly earnings", "a\\u202eb", 1, "control characters");
     check_refused("\"gamma\"", "\"omega\"", 2, "the profile has alpha, beta, gamma");
     check_refused("\"gamma\", ", "", 2, "2 to 8 servers, and this one names 1");
     check_refused("\"gamma\"", "\"alpha\"", 2, "\"alpha\" is there twice");

@@ -148,7 +148,7 @@ async fn a_study_waits_for_every_operator_and_obeys_no_other_key() {
     let early = provider.send(&world, &sharded, 0).await.unwrap_err();
     assert_eq!(early.code(), Code::FailedPrecondition);
     studies::command(&profile, study, Action::Approve, &[]).await.unwrap();
-    for _ in 0..100 {
+    for _ in 0..600 {
         if state().await.state == State::Open {
             break;
         }

@@ -49,7 +49,7 @@ fn truncate() -> server::peers::Tamper {
 }
 
 async fn ended(world: &World, study: StudyId, liar: &str) -> Overview {
-    for _ in 0..300 {
+    for _ in 0..600 {
         let overview = studies::show(&world.profile(), study).await.unwrap();
         let ended = |report: &client::status::Report| report.state.is_final();
         if overview.servers.iter().filter(|report| report.server != liar).all(ended) {
@@ -90,7 +90,7 @@ async fn submit_one(world: &World, study: StudyId) {
 }
 
 async fn verified(world: &World, study: StudyId) {
-    for _ in 0..100 {
+    for _ in 0..600 {
         let overview = studies::show(&world.profile(), study).await.unwrap();
         if overview.servers.iter().all(|report| report.verified == 1) {
             return;

@@ -95,7 +95,7 @@ async fn a_full_backlog_is_refused_until_it_is_verified() {
         provider.send(&world, half, 1).await.unwrap();
     }
     let mut sent = provider.send(&world, &more, 0).await;
-    for _ in 0..100 {
+    for _ in 0..600 {
         if sent.is_ok() {
             break;
         }
@@ -119,7 +119,7 @@ async fn a_study_holds_no_more_records_than_it_may() {
         stranger.send(&world, &half, 1).await.unwrap();
     }
     world.submit(study, &all).await.unwrap();
-    for _ in 0..100 {
+    for _ in 0..600 {
         let overview = client::studies::show(&world.profile(), study).await.unwrap();
         if overview.servers.iter().all(|report| report.verified > 0) {
             break;

@@ -136,7 +136,7 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
     let result = world.result(study).await.unwrap();
     assert_eq!((result.records, result.rejected), (2, 1));
     // All servers have published, not only the first that answers.
-    for _ in 0..100 {
+    for _ in 0..600 {
         let overview = client::studies::show(&world.profile(), study).await.unwrap();
         if overview.servers.iter().all(|report| report.state.is_final()) {
             break;

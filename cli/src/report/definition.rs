@@ -117,9 +117,14 @@ mod tests {
     }
 
     fn shown(text: &str) -> String {
+        shown_at(["alpha", "beta"], text)
+    }
+
+    fn shown_at(servers: [&str; 2], text: &str) -> String {
         let server =
             |(name, seed): (&str, u8)| StudyServer { name: name.into(), identity: key(seed) };
-        let available = [("alpha", 1), ("beta", 2)].map(server);
+        let [first, second] = servers;
+        let available = [(first, 1), (second, 2)].map(server);
         let context = StudyContext { available: &available, analyst: key(3), nonce: [0; 16] };
         let study = Study::from_file(text, "study.toml", context).unwrap();
         definition(&study, Plan::new(&study).unwrap().cost())
@@ -142,6 +147,22 @@ mod tests {
             assert!(shown.contains(expected), "{expected}:\n{shown}");
         }
         assert!(shown.lines().all(|line| line.chars().count() <= WIDTH.into()), "{shown}");
+    }
+
+    #[test]
+    fn long_names_stay_within_the_terminal_and_keys_in_one_piece() {
+        let long = "n".repeat(100);
+        let shown = shown_at(
+            [&"s".repeat(100), "beta"],
+            &format!(
+                "title = \"t\"\n[[column]]\nname = \"{long}\"\ntype = \"category\"\n\
+                 values = [\"{}\", \"other\"]\n[[statistic]]\nname = \"{long}\"\n\
+                 kind = \"count\"\nby = [\"{long}\"]\n",
+                "v".repeat(200)
+            ),
+        );
+        assert!(shown.lines().all(|line| line.chars().count() <= WIDTH.into()), "{shown}");
+        assert!(shown.contains(&key(1).to_string()), "{shown}");
     }
 
     #[test]

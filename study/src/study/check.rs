@@ -241,7 +241,7 @@ fn text(what: &'static str, text: &str, limit: usize) -> Result<(), Rule> {
         Err(Rule::Empty { what })
     } else if found > limit {
         Err(Rule::TooLong { what, found, limit })
-    } else if text.trim() != text || text.chars().any(char::is_control) {
+    } else if text.trim() != text || text.chars().any(is_invisible) {
         Err(Rule::Unprintable { what, found: text.into() })
     } else {
         Ok(())
@@ -276,4 +276,11 @@ fn some_of(
         0 => Err(Rule::NoneOf { what, example }),
         _ => at_most(what, found, limit),
     }
+}
+
+/// Control characters, and those that change the direction of what follows: with them a name could
+/// read as another to whoever approves the study.
+fn is_invisible(c: char) -> bool {
+    let redirects = matches!(c, '\u{061c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || redirects
 }
