@@ -6,7 +6,7 @@
 //!
 //! # Assumes
 //! Confidential, authenticated channels from the provider to each server and between the servers
-//! ([`Mesh`]); the verify key of [`crate::setup`], unknown to providers.
+//! ([`crate::mesh::Mesh`]); the verify key of [`crate::setup`], unknown to providers.
 //!
 //! # Security
 //! Privacy of the records against any k−1 actively malicious servers and any number of clients.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// Make and show the keys of analysts, operators and providers.
 ///
-/// The profile names the key file, as `key` of [analyst], [operator] or [provider]. Others know
+/// The profile names the key file, as `key` of `[analyst]`, `[operator]` or `[provider]`. Others know
 /// you by the public key: an analyst's goes into `analysts` of every server's server.toml, an
 /// operator's into `operators` of the own server's, a provider's into `providers` of the study
 /// file, if it has such a list. A server's keys are made by `sotto certs new`.

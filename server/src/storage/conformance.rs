@@ -1,4 +1,4 @@
-//! What every implementation of [`Storage`](super::Storage) must do, as checks that each of them
+//! What every implementation of [`Storage`] must do, as checks that each of them
 //! runs.
 //!
 //! An implementation gives a [`Place`] and calls each `check_*` with a fresh one. A check panics
