@@ -248,12 +248,12 @@ pub enum Rule {
     MissingToken(String),
     /// A sum that could overflow.
     #[error(
-        "max_records = {max_records} times the range of column \"{column}\" reaches 2^88, so that a \
-         sum could overflow; lower max_records to at most {largest}, or narrow the range"
+        "max_records = {max_records} times the range of column {factors} reaches 2^88, so that a sum \
+         could overflow; {}", overflow_remedy(*largest)
     )]
     Overflow {
-        /// The column.
-        column: String,
+        /// What is summed: a column in quotes, or several whose product it is.
+        factors: String,
         /// The most records that the study takes.
         max_records: u64,
         /// The largest number of records that fits.
@@ -283,7 +283,7 @@ pub enum Rule {
         /// The key.
         key: &'static str,
         /// The kind.
-        kind: String,
+        kind: &'static str,
         /// How many it takes.
         wanted: usize,
         /// How many are named.
@@ -301,7 +301,7 @@ pub enum Rule {
         /// Its type.
         holds: &'static str,
         /// The kind.
-        kind: String,
+        kind: &'static str,
         /// The types that the kind takes.
         accepts: &'static str,
     },
@@ -330,7 +330,8 @@ pub enum Rule {
     /// A number with more steps than sums can tell apart.
     #[error(
         "column \"{column}\" has {steps} possible values, and at most {} have sums of their own; \
-         add width = {width}, so that the answer is a bin of that width, or narrow the column's range", limits::STEPS
+         add width = {width}, so that the answer is a bin of that width, or narrow the column's range",
+        limits::STEPS
     )]
     Steps {
         /// The column.
@@ -341,7 +342,9 @@ pub enum Rule {
         width: String,
     },
     /// A grouping by a column that is no category.
-    #[error("by = \"{column}\" is of type {holds}; a statistic is grouped by category or boolean columns")]
+    #[error(
+        "by = \"{column}\" is of type {holds}; a statistic is grouped by category or boolean columns"
+    )]
     ByType {
         /// The column.
         column: String,
@@ -441,6 +444,14 @@ pub(crate) fn label(name: Option<&str>, place: usize) -> String {
             format!("\"{}\"", short.escape_debug())
         }
         _ => format!("{} of the list", place + 1),
+    }
+}
+
+fn overflow_remedy(largest: u64) -> String {
+    let narrow = "narrow the range, or lower its decimals";
+    match largest {
+        0 => narrow.into(),
+        _ => format!("lower max_records to at most {largest}, or {narrow}"),
     }
 }
 

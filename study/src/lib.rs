@@ -65,7 +65,7 @@
 //!         break;
 //!     }
 //!     for coordinate in next {
-//!         values[coordinate] = Some(u128::from(sums[coordinate]));
+//!         values[coordinate] = i128::try_from(u128::from(sums[coordinate])).ok();
 //!     }
 //! }
 //!
@@ -73,7 +73,7 @@
 //! let result = plan.decode(&Totals { records: 3, values });
 //! let south = &result.statistics[0].cells[0];
 //! assert_eq!((south.by.get("region"), south.count), (Some("South"), Some(2)));
-//! assert_eq!(south.value.unwrap().to_f64(), 15.34);
+//! assert_eq!(south.number(), Some(15.34));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -91,4 +91,6 @@ pub use error::StudyError;
 pub use plan::{Plan, Totals};
 pub use record::{Record, RecordError, Value};
 pub use result::StudyResult;
-pub use study::{Column, ColumnType, Privacy, Statistic, Study, StudyContext, StudyServer};
+pub use study::{
+    Column, ColumnType, Privacy, Setting, Statistic, Study, StudyContext, StudyServer,
+};

@@ -8,7 +8,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 
 use crate::{
-    error::Rule,
+    error::{Rule, list},
     plan::{Request, Term},
     result::{Presentation, Reason},
     study::Statistic,
@@ -26,14 +26,8 @@ mod variance;
 pub use question::{Chosen, Question};
 
 /// Every kind, in the order in which they are listed for people.
-static KINDS: &[&dyn Kind] = &[
-    &count::Count,
-    &sum::Sum,
-    &mean::Mean,
-    &share::Share,
-    &variance::VARIANCE,
-    &variance::STDDEV,
-];
+static KINDS: &[&dyn Kind] =
+    &[&count::Count, &sum::Sum, &mean::Mean, &share::Share, &variance::VARIANCE, &variance::STDDEV];
 
 /// A kind of statistic.
 pub trait Kind: Sync {
@@ -136,6 +130,12 @@ pub fn find(name: &str) -> Option<&'static dyn Kind> {
     kinds().find(|kind| kind.name() == name)
 }
 
+/// The rule that a kind of this name breaks: there is none.
+pub(crate) fn unknown_kind(name: &str) -> Rule {
+    let known = list(kinds().map(|kind| kind.name()));
+    Rule::UnknownKind { found: name.into(), known }
+}
+
 /// All kinds, in the order in which they are listed for people.
 pub fn kinds() -> impl Iterator<Item = &'static dyn Kind> {
     KINDS.iter().copied()
@@ -150,6 +150,14 @@ impl Key {
     /// A key that has to be there and holds numbers.
     pub const fn numbers(name: &'static str, summary: &'static str) -> Self {
         Self { name, holds: Holds::Numbers, is_optional: false, summary }
+    }
+
+    /// What to write where the key is missing.
+    pub(crate) fn example(&self) -> &'static str {
+        match self.holds {
+            Holds::Texts => "the name of a column",
+            Holds::Numbers => "a number, or a list of numbers",
+        }
     }
 
     /// The same key, which may be left out.

@@ -55,7 +55,7 @@ fn result(min_cell: u64) -> StudyResult {
         if next.is_empty() {
             return plan.decode(&Totals { records: 15, values });
         }
-        next.into_iter().for_each(|place| values[place] = Some(sums[place]));
+        next.into_iter().for_each(|place| values[place] = Some(sums[place] as i128));
     }
 }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Term,
     grid::Grid,
     layout::{Layout, Sums},
 };
@@ -26,12 +25,12 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
     let mut gates: Vec<(usize, Gate)> = Vec::new();
     for (sums, &start) in blocks {
         let (term, set) = sums;
-        let count = blocks.get(&(term.counted_by(study), set.clone()));
-        for cell in 0..Grid::of_labels(study, set).cells() {
-            let gate = match (term, count) {
-                (Term::Records | Term::Present(_), _) => Gate::Count,
-                (Term::Value(_), Some(count)) => Gate::AtLeast(count + cell),
-                (Term::Value(_), None) => Gate::AllRecords,
+        let count = count_of(study, sums).and_then(|count| blocks.get(&count));
+        for cell in 0..Grid::of_values(set).cells() {
+            let gate = match (term.values(), count) {
+                ([], _) => Gate::Count,
+                (_, Some(count)) => Gate::AtLeast(count + cell),
+                (_, None) => Gate::AllRecords,
             };
             gates.push((start + cell, gate));
         }
@@ -41,8 +40,14 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
     gates.into_iter().map(|(_, gate)| gate).collect()
 }
 
+/// The counts of the records that some sums are over.
+pub(crate) fn count_of(study: &Study, (term, set): &Sums) -> Option<Sums> {
+    let count = term.counted_by().normal(study, set)?;
+    Some((count, set.clone()))
+}
+
 /// The coordinates to open next.
-pub(crate) fn next(gates: &[Gate], min_cell: u64, opened: &[Option<u128>]) -> Vec<usize> {
+pub(crate) fn next(gates: &[Gate], min_cell: u64, opened: &[Option<i128>]) -> Vec<usize> {
     let value = |coordinate: usize| opened.get(coordinate).copied().flatten();
     let closed = |wanted: &dyn Fn(Gate) -> bool| -> Vec<usize> {
         let coordinates = gates.iter().enumerate();
@@ -65,8 +70,8 @@ pub(crate) fn next(gates: &[Gate], min_cell: u64, opened: &[Option<u128>]) -> Ve
 
 /// Whether every value over real cells has a count of its own to be decided by.
 fn counts_are_there(study: &Study, blocks: &BTreeMap<Sums, usize>) -> bool {
-    blocks.keys().all(|(term, set)| {
-        let count = (term.counted_by(study), set.clone());
-        set.is_empty() || blocks.contains_key(&count)
+    blocks.keys().all(|sums| {
+        let count = count_of(study, sums);
+        sums.1.is_empty() || count.is_some_and(|count| blocks.contains_key(&count))
     })
 }

@@ -62,9 +62,9 @@ impl Term {
         Self { values: Vec::new(), present: self.present.clone() }
     }
 
-    /// All columns of the term.
+    /// All columns of the term; some may come twice.
     pub(crate) fn columns(&self) -> impl Iterator<Item = usize> {
-        self.present.iter().copied()
+        self.present.iter().chain(&self.values).copied()
     }
 
     /// The one form of all terms that have the same value for every record of the cells that
@@ -85,6 +85,30 @@ impl Term {
         };
         let present = self.present.iter().copied().filter(|place| !is_free(place)).collect();
         Some(Self { values, present })
+    }
+
+    /// Two terms whose product this is; none where it is one column's value or presence, or 1.
+    pub(crate) fn factors(&self) -> Option<(Self, Self)> {
+        let is_required = |place: &usize| self.present.contains(place);
+        let is_free = |place: &usize| !self.values.contains(place);
+        let Some((last, rest)) = self.values.split_last() else {
+            let (last, rest) = self.present.split_last()?;
+            let presence = |present: &[usize]| Self { values: Vec::new(), present: present.into() };
+            return (!rest.is_empty()).then(|| (presence(rest), presence(&[*last])));
+        };
+        let own = |values: &[usize]| {
+            let mut present = values.to_vec();
+            present.dedup();
+            present.retain(is_required);
+            Self { values: values.into(), present }
+        };
+        let rest = match (self.present.iter().any(is_free), rest) {
+            (false, []) => return None,
+            (false, rest) => own(rest),
+            // Zero wherever a required column is missing.
+            (true, rest) => Self { values: rest.into(), present: self.present.clone() },
+        };
+        Some((rest, own(&[*last])))
     }
 
     /// The largest value of the (offset) product; saturates.

@@ -6,7 +6,10 @@ use num_traits::{ToPrimitive as _, Zero as _};
 use serde_json::Value;
 
 use super::Answer;
-use crate::{decimal, result::{Presentation, Reason}};
+use crate::{
+    decimal,
+    result::{Presentation, Reason},
+};
 
 /// An integer of a column's scaled values as the number that it stands for: n / 10^decimals.
 pub(super) fn scaled(integer: &BigInt, decimals: u32) -> BigRational {

@@ -5,6 +5,7 @@ use crate::{
     decimal,
     error::{Rule, list},
     plan::Axis,
+    statistic,
     study::{Column, ColumnType, Setting, Statistic, Study},
 };
 
@@ -27,6 +28,11 @@ pub struct Chosen<'a> {
 }
 
 impl<'a> Question<'a> {
+    /// The name of the statistic's kind.
+    pub fn kind(&self) -> &'static str {
+        statistic::find(&self.statistic.kind).map_or("statistic", |kind| kind.name())
+    }
+
     /// The texts of a key; none if it is not there.
     pub fn texts(&self, key: &str) -> &'a [String] {
         match self.statistic.setting(key) {
@@ -82,7 +88,7 @@ impl<'a> Question<'a> {
         match self.columns(key)?[..] {
             [chosen] => self.accept(key, chosen, accepts, is_accepted),
             ref other => {
-                let (kind, found) = (self.statistic.kind.clone(), other.len());
+                let (kind, found) = (self.kind(), other.len());
                 Err((key, Rule::TakesColumns { key, kind, wanted: 1, found, accepts }))
             }
         }
@@ -104,7 +110,7 @@ impl<'a> Question<'a> {
                 self.accept(key, b, accepts, &is_accepted)?,
             ]),
             ref other => {
-                let (kind, found) = (self.statistic.kind.clone(), other.len());
+                let (kind, found) = (self.kind(), other.len());
                 Err((key, Rule::TakesColumns { key, kind, wanted: 2, found, accepts }))
             }
         }
@@ -122,7 +128,7 @@ impl<'a> Question<'a> {
             return Ok(chosen);
         }
         let (column, holds) = (chosen.column.name.clone(), chosen.column.holds.name());
-        let kind = self.statistic.kind.clone();
+        let kind = self.kind();
         Err((key, Rule::ColumnType { key, column, holds, kind, accepts }))
     }
 }

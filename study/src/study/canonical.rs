@@ -7,7 +7,7 @@
 use mpc::sign::PublicKey;
 use serde::{Deserialize, Serialize};
 
-use super::{Column, ColumnType, Privacy, Statistic, Study, StudyServer, check};
+use super::{Column, ColumnType, Privacy, Setting, Statistic, Study, StudyServer, check};
 use crate::{
     error::{Place, Rule, StudyError, Subject},
     limits,
@@ -67,8 +67,15 @@ enum CanonicalType {
 struct CanonicalStatistic {
     name: String,
     kind: String,
-    of: Vec<String>,
     by: Vec<String>,
+    settings: Vec<(String, CanonicalSetting)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CanonicalSetting {
+    Texts(Vec<String>),
+    Numbers(Vec<String>),
 }
 
 /// The canonical encoding of a study.
@@ -126,11 +133,15 @@ fn to_canonical(study: &Study) -> Canonical {
             ColumnType::Category { values } => CanonicalType::Category { values },
         },
     };
+    let setting = |(key, setting): (String, Setting)| match setting {
+        Setting::Texts(texts) => (key, CanonicalSetting::Texts(texts)),
+        Setting::Numbers(numbers) => (key, CanonicalSetting::Numbers(numbers)),
+    };
     let statistic = |statistic: &Statistic| CanonicalStatistic {
         name: statistic.name.clone(),
         kind: statistic.kind.clone(),
-        of: statistic.of.clone(),
         by: statistic.by.clone(),
+        settings: statistic.settings.iter().cloned().map(setting).collect(),
     };
     let Privacy { min_records, min_cell } = study.privacy;
     Canonical {
@@ -169,7 +180,14 @@ fn from_canonical(canonical: Canonical) -> Result<Study, Rule> {
             CanonicalType::Category { values } => ColumnType::Category { values },
         },
     };
-    let statistic = |CanonicalStatistic { name, kind, of, by }| Statistic { name, kind, of, by };
+    let setting = |(key, setting)| match setting {
+        CanonicalSetting::Texts(texts) => (key, Setting::Texts(texts)),
+        CanonicalSetting::Numbers(numbers) => (key, Setting::Numbers(numbers)),
+    };
+    let statistic = |CanonicalStatistic { name, kind, by, settings }| {
+        let settings = settings.into_iter().map(setting).collect();
+        Statistic { name, kind, by, settings }
+    };
     let CanonicalPrivacy { min_records, min_cell } = canonical.privacy;
     let provider = |text| key("the provider", text);
     Ok(Study {
