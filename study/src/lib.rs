@@ -60,7 +60,7 @@
 //! let sums = Validity::new(plan.circuit().clone(), records).truncate(wires)?;
 //! let mut values = vec![None; plan.coordinates()];
 //! loop {
-//!     let next = plan.next_opening(&values);
+//!     let next = plan.next_opening(3, &values);
 //!     if next.is_empty() {
 //!         break;
 //!     }

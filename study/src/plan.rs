@@ -39,8 +39,9 @@
 //!
 //! Without suppression (`min_cell` = 1) sums that follow from finer ones are derived by the decoder
 //! and not sent. With suppression every set has its own, and all counts are opened before the first
-//! value, so that the values of small cells stay closed. The counts themselves are seen by whoever
-//! sees the openings; only the result leaves the small ones out.
+//! value, so that the values of small cells stay closed, and of those from which a small cell's
+//! would follow (`disclosure.rs`). The counts themselves are seen by whoever sees the openings; only
+//! the result leaves the withheld ones out.
 //!
 //! # Example
 //! Mean earnings (0.00..=500.00, R = 50,000) by region (4), by gender (2) and by both, and mean age
@@ -62,7 +63,9 @@ use grid::Grid;
 
 mod build;
 mod decode;
+mod disclosure;
 mod encode;
+mod equations;
 mod grid;
 mod layout;
 mod opening;
@@ -149,13 +152,13 @@ impl Plan {
         Cost { wires, bits, products: wires - bits, outputs: self.circuit.outputs() }
     }
 
-    /// Which coordinates may be opened next, given what is open already (none: still closed).
-    /// Nothing: finished.
+    /// Which coordinates may be opened next, given the number of accepted records and what is open
+    /// already (none: still closed). Nothing: finished.
     ///
     /// Without suppression that is everything at once; with suppression all counts, then the
-    /// values of the cells whose count is at least `min_cell`.
-    pub fn next_opening(&self, opened: &[Option<i128>]) -> Vec<usize> {
-        opening::next(&self.gates, self.study.privacy().min_cell, opened)
+    /// values of the cells that are not withheld.
+    pub fn next_opening(&self, records: u64, opened: &[Option<i128>]) -> Vec<usize> {
+        opening::next(self, records, opened)
     }
 
     /// The largest total that valid records can have, per coordinate: a larger one is a lie.

@@ -112,6 +112,9 @@ pub enum Reason {
     /// The study's `min_cell`.
     #[error("fewer than {0} records")]
     FewerThan(u64),
+    /// A smaller cell would follow from it.
+    #[error("withheld, because a smaller cell would follow from it")]
+    Complement,
     /// The servers opened no total for it.
     #[error("not opened")]
     NotOpened,

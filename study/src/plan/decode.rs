@@ -4,7 +4,8 @@ use num_bigint::BigInt;
 use serde_json::{Map, Value};
 
 use super::{
-    Plan, Request, Term, Totals,
+    Axis, Plan, Request, Term, Totals,
+    disclosure::{Disclosure, Withheld},
     grid::Grid,
     layout::{Asked, Sums as SumsOf, questions},
 };
@@ -17,7 +18,11 @@ use crate::{
 /// Every statistic's answer.
 pub(crate) fn decode(plan: &Plan, totals: &Totals) -> StudyResult {
     let asked = questions(&plan.study);
-    let statistics = asked.iter().map(|asked| Answers::new(plan, totals, asked).decode());
+    let disclosure = Disclosure::new(plan, totals.records, &totals.values);
+    let statistics = asked.iter().map(|asked| {
+        let reader = Reader { plan, totals, asked, disclosure: &disclosure };
+        Answers::new(&reader).decode()
+    });
     StudyResult { statistics: statistics.collect() }
 }
 
@@ -28,6 +33,7 @@ struct Answers<'a> {
     /// The cells of `by`, as they are listed.
     by: Grid,
     counts: Vec<Option<i128>>,
+    withheld: Vec<Option<Withheld>>,
     requests: Vec<Opened>,
 }
 
@@ -38,20 +44,18 @@ struct Opened {
 }
 
 impl<'a> Answers<'a> {
-    fn new(plan: &'a Plan, totals: &Totals, asked: &'a Asked) -> Self {
-        let study = &plan.study;
-        let reader = Reader { plan, totals, asked };
+    fn new(reader: &Reader<'a>) -> Self {
+        let Reader { plan, asked, .. } = *reader;
         let counted = Request::total(asked.formula.counted());
-        let counts = reader.ordered(&counted, &asked.formula.counted());
-        let requests =
-            asked.requests.iter().map(|request| Opened { totals: reader.opened(request) });
-        let by = Grid::of_values(&asked.by);
+        let first = |cells: Vec<Option<i128>>| cells.first().copied().flatten();
+        let requests = asked.requests.iter();
         Self {
-            study,
+            study: &plan.study,
             asked,
-            by,
-            counts: counts.into_iter().map(|cells| cells.first().copied().flatten()).collect(),
-            requests: requests.collect(),
+            by: Grid::of_values(&asked.by),
+            counts: reader.ordered(&counted, &counted.term).into_iter().map(first).collect(),
+            withheld: reader.withheld(&counted).into_iter().flatten().collect(),
+            requests: requests.map(|request| Opened { totals: reader.opened(request) }).collect(),
         }
     }
 
@@ -80,6 +84,9 @@ impl<'a> Answers<'a> {
         let count = self.counts.get(cell).copied().flatten();
         let count = count.and_then(|count| i64::try_from(count).ok());
         let Some(count) = count else { return Cell::suppressed(by, &Reason::NotOpened) };
+        if self.withheld.get(cell).copied().flatten() == Some(Withheld::Complement) {
+            return Cell::suppressed(by, &Reason::Complement);
+        }
         if min_cell > 1 && i128::from(count) < i128::from(min_cell) {
             return Cell::suppressed(by, &Reason::FewerThan(min_cell));
         }
@@ -122,6 +129,7 @@ struct Reader<'a> {
     plan: &'a Plan,
     totals: &'a Totals,
     asked: &'a Asked,
+    disclosure: &'a Disclosure,
 }
 
 impl Reader<'_> {
@@ -158,39 +166,61 @@ impl Reader<'_> {
         sums
     }
 
-    /// Takes the totals of small cells out of what is shown.
+    /// Takes the totals of small and withheld cells out of what is shown.
     fn withhold(&self, request: &Request, sums: &mut [Vec<Option<BigInt>>]) {
         let min_cell = self.plan.study.privacy().min_cell;
         if min_cell <= 1 {
             return;
         }
-        let counts = self.ordered(request, &request.term.counted_by());
-        for (sum, count) in sums.iter_mut().flatten().zip(counts.into_iter().flatten()) {
-            if count.is_none_or(|count| count < min_cell.into()) {
+        let counts = self.ordered(request, &request.term.counted_by()).into_iter().flatten();
+        let withheld = self.withheld(request).into_iter().flatten();
+        for ((sum, count), withheld) in sums.iter_mut().flatten().zip(counts).zip(withheld) {
+            if withheld.is_some() || count.is_none_or(|count| count < min_cell.into()) {
                 *sum = None;
             }
         }
+    }
+
+    /// Which cells of a request are withheld, in the order of [`Reader::ordered`].
+    fn withheld(&self, request: &Request) -> Vec<Vec<Option<Withheld>>> {
+        let set = self.asked.set(&request.axes);
+        let counts = request.term.counted_by().normal(&self.plan.study, &set);
+        let counts = counts.map(|counts| (counts, set.clone()));
+        let withheld = |cell| self.disclosure.withheld(counts.as_ref()?, cell);
+        let all: Vec<_> = (0..Grid::of_values(&set).cells()).map(withheld).collect();
+        self.arranged(request, &set, |cell| all.get(cell).copied().flatten())
     }
 
     /// The totals of a term over the cells of `by`, each with the cells of the request's axes.
     fn ordered(&self, request: &Request, term: &Term) -> Vec<Vec<Option<i128>>> {
         let set = self.asked.set(&request.axes);
         let totals = self.cell_totals(term, &set);
-        let summed = Grid::of_values(&set);
+        self.arranged(request, &set, |cell| at(&totals, cell))
+    }
+
+    /// What there is for every cell of a set, by the cells of `by` and within them by those of the
+    /// request's axes.
+    fn arranged<T>(
+        &self,
+        request: &Request,
+        set: &[Axis],
+        of: impl Fn(usize) -> Option<T>,
+    ) -> Vec<Vec<Option<T>>> {
+        let summed = Grid::of_values(set);
         let by = Grid::of_values(&self.asked.by);
         let within = Grid::of_values(&request.axes);
         let all = Grid::of_values(&[self.asked.by.clone(), request.axes.clone()].concat());
-        let total = |by_cell: usize, cell: usize| {
+        let find = |by_cell: usize, cell: usize| {
             let levels = [by.levels_of(by_cell), within.levels_of(cell)].concat();
             // The same axes in another order: every cell has its like.
-            all.cell_in(&summed, &levels).and_then(|cell| at(&totals, cell))
+            all.cell_in(&summed, &levels).and_then(&of)
         };
-        let cells = |by_cell| (0..within.cells()).map(|cell| total(by_cell, cell)).collect();
+        let cells = |by_cell| (0..within.cells()).map(|cell| find(by_cell, cell)).collect();
         (0..by.cells()).map(cells).collect()
     }
 
     /// The totals of a term over the cells of a set; none where they were not opened.
-    fn cell_totals(&self, term: &Term, set: &[super::Axis]) -> Vec<Option<i128>> {
+    fn cell_totals(&self, term: &Term, set: &[Axis]) -> Vec<Option<i128>> {
         let (plan, grid) = (self.plan, Grid::of_values(set));
         let Some(term) = term.normal(&plan.study, set) else { return vec![Some(0); grid.cells()] };
         if term == Term::records() && set.is_empty() {

@@ -88,7 +88,7 @@ fn answer(study: &Study, data: &[u8], records: u64) -> StudyResult {
     let sums = sums(&plan, data, records);
     let mut values = vec![None; sums.len()];
     loop {
-        let next = plan.next_opening(&values);
+        let next = plan.next_opening(records, &values);
         if next.is_empty() {
             return plan.decode(&Totals { records, values });
         }
