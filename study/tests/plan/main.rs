@@ -7,6 +7,7 @@ mod oracle;
 mod random;
 mod world;
 
+mod cheating;
 mod demo;
 mod disclosure;
 mod opening;
