@@ -65,7 +65,7 @@
 //!         break;
 //!     }
 //!     for coordinate in next {
-//!         values[coordinate] = Some(u128::from(sums[coordinate]));
+//!         values[coordinate] = Some(i128::try_from(u128::from(sums[coordinate]))?);
 //!     }
 //! }
 //!
@@ -91,4 +91,7 @@ pub use error::StudyError;
 pub use plan::{Plan, Totals};
 pub use record::{Record, RecordError, Value};
 pub use result::StudyResult;
-pub use study::{Column, ColumnType, Privacy, Statistic, Study, StudyContext, StudyServer};
+pub use study::{
+    Column, ColumnType, Differential, NotAParameter, Parameter, Privacy, Statistic, Study,
+    StudyContext, StudyServer, Unit,
+};

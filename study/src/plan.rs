@@ -48,6 +48,8 @@ use crate::{
     study::{Column, Study},
 };
 
+pub use noise::Noise;
+
 use grid::Grid;
 
 mod build;
@@ -55,6 +57,7 @@ mod decode;
 mod encode;
 mod grid;
 mod layout;
+mod noise;
 mod opening;
 
 /// What a record adds to a cell's sum. Columns are places in the study.
@@ -78,6 +81,7 @@ pub struct Plan {
     /// The first coordinate of the sums that have coordinates of their own.
     blocks: BTreeMap<layout::Sums, usize>,
     gates: Vec<opening::Gate>,
+    noise: Option<Noise>,
 }
 
 /// What was opened.
@@ -85,8 +89,9 @@ pub struct Plan {
 pub struct Totals {
     /// Accepted records.
     pub records: u64,
-    /// A total per coordinate; none where it was never opened.
-    pub values: Vec<Option<u128>>,
+    /// A total per coordinate, with its noise if it has any (then it may be negative); none where it
+    /// was never opened.
+    pub values: Vec<Option<i128>>,
 }
 
 /// What one record costs.
@@ -110,8 +115,9 @@ impl Plan {
         let build::Built { circuit, blocks } = build::build(study, &layout);
         let gates = opening::gates(study, &layout, &blocks);
         let encoding = encode::Encoding::new(&layout);
+        let noise = Noise::new(study, &blocks);
         let (study, circuit) = (study.clone(), Arc::new(circuit));
-        Ok(Self { study, circuit, encoding, needs: layout.needs, blocks, gates })
+        Ok(Self { study, circuit, encoding, needs: layout.needs, blocks, gates, noise })
     }
 
     /// The study.
@@ -151,8 +157,13 @@ impl Plan {
     ///
     /// Without suppression that is everything at once; with suppression all counts, then the
     /// values of the cells whose count is at least `min_cell`.
-    pub fn next_opening(&self, opened: &[Option<u128>]) -> Vec<usize> {
+    pub fn next_opening(&self, opened: &[Option<i128>]) -> Vec<usize> {
         opening::next(&self.gates, self.study.privacy().min_cell, opened)
+    }
+
+    /// The noise that the sums get; none without differential privacy.
+    pub fn noise(&self) -> Option<&Noise> {
+        self.noise.as_ref()
     }
 
     /// The largest total that valid records can have, per coordinate: a larger one is a lie.
@@ -180,4 +191,11 @@ impl Plan {
 /// its place and the key that is to blame.
 pub(crate) fn check_size(study: &Study) -> Result<(), (usize, &'static str, Rule)> {
     layout::Layout::new(study).map(|_| ())
+}
+
+/// Checks that the noise of a study whose plan is within limits is so, too.
+pub(crate) fn check_noise(study: &Study) -> Result<(), Rule> {
+    let Ok(layout) = layout::Layout::new(study) else { return Ok(()) };
+    let outputs = layout.needs.iter().filter(|(sums, need)| layout.is_output(sums, need));
+    noise::check(study, outputs.map(|(sums, _)| sums))
 }

@@ -43,7 +43,7 @@ fn result(min_cell: u64) -> StudyResult {
     let context = StudyContext { available: &available, analyst: key(9), nonce: [0; 16] };
     let study = Study::from_file(&text, "study.toml", context).unwrap();
     let plan = Plan::new(&study).unwrap();
-    let sums: &[u128] = if min_cell > 1 {
+    let sums: &[i128] = if min_cell > 1 {
         &[15, 3, 12, 0, 31_000, 1_000, 30_000, 0]
     } else {
         &[3, 12, 0, 1_000, 30_000, 0]

@@ -29,15 +29,15 @@ struct Answers<'a> {
     statistic: &'a Statistic,
     kind: &'static dyn Kind,
     of: Vec<&'a Column>,
-    counts: Vec<Option<u128>>,
+    counts: Vec<Option<i128>>,
     terms: Vec<Offset>,
 }
 
 /// The totals of one term.
 struct Offset {
-    totals: Vec<Option<u128>>,
+    totals: Vec<Option<i128>>,
     /// The counts of the records that the totals are over.
-    counts: Vec<Option<u128>>,
+    counts: Vec<Option<i128>>,
     /// What was subtracted from every value.
     min: i64,
 }
@@ -118,18 +118,17 @@ impl<'a> Answers<'a> {
 impl Offset {
     /// Σx = Σv + min·Σ1, where v = x − min.
     fn moved_back(&self, cell: usize) -> Option<i128> {
-        let total = i128::try_from(at(&self.totals, cell)?).ok()?;
-        let count = i128::try_from(at(&self.counts, cell)?).ok()?;
+        let (total, count) = (at(&self.totals, cell)?, at(&self.counts, cell)?);
         total.checked_add(count.checked_mul(self.min.into())?)
     }
 }
 
-fn at(totals: &[Option<u128>], cell: usize) -> Option<u128> {
+fn at(totals: &[Option<i128>], cell: usize) -> Option<i128> {
     totals.get(cell).copied().flatten()
 }
 
 /// The totals of a term over the cells of a set; none where they were not opened.
-fn cell_totals(plan: &Plan, totals: &Totals, term: Term, set: &[usize]) -> Vec<Option<u128>> {
+fn cell_totals(plan: &Plan, totals: &Totals, term: Term, set: &[usize]) -> Vec<Option<i128>> {
     let study = &plan.study;
     let grid = Grid::of_labels(study, set);
     let Some(term) = term.normal(study) else { return vec![Some(0); grid.cells()] };
@@ -147,7 +146,7 @@ fn cell_totals(plan: &Plan, totals: &Totals, term: Term, set: &[usize]) -> Vec<O
     let source = plan.needs.get(&(term, set.to_vec())).map(|need| need.source.as_slice());
     let fine = Grid::of_labels(study, source.unwrap_or_default());
     let values = block(&fine.columns, fine.cells()).unwrap_or_default();
-    let mut sums = vec![Some(0u128); grid.cells()];
+    let mut sums = vec![Some(0i128); grid.cells()];
     for (value, cell) in values.into_iter().zip(fine.project(&grid)) {
         if let Some(sum) = cell.and_then(|cell| sums.get_mut(cell)) {
             *sum = sum.zip(value).and_then(|(sum, value)| sum.checked_add(value));

@@ -42,7 +42,7 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
 }
 
 /// The coordinates to open next.
-pub(crate) fn next(gates: &[Gate], min_cell: u64, opened: &[Option<u128>]) -> Vec<usize> {
+pub(crate) fn next(gates: &[Gate], min_cell: u64, opened: &[Option<i128>]) -> Vec<usize> {
     let value = |coordinate: usize| opened.get(coordinate).copied().flatten();
     let closed = |wanted: &dyn Fn(Gate) -> bool| -> Vec<usize> {
         let coordinates = gates.iter().enumerate();

@@ -8,5 +8,6 @@ mod random;
 mod world;
 
 mod demo;
+mod noise;
 mod opening;
 mod properties;

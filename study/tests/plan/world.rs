@@ -68,7 +68,7 @@ pub fn open(plan: &Plan, sums: &[u128], records: usize) -> Totals {
         }
         for coordinate in next {
             assert_eq!(values[coordinate], None, "nothing is opened twice");
-            values[coordinate] = Some(sums[coordinate]);
+            values[coordinate] = i128::try_from(sums[coordinate]).ok();
         }
     }
 }

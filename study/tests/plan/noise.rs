@@ -1,0 +1,133 @@
+//! How much noise a study's sums get, by its epsilon and delta, and what opening them costs.
+
+use mpc::noise::{Distribution, Scale};
+use study::{Plan, Value};
+
+use crate::world;
+
+/// Wages 0 to 1,000 that may be missing, three regions.
+const STUDY: &str = "title = \"t\"\n[privacy]\nmin_records = 3\nepsilon = 0.5\n\
+    [[column]]\nname = \"wage\"\ntype = \"integer\"\nmin = 0\nmax = 1000\nmissing = \"allowed\"\n\
+    [[column]]\nname = \"g\"\ntype = \"category\"\nvalues = [\"a\", \"b\", \"c\"]\n\
+    [[statistic]]\nname = \"by g\"\nkind = \"mean\"\nof = \"wage\"\nby = \"g\"\n";
+
+fn plan(text: &str) -> Plan {
+    Plan::new(&world::study(text)).unwrap()
+}
+
+fn scales(text: &str) -> Vec<f64> {
+    let plan = plan(text);
+    let noise = plan.noise().unwrap();
+    assert_eq!(noise.mechanism().scales.len(), plan.coordinates());
+    noise.mechanism().scales.iter().map(|scale| scale.to_f64()).collect()
+}
+
+/// Within a multiple of 2^−20, and never below.
+#[track_caller]
+fn check_scales(text: &str, expected: &[f64]) {
+    let found = scales(text);
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        let unit = 1.0 / Scale::UNITS as f64;
+        assert!(
+            *found >= *expected && *found < expected * (1.0 + 1e-11) + unit,
+            "{found} {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_study_without_epsilon_has_no_noise() {
+    assert_eq!(plan(&STUDY.replace("epsilon = 0.5\n", "")).noise(), None);
+}
+
+#[test]
+fn laplace_noise_has_the_scale_sensitivity_times_blocks_over_epsilon() {
+    // Counts of values by region, sums of wages by region: 2·1 and 2·1000, two blocks.
+    check_scales(STUDY, &[8.0, 8.0, 8.0, 8000.0, 8000.0, 8000.0]);
+    let plan = plan(STUDY);
+    let noise = plan.noise().unwrap();
+    assert_eq!(noise.mechanism().distribution, Distribution::Laplace);
+    assert_eq!(noise.budget(), 2);
+    let cases: [(&[usize], u64); 6] =
+        [(&[], 0), (&[0], 1), (&[0, 1, 2], 1), (&[2, 3], 2), (&[5, 4, 5], 1), (&[99], 0)];
+    for (coordinates, cost) in cases {
+        assert_eq!(noise.charge(coordinates), cost, "{coordinates:?}");
+    }
+}
+
+#[test]
+fn gaussian_noise_has_the_scale_of_zcdp() {
+    let text = STUDY.replace("epsilon = 0.5", "epsilon = 1\ndelta = 1e-6");
+    // rho = 0.0174689… for both blocks together: sigma = √2·M·√(2/(2·rho)).
+    let sigma = (2.0f64 / 0.017_468_904_769_123_378).sqrt();
+    check_scales(&text, &[sigma, sigma, sigma, 1000.0 * sigma, 1000.0 * sigma, 1000.0 * sigma]);
+    assert_eq!(plan(&text).noise().unwrap().mechanism().distribution, Distribution::Gaussian);
+}
+
+#[test]
+fn a_block_of_one_cell_is_half_as_sensitive() {
+    let all = STUDY.replace("by = \"g\"\n", "");
+    check_scales(&all, &[4.0, 4000.0]);
+    let gaussian = all.replace("epsilon = 0.5", "epsilon = 1\ndelta = 1e-6");
+    let sigma = (1.0f64 / 0.017_468_904_769_123_378).sqrt();
+    check_scales(&gaussian, &[sigma, 1000.0 * sigma]);
+}
+
+#[test]
+fn the_public_number_of_records_needs_no_noise_and_costs_nothing() {
+    let only = "title = \"t\"\n[privacy]\nmin_records = 1\nepsilon = 0.5\n\
+        [[column]]\nname = \"x\"\ntype = \"boolean\"\n[[statistic]]\nname = \"n\"\nkind = \"count\"\n";
+    check_scales(only, &[0.0]);
+    let plan = plan(only);
+    let noise = plan.noise().unwrap();
+    assert_eq!((noise.budget(), noise.charge(&[0])), (0, 0));
+    // Where it only decides what is opened, it takes nothing from the others.
+    let gate = STUDY
+        .replace("by = \"g\"\n", "")
+        .replace("missing = \"allowed\"\n", "")
+        .replace("min_records = 3\n", "min_records = 3\nmin_cell = 5\n");
+    check_scales(&gate, &[0.0, 2000.0]);
+}
+
+#[test]
+fn every_opening_is_charged_and_together_they_use_up_the_budget() {
+    let text = STUDY.replace("min_records = 3\n", "min_records = 3\nmin_cell = 5\n");
+    let plan = plan(&text);
+    let noise = plan.noise().unwrap();
+    let mut values = vec![None; plan.coordinates()];
+    let counts = plan.next_opening(&values);
+    counts.iter().for_each(|&count| values[count] = Some(9));
+    values[counts[0]] = Some(-4);
+    let sums = plan.next_opening(&values);
+    assert_eq!((counts.len(), sums.len()), (3, 2), "a negative count is a small one");
+    assert_eq!((noise.charge(&counts), noise.charge(&sums), noise.budget()), (1, 1, 2));
+}
+
+#[test]
+fn one_changed_record_changes_the_blocks_by_no_more_than_the_noise_is_for() {
+    // The largest changes there are: another cell and another end of the range, or missing.
+    let plan = plan(STUDY);
+    let records = [(Some(0), 0), (Some(1000), 0), (Some(1000), 2), (None, 1), (Some(17), 1)];
+    let sums: Vec<Vec<i128>> = records
+        .iter()
+        .map(|&(wage, group)| {
+            let wage = wage.map_or(Value::Missing, Value::Number);
+            let record = study::Record { values: vec![wage, Value::Category(group)] };
+            let sums = world::sums(&plan, &world::encode(&plan, &[record]));
+            sums.into_iter().map(|sum| sum as i128).collect()
+        })
+        .collect();
+    let (mut counts, mut wages) = (0, 0);
+    for one in &sums {
+        for other in &sums {
+            let change = |block: std::ops::Range<usize>| -> i128 {
+                block.map(|place| (one[place] - other[place]).abs()).sum()
+            };
+            (counts, wages) = (counts.max(change(0..3)), wages.max(change(3..6)));
+        }
+    }
+    // The scale is the sensitivity times 2 blocks over 0.5.
+    assert_eq!((counts, wages), (2, 2000));
+    check_scales(STUDY, &[2, 2, 2, 2000, 2000, 2000].map(|change| f64::from(change) * 4.0));
+}
