@@ -150,6 +150,7 @@ impl Report {
             verified: status.verified,
             rejected: status.rejected,
             share_bytes: status.share_bytes,
+            charged: status.charged,
         };
         Ok((id, report, definition))
     }
