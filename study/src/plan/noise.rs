@@ -25,9 +25,9 @@
 //! the errors of double precision.
 //!
 //! # Source
-//! Bun, Steinke, "Concentrated Differential Privacy", TCC 2016, Proposition 1.3 and Lemma 2.3 (from
-//! zCDP, composition); Canonne, Kamath, Steinke, NeurIPS 2020, Theorem 4 (discrete Gaussian); Dwork,
-//! McSherry, Nissim, Smith, TCC 2006 (Laplace).
+//! Bun, Steinke, "Concentrated Differential Privacy", TCC 2016 (composition of zCDP, and Proposition
+//! 1.3: from zCDP to epsilon and delta); Canonne, Kamath, Steinke, NeurIPS 2020, Theorem 4 (discrete
+//! Gaussian); Dwork, McSherry, Nissim, Smith, TCC 2006 (Laplace).
 
 use std::collections::BTreeMap;
 
