@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use client::status::Overview;
+use client::status::{Overview, Report};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
@@ -97,6 +97,13 @@ pub fn overview(overview: &Overview) -> String {
     });
     text.push_str(&table(&header, 2, rows.chain(unreachable)));
     text
+}
+
+/// How much of a study's privacy budget each server has charged.
+pub fn charges(overview: &Overview, budget: u64) -> String {
+    let charge = |report: &Report| format!("{} {} of {budget}", report.server, report.charged);
+    let charges: Vec<_> = overview.servers.iter().map(charge).collect();
+    format!("\nprivacy budget charged: {}", charges.join(", "))
 }
 
 /// Bytes for people: in units of 1,000.

@@ -109,6 +109,14 @@ pub enum ClientError {
         /// The study's limit.
         max_records: u64,
     },
+    /// A file with several records for a study that takes one of each provider.
+    #[error("{}: the file has {records} records, and the study's privacy is per provider: each submits one record, once, so nothing was sent; submit a file with one row, or ask the analyst for a study with unit = \"record\"", file.display())]
+    OneRecordPerProvider {
+        /// The file.
+        file: PathBuf,
+        /// Valid records of the file.
+        records: u64,
+    },
     /// A batch size that the study's servers do not take.
     #[error("--batch {size} is not possible: a submission to this study holds 1 to {most} records")]
     BatchSize {
@@ -358,6 +366,7 @@ impl ClientError {
             | Self::InvalidRows { .. }
             | Self::NoRecords { .. }
             | Self::TooManyRecords { .. }
+            | Self::OneRecordPerProvider { .. }
             | Self::FileChanged { .. }
             | Self::NotAccepted { .. } => Exit::InvalidData,
             Self::NotAuthorised { .. } | Self::OtherIdentity { .. } | Self::NotAProvider { .. } => {

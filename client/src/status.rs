@@ -52,6 +52,8 @@ pub struct Report {
     pub rejected: u64,
     /// Bytes of shares that the server received.
     pub share_bytes: u64,
+    /// Parts of the study's privacy budget that the server has charged.
+    pub charged: u64,
 }
 
 /// A study and what the servers of the profile say about it.
@@ -150,6 +152,7 @@ impl Report {
             verified: status.verified,
             rejected: status.rejected,
             share_bytes: status.share_bytes,
+            charged: status.charged,
         };
         Ok((id, report, definition))
     }

@@ -239,6 +239,7 @@ async fn check(
     progress: &Arc<dyn Progress>,
 ) -> Result<input::Checked, ClientError> {
     let (path, study, max_records) = (file.to_owned(), study.clone(), study.max_records());
+    let is_one_per_provider = study.privacy().is_one_per_provider();
     let (stop, progress) = (stop.clone(), progress.clone());
     let checked =
         tokio::task::spawn_blocking(move || input::check(&path, &study, &stop, &*progress))
@@ -256,6 +257,9 @@ async fn check(
     }
     if checked.valid == 0 {
         return Err(ClientError::NoRecords { file });
+    }
+    if is_one_per_provider && checked.valid > 1 {
+        return Err(ClientError::OneRecordPerProvider { file, records: checked.valid });
     }
     if checked.valid > max_records {
         return Err(ClientError::TooManyRecords { file, records: checked.valid, max_records });

@@ -40,6 +40,8 @@ pub const PUBLISH_SALT: &[u8] = b"sotto/v1/publish/salt";
 pub const PUBLISH_RESULT: &[u8] = b"sotto/v1/publish/result";
 /// Hash over a list of submissions that are not counted.
 pub const PUBLISH_REJECTED: &[u8] = b"sotto/v1/publish/rejected";
+/// Seed of the draws behind the intervals of a noisy result.
+pub const RESULT_REPEAT: &[u8] = b"sotto/v1/result/repeat";
 /// An analyst's or operator's signed command to one server.
 pub const COMMAND: &[u8] = b"sotto/v1/command";
 /// Hash of the servers' roster.

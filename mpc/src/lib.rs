@@ -3,8 +3,8 @@
 //! Everything here is a function of its arguments: randomness is passed in, and messages between
 //! parties go through a [`mesh::Mesh`], which is a set of channels in memory in tests and gRPC
 //! streams in life. Read in this order: [`circuit`] (what one record looks like and when it is
-//! valid), [`collect`] (shares and their proof), [`setup`] (the servers' joint key), [`publish`]
-//! (agree on the set, open the totals).
+//! valid), [`collect`] (shares and their proof), [`setup`] (the servers' joint key), [`noise`] (what
+//! differential privacy adds), [`publish`] (agree on the set, open the totals).
 
 pub mod circuit;
 pub mod collect;
@@ -12,6 +12,7 @@ pub mod dst;
 pub mod ids;
 pub mod merkle;
 pub mod mesh;
+pub mod noise;
 pub mod publish;
 pub mod receipt;
 pub mod setup;

@@ -24,13 +24,33 @@
 //! with it a server can also make small cells look large. The Pedersen commitments of the
 //! submissions, whose place in the messages is kept, will close that.
 //!
+//! # Noise
+//! Under differential privacy S_j adds noise e_j to A_j before it commits, FULL noise for every
+//! coordinate: k − 1 servers that leave theirs out, or subtract it later, still face the noise of
+//! the last one, which alone meets the budget. The result's variance is that of k draws.
+//!
+//! e_j is added as a signed integer, A_j + e_j, and not as its residue mod p: A_j is a number
+//! that the other servers know up to the total (see Security), so a p that is there or not would
+//! tell the sign of e_j. The price is that A_j + e_j must stay in the range of integer sums, 0 to
+//! n·(p − 1), or nothing is opened. One of the n shares is uniform given everything else, so that A_j
+//! is within T of either end with probability at most 2·(T + 1)/p, which is below 2^−80 for noise
+//! below T = 2^46 and below 2^−62 for the 2^64 that a study may have at most; providers cannot
+//! choose shares that do it, because all shares but one are outputs of a hash.
+//!
+//! A total may then be negative: a residue above p/2 stands for itself less p. Without the noise it
+//! is at most the bound, below 2^88; what is further outside of 0..=bound than the noise reaches
+//! (2^−64 per coordinate: [`crate::noise`]) is a lie.
+//!
+//! The noise of an opening is drawn once ([`Ledger::noise`]) and charged to the study's budget
+//! before anything of it is said: with new noise in a repeated run, the average would tell.
+//!
 //! # Rounds
 //! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others.
 //! 2. `Lists`, only if round 1 differs: all entries. Kept is what all servers accepted alike. What
 //!    all hold alike but not all have verified (one crashed before it stored its verdict) is
 //!    verified now, and the run starts again: a submission that all servers hold is never lost.
 //! 3. `Set`: the agreed set's root, signed. All must be equal.
-//! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt).
+//! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt), where A_j holds S_j's noise, if any.
 //! 5. `Open`: A_j, R_j, salt. Rounds 4 and 5 repeat while the study's disclosure rule asks for
 //!    more (first the counts of cells, then the values of those that are large enough).
 //! 6. `Result`: each server's signature over the result. k signatures make it published.
@@ -48,6 +68,7 @@ use std::future::Future;
 use crate::{
     ids::{Party, StudyId, SubmissionId},
     mesh::{Mesh, MeshError},
+    noise::{Draws, Mechanism},
     sign::{PublicKey, Signer},
 };
 
@@ -125,6 +146,15 @@ pub enum PublishError {
     /// This server's memory failed.
     #[error("this server cannot store its word")]
     Ledger,
+    /// There is no noise for an opening.
+    #[error(transparent)]
+    NoNoise(#[from] NoNoise),
+    /// This server's result share with its noise is no possible sum of shares.
+    #[error("the noise of coordinate {coordinate} does not fit into this server's result share")]
+    NoiseOutOfRange {
+        /// The coordinate.
+        coordinate: usize,
+    },
     /// A server opened something else than it had committed to.
     #[error("{party} opened another result share than it committed to")]
     OpeningMismatch {
@@ -170,6 +200,8 @@ impl PublishError {
             | Self::Split { .. }
             | Self::RunsDiffer
             | Self::Ledger
+            | Self::NoNoise(_)
+            | Self::NoiseOutOfRange { .. }
             | Self::TotalOutOfRange { .. } => Vec::new(),
         }
     }
@@ -204,7 +236,7 @@ impl<'a, M: Mesh> Publication<'a, M> {
         mut self,
         opening: Opening<'_>,
         ledger: &impl Ledger,
-        next: impl Fn(&[Option<u128>]) -> Vec<usize>,
+        next: impl Fn(&[Option<i128>]) -> Vec<usize>,
     ) -> Result<Published, PublishError> {
         let totals = open::open(&mut self.transcript, &opening, ledger, next).await?;
         open::sign(self.transcript, opening.set, totals, ledger).await
@@ -220,6 +252,8 @@ pub struct Opening<'a> {
     pub sums: &'a [Sum],
     /// The largest total that valid records can have, per coordinate.
     pub bounds: &'a [u128],
+    /// What noise every server adds; none: nothing is asked of [`Ledger::noise`].
+    pub mechanism: Option<&'a Mechanism>,
     /// Stored secret from which salts are derived.
     pub salt_seed: &'a [u8; 32],
 }
@@ -238,6 +272,38 @@ pub trait Ledger: Sync {
     /// Stores `value` unless something is stored for `word` already; returns what is stored. `None`
     /// if nothing can be stored: the run ends.
     fn fix(&self, word: Word, value: Vec<u8>) -> impl Future<Output = Option<Vec<u8>>> + Send;
+
+    /// This server's noise for an opening, by its number, in the order of `coordinates`. What it
+    /// returns is charged to the study's budget and durable: asked again, it returns the same and
+    /// charges nothing.
+    fn noise(
+        &self,
+        opening: u8,
+        coordinates: &[usize],
+    ) -> impl Future<Output = Result<Draws, NoNoise>> + Send;
+}
+
+/// Why there is no noise for an opening, which therefore does not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoNoise {
+    /// It cannot be drawn or stored now.
+    #[error("this server cannot draw or store its noise")]
+    Unavailable,
+    /// The study's budget is used up.
+    #[error(
+        "the opening would exceed the study's privacy budget (epsilon): {charged} of {budget} parts are charged, and it costs {cost}"
+    )]
+    Budget {
+        /// Parts that earlier openings were charged.
+        charged: u64,
+        /// What the opening costs.
+        cost: u64,
+        /// All parts of the budget.
+        budget: u64,
+    },
+    /// The opening was charged for other coordinates.
+    #[error("the privacy budget (epsilon) was charged for an opening of other coordinates")]
+    OtherCoordinates,
 }
 
 /// Submissions that are not part of the agreed set, with the reason of each.

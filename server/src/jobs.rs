@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use mpc::{
     ids::{Party, SubmissionId},
     mesh::MeshError,
-    publish::PublishError,
+    publish::{NoNoise, PublishError},
     setup::SetupError,
 };
 use proto::v1;
@@ -95,7 +95,7 @@ impl JobError {
     fn from_publish(context: &StudyContext, error: &PublishError) -> Self {
         match error {
             PublishError::Mesh(error) => Self::from_mesh(context, error),
-            PublishError::Ledger => Self::Stopping,
+            PublishError::Ledger | PublishError::NoNoise(NoNoise::Unavailable) => Self::Stopping,
             _ => Self::abort(context, &error.to_string(), &error.culprits()),
         }
     }

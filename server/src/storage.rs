@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use mpc::ids::{StudyId, SubmissionId};
 use zeroize::Zeroizing;
 
+mod charges;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod rows;
 pub mod sqlite;
 
+pub use charges::{Charge, Charged};
 pub use rows::{
     Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PutLimits,
     PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, UnverifiedRow,
@@ -196,6 +198,12 @@ pub trait Storage: Send + Sync + 'static {
         word: u16,
         bytes: Vec<u8>,
     ) -> Result<Vec<u8>, StorageError>;
+
+    /// Charges an opening to the study's privacy budget and stores its noise, and returns that. If
+    /// the opening is charged already, nothing is charged, and the noise that was stored then is
+    /// returned. Refused, without any change, when the charges would exceed the budget, when the
+    /// opening was charged for other coordinates, and once the study has ended.
+    async fn charge(&self, study: StudyId, charge: Charge) -> Result<Charged, StorageError>;
 
     /// The agreed set, if one is fixed. Apart from [`StudyRow`] because it may be large.
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;

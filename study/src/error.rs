@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::{decimal::NumberError, limits, study::Study};
+use crate::{
+    decimal::NumberError,
+    limits,
+    study::{NotAParameter, Study},
+};
 
 /// A study that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,11 +102,47 @@ pub enum Rule {
         /// What it is.
         found: &'static str,
     },
-    /// Noise is not made yet.
+    /// A privacy parameter that is no number.
+    #[error("{key} = {found} {cause}")]
+    PrivacyNumber {
+        /// The key.
+        key: &'static str,
+        /// The text.
+        found: String,
+        /// What is wrong with it.
+        cause: NotAParameter,
+    },
+    /// A privacy parameter outside its range.
+    #[error("{key} = {found} protects nobody; it must be {range}")]
+    PrivacyRange {
+        /// The key.
+        key: &'static str,
+        /// The number.
+        found: String,
+        /// The range.
+        range: &'static str,
+    },
+    /// A key of differential privacy without its first.
+    #[error("`{key}` has a meaning with epsilon only; add epsilon = 1.0, or remove it")]
+    WithoutEpsilon {
+        /// The key.
+        key: &'static str,
+    },
+    /// Another word than provider or record.
+    #[error("unit = \"{found}\" is neither \"provider\" nor \"record\"")]
+    UnknownUnit {
+        /// The word.
+        found: String,
+    },
+    /// Noise that could leave the range of the servers' shares.
     #[error(
-        "differentially private release is not available in this version; remove epsilon and delta"
+        "the noise in the sums {}could reach 2^64; raise epsilon, {}or ask for fewer statistics",
+        column_text("of column", .column), column_text("narrow the range of", .column)
     )]
-    DifferentialPrivacy,
+    Noise {
+        /// The column that is summed; none: a count.
+        column: Option<String>,
+    },
     /// A number outside its limits.
     #[error("{key} = {found} is outside {min}..={max}")]
     Limits {
@@ -461,6 +501,11 @@ fn columns_text(count: usize) -> String {
         2 => "two columns".into(),
         _ => format!("{count} columns"),
     }
+}
+
+/// The words and the column, if there is one.
+fn column_text(words: &str, column: &Option<String>) -> String {
+    column.as_ref().map_or_else(String::new, |column| format!("{words} \"{column}\" "))
 }
 
 fn cells_text(cells: &Option<usize>) -> String {

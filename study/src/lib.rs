@@ -65,7 +65,7 @@
 //!         break;
 //!     }
 //!     for coordinate in next {
-//!         values[coordinate] = i128::try_from(u128::from(sums[coordinate])).ok();
+//!         values[coordinate] = Some(i128::try_from(u128::from(sums[coordinate]))?);
 //!     }
 //! }
 //!
@@ -92,5 +92,6 @@ pub use plan::{Plan, Totals};
 pub use record::{Record, RecordError, Value};
 pub use result::StudyResult;
 pub use study::{
-    Column, ColumnType, Privacy, Setting, Statistic, Study, StudyContext, StudyServer,
+    Column, ColumnType, Differential, NotAParameter, Parameter, Privacy, Setting, Statistic, Study,
+    StudyContext, StudyServer, Unit,
 };

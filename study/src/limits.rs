@@ -39,6 +39,9 @@ pub const RANGE: i64 = 1 << 62;
 /// Every sum is below 2^88, so that opening the servers' integer shares of it tells nothing else
 /// but with probability below 2^−40.
 pub const SUM: u128 = 1 << 88;
+/// What the noise of all servers together reaches in a sum, with a probability of 2^−64, is below
+/// 2^64: far within the range of the servers' shares.
+pub const NOISE: u128 = 1 << 64;
 /// Bytes of a study's canonical encoding.
 pub const ENCODING_BYTES: usize = 1 << 20;
 /// Bytes of a study file.

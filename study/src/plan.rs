@@ -59,6 +59,8 @@ use crate::{
     study::Study,
 };
 
+pub use noise::Noise;
+
 use grid::Grid;
 
 mod build;
@@ -68,7 +70,11 @@ mod encode;
 mod equations;
 mod grid;
 mod layout;
+mod noise;
 mod opening;
+mod read;
+mod repeat;
+mod spread;
 mod term;
 mod values;
 
@@ -84,6 +90,7 @@ pub struct Plan {
     /// The first coordinate of the sums that have coordinates of their own.
     blocks: BTreeMap<layout::Sums, usize>,
     gates: Vec<opening::Gate>,
+    noise: Option<Noise>,
 }
 
 /// What was opened.
@@ -91,7 +98,8 @@ pub struct Plan {
 pub struct Totals {
     /// Accepted records.
     pub records: u64,
-    /// A total per coordinate; none where it was never opened. With noise it may be negative.
+    /// A total per coordinate, with its noise if it has any (then it may be negative); none where it
+    /// was never opened.
     pub values: Vec<Option<i128>>,
 }
 
@@ -116,8 +124,9 @@ impl Plan {
         let build::Built { circuit, blocks } = build::build(study, &layout);
         let gates = opening::gates(study, &layout, &blocks);
         let encoding = encode::Encoding::new(&layout);
+        let noise = Noise::new(study, &blocks);
         let (study, circuit) = (study.clone(), Arc::new(circuit));
-        Ok(Self { study, circuit, encoding, needs: layout.needs, blocks, gates })
+        Ok(Self { study, circuit, encoding, needs: layout.needs, blocks, gates, noise })
     }
 
     /// The study.
@@ -161,6 +170,11 @@ impl Plan {
         opening::next(self, records, opened)
     }
 
+    /// The noise that the sums get; none without differential privacy.
+    pub fn noise(&self) -> Option<&Noise> {
+        self.noise.as_ref()
+    }
+
     /// The largest total that valid records can have, per coordinate: a larger one is a lie.
     pub fn bounds(&self, records: u64) -> Vec<u128> {
         let mut bounds = vec![u128::from(records); self.coordinates()];
@@ -184,4 +198,11 @@ impl Plan {
 /// its place and the key that is to blame.
 pub(crate) fn check_size(study: &Study) -> Result<(), (usize, &'static str, Rule)> {
     layout::Layout::new(study).map(|_| ())
+}
+
+/// Checks that the noise of a study whose plan is within limits is so, too.
+pub(crate) fn check_noise(study: &Study) -> Result<(), Rule> {
+    let Ok(layout) = layout::Layout::new(study) else { return Ok(()) };
+    let outputs = layout.needs.iter().filter(|(sums, need)| layout.is_output(sums, need));
+    noise::check(study, outputs.map(|(sums, _)| sums))
 }

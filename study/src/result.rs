@@ -14,13 +14,43 @@ use serde_json::{Map, Value};
 use crate::statistic::Answer;
 
 mod csv;
+pub(crate) mod interval;
 mod text;
 
 /// The answers of a study. As JSON it is an object with the one key `statistics`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudyResult {
+    /// The noise in all numbers; none where they are exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differential_privacy: Option<DifferentialPrivacy>,
     /// One entry per statistic, in the study's order.
     pub statistics: Vec<StatisticResult>,
+}
+
+/// What noise the numbers of a result have, and what it is good for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DifferentialPrivacy {
+    /// `discrete Gaussian` or `discrete Laplace`.
+    pub mechanism: String,
+    /// The privacy loss.
+    pub epsilon: f64,
+    /// The probability that it is larger; 0 with Laplace noise.
+    pub delta: f64,
+    /// Whose data is protected: that of a `provider`, or a `record`.
+    pub unit: String,
+}
+
+/// The noise in the sums that an answer is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SumNoise {
+    /// The columns whose product is summed; none for a count.
+    pub sum: Vec<String>,
+    /// The columns into whose levels the sum is split.
+    pub by: Vec<String>,
+    /// The scale of each server's noise, in the columns' units: the Gaussian's sigma, or Laplace's b.
+    pub scale: f64,
+    /// The standard deviation of all servers' noise in one sum.
+    pub deviation: f64,
 }
 
 /// The answer to one statistic.
@@ -39,6 +69,9 @@ pub struct StatisticResult {
     pub settings: Map<String, Value>,
     /// One cell per combination of labels; one with no labels where it is not grouped.
     pub cells: Vec<Cell>,
+    /// The noise in the sums that the answers are made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noise: Vec<SumNoise>,
     /// The study's `min_cell`. Not part of the JSON.
     #[serde(skip)]
     pub min_cell: u64,
@@ -55,6 +88,10 @@ pub struct Cell {
     /// The value: a number or text, or an object of them. None where the cell is suppressed or has
     /// no value.
     pub value: Option<Value>,
+    /// A 95 % interval for what the value is without noise, [low, high] in the place of every number
+    /// of the value that noise moves. None without noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ci95: Option<Value>,
     /// Whether the cell was left closed.
     pub suppressed: bool,
     /// Why there is no value.
@@ -165,7 +202,16 @@ impl StatisticResult {
 impl Cell {
     pub(crate) fn suppressed(by: Labels, reason: &Reason) -> Self {
         let reason = Some(reason.to_string());
-        Self { by, count: None, value: None, suppressed: true, reason, exact: None, shown: None }
+        Self {
+            by,
+            count: None,
+            value: None,
+            ci95: None,
+            suppressed: true,
+            reason,
+            exact: None,
+            shown: None,
+        }
     }
 
     pub(crate) fn answered(by: Labels, count: i64, answer: Result<Answer, Reason>) -> Self {
@@ -173,9 +219,16 @@ impl Cell {
             Ok(answer) => (Some(answer), None),
             Err(reason) => (None, Some(reason.to_string())),
         };
-        let count = Some(count);
-        let mut cell =
-            Self { by, count, value: None, suppressed: false, reason, exact: None, shown: None };
+        let mut cell = Self {
+            by,
+            count: Some(count),
+            value: None,
+            ci95: None,
+            suppressed: false,
+            reason,
+            exact: None,
+            shown: None,
+        };
         if let Some(answer) = answer {
             cell.value = Some(answer.value);
             cell.exact = answer.exact;

@@ -5,10 +5,12 @@ use mpc::{dst, ids::StudyId, sign::PublicKey};
 mod canonical;
 mod check;
 mod column;
+mod differential;
 mod file;
 mod source;
 
 pub use column::{Column, ColumnType};
+pub use differential::{Differential, NotAParameter, Parameter, Unit};
 
 use crate::error::{Place, StudyError};
 
@@ -36,13 +38,22 @@ pub struct StudyServer {
     pub identity: PublicKey,
 }
 
-/// What a study says about small numbers.
+/// What a study says about small numbers and about noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Privacy {
     /// With fewer accepted records than this nothing is opened.
     pub min_records: u64,
     /// Cells with fewer records than this are suppressed; 1: none is.
     pub min_cell: u64,
+    /// The noise that its sums get; none: they are exact.
+    pub differential: Option<Differential>,
+}
+
+impl Privacy {
+    /// Whether each provider submits one record, once.
+    pub fn is_one_per_provider(&self) -> bool {
+        self.differential.is_some_and(|asked| asked.unit == Unit::Provider)
+    }
 }
 
 /// One question of a study.
@@ -147,7 +158,7 @@ impl Study {
         self.max_records
     }
 
-    /// Its rules about small numbers.
+    /// Its rules about small numbers and about noise.
     pub fn privacy(&self) -> Privacy {
         self.privacy
     }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use mpc::sign::{PublicKey, Signer};
-use study::{ColumnType, Study, StudyContext, StudyError, StudyServer};
+use study::{ColumnType, Study, StudyContext, StudyError, StudyServer, Unit};
 
 /// Lines are counted in the tests below.
 const WAGES: &str = r#"title = "Hourly earnings"
@@ -169,9 +169,62 @@ fn every_mistake_in_privacy_is_named_with_its_line() {
     check_refused("min_cell = 10", "min_cells = 10", 7, "no key `min_cells`");
     check_refused("min_cell = 10", "min_cell = 0", 7, "outside");
     check_refused("min_cell = 10", "min_cell = -3", 7, "outside");
-    check_refused("min_cell = 10", "epsilon = 1.0", 7, "remove epsilon and delta");
-    check_refused("min_cell = 10", "delta = 1e-6", 7, "remove epsilon and delta");
+    check_refused("min_cell = 10", "delta = 1e-6", 7, "add epsilon = 1.0, or remove it");
+    check_refused("min_cell = 10", "unit = \"record\"", 7, "add epsilon = 1.0, or remove it");
+    check_refused("min_cell = 10", "epsilon = 0", 7, "epsilon = 0 is not a number above 0");
+    check_refused("min_cell = 10", "epsilon = -1.0", 7, "not a number above 0");
+    check_refused("min_cell = 10", "epsilon = inf", 7, "not a number above 0");
+    check_refused("min_cell = 10", "epsilon = true", 7, "must be a number, and is true or false");
+    check_refused("min_cell = 10", "epsilon = 100.1", 7, "epsilon = 100.1 protects nobody");
+    let second = |line: &str| format!("epsilon = 1.0\n{line}");
+    check_refused("min_cell = 10", &second("delta = 0.0"), 8, "not a number above 0");
+    check_refused("min_cell = 10", &second("delta = 1e-19"), 8, "up to 18 decimals");
+    check_refused("min_cell = 10", &second("delta = 1e-2"), 8, "delta = 0.01 protects nobody");
+    check_refused("min_cell = 10", &second("delta = 0.5"), 8, "it must be below 0.01");
+    check_refused("min_cell = 10", &second("unit = \"person\""), 8, "neither \"provider\" nor");
+    check_refused("min_cell = 10", "epsilon = 1e-15", 7, "raise epsilon, narrow the range of");
     check_refused("[privacy]", "[[privacy]]", 5, "must be a table");
+}
+
+#[test]
+fn privacy_parameters_are_kept_exactly_and_have_one_encoding() {
+    let asked = |lines: &str| {
+        let text = WAGES.replace("min_cell = 10", lines);
+        let study = read(&text).unwrap();
+        let decoded = Study::decode(&study.encode()).unwrap();
+        assert_eq!(decoded, study);
+        (study.privacy(), String::from_utf8(study.encode()).unwrap())
+    };
+    let (none, encoding) = asked("");
+    assert_eq!(none.differential, None);
+    assert!(encoding.contains(r#""privacy":{"min_records":10,"min_cell":1},"#), "{encoding}");
+    let (pure, encoding) = asked("epsilon = 1");
+    let pure = pure.differential.unwrap();
+    assert_eq!(
+        (pure.epsilon.to_string(), pure.delta, pure.unit),
+        ("1".into(), None, Unit::Provider)
+    );
+    let part = r#""differential":{"epsilon":"1","delta":null,"unit":"provider"}}"#;
+    assert!(encoding.contains(part), "{encoding}");
+    assert_eq!(encoding, asked("epsilon = 1.00\nunit = \"provider\"").1);
+    let (approximate, _) = asked("epsilon = 0.30\ndelta = 1e-6\nunit = \"record\"");
+    let approximate = approximate.differential.unwrap();
+    assert_eq!(approximate.epsilon.to_f64(), 0.3);
+    assert_eq!(approximate.delta.unwrap().to_string(), "0.000001");
+    assert_eq!(approximate.unit, Unit::Record);
+    assert_eq!(encoding, asked("epsilon = \"1\"").1);
+    // Another way to write the same is not the encoding.
+    for (from, to) in [
+        ("\"epsilon\":\"1\"", "\"epsilon\":\"1.0\""),
+        ("\"delta\":null,", ""),
+        ("\"unit\":\"provider\"", "\"unit\":\"Provider\""),
+        ("\"epsilon\":\"1\"", "\"epsilon\":\"101\""),
+    ] {
+        assert!(encoding.contains(from));
+        assert!(Study::decode(encoding.replace(from, to).as_bytes()).is_err(), "{to}");
+    }
+    let null = encoding.replace(part, "\"differential\":null}");
+    assert!(Study::decode(null.as_bytes()).is_err(), "none is not written");
 }
 
 #[test]

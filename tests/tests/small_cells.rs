@@ -51,7 +51,7 @@ async fn the_value_of_a_small_cell_is_opened_to_nobody() {
     let published = Published::decode(&outcome.into_inner().published).unwrap();
     let definition = client::studies::show(&world.profile(), study).await.unwrap().definition;
     assert_eq!(published.totals.len(), Plan::new(&definition).unwrap().coordinates());
-    let opened: Vec<u128> = published.totals.iter().flatten().copied().collect();
+    let opened: Vec<i128> = published.totals.iter().flatten().copied().collect();
     assert!(opened.contains(&600), "the large cell's sum: {opened:?}");
     assert!(!opened.contains(&(777 + 888)), "a small cell's sum: {opened:?}");
     assert_eq!(published.totals.iter().filter(|total| total.is_none()).count(), 2);

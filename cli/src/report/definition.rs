@@ -1,7 +1,8 @@
 //! A study as its operators have to judge it: who, what, under which rules and at what cost.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
-use study::{Column, ColumnType, Study, decimal, plan::Cost};
+use mpc::noise::Distribution;
+use study::{Column, ColumnType, Differential, Plan, Study, Unit, decimal, plan::Cost};
 
 use super::{STYLE, counted};
 
@@ -10,12 +11,14 @@ const WIDTH: u16 = 80;
 /// Labels of a category that are shown; `--json` has them all.
 const LABELS: usize = 8;
 
-/// The study itself, for people; `cost` is that of its plan.
-pub fn definition(study: &Study, cost: Cost) -> String {
-    [facts(study, cost), servers(study), columns(study), statistics(study)].join("\n\n")
+/// A plan's study itself, for people.
+pub fn definition(plan: &Plan) -> String {
+    let study = plan.study();
+    [facts(plan), servers(study), columns(study), statistics(study)].join("\n\n")
 }
 
-fn facts(study: &Study, cost: Cost) -> String {
+fn facts(plan: &Plan) -> String {
+    let study = plan.study();
     let privacy = study.privacy();
     let cells = match privacy.min_cell {
         1 => "no cell is suppressed",
@@ -28,11 +31,11 @@ fn facts(study: &Study, cost: Cost) -> String {
     };
     // Sums of suppressed cells stay closed.
     let at_most = if privacy.min_cell > 1 { "at most " } else { "" };
-    let Cost { wires, bits, products, outputs } = cost;
+    let Cost { wires, bits, products, outputs } = plan.cost();
     let number = |count: usize, thing| counted(count as u64, thing);
     let (wires, bits) = (number(wires, "field element"), number(bits, "bit"));
     let (products, outputs) = (number(products, "product"), number(outputs, "sum"));
-    [
+    let mut facts = vec![
         ("analyst key", study.analyst().to_string()),
         ("providers", providers),
         ("max_records", format!("{}: no more are taken", study.max_records())),
@@ -40,9 +43,35 @@ fn facts(study: &Study, cost: Cost) -> String {
         ("min_cell", format!("{}: {cells}", privacy.min_cell)),
         ("one record", format!("{wires}: {bits}, {products}")),
         ("opened", format!("{at_most}{outputs} over all records")),
+    ];
+    facts.extend(noise(plan));
+    let lines: Vec<_> = facts.iter().map(|(name, value)| format!("{name:<11}  {value}")).collect();
+    lines.join("\n")
+}
+
+/// What differential privacy adds.
+fn noise(plan: &Plan) -> Vec<(&'static str, String)> {
+    let study = plan.study();
+    let Some(noise) = plan.noise() else { return Vec::new() };
+    let Some(Differential { epsilon, delta, unit }) = study.privacy().differential else {
+        return Vec::new();
+    };
+    let distribution = match noise.mechanism().distribution {
+        Distribution::Gaussian => "discrete Gaussian",
+        Distribution::Laplace => "discrete Laplace",
+    };
+    let servers = study.servers().len();
+    let unit = match unit {
+        Unit::Provider => "provider: one submission of one record from each key",
+        Unit::Record => "record: a provider may submit many",
+    };
+    let blocks = counted(noise.budget(), "block");
+    vec![
+        ("mechanism", format!("{distribution} noise, in full from each of {servers} servers")),
+        ("epsilon", format!("{epsilon}, split over {blocks} of sums")),
+        ("delta", delta.map_or_else(|| "0".into(), |delta| delta.to_string())),
+        ("unit", unit.into()),
     ]
-    .map(|(name, value)| format!("{name:<11}  {value}"))
-    .join("\n")
 }
 
 fn servers(study: &Study) -> String {
@@ -127,7 +156,7 @@ mod tests {
         let available = [(first, 1), (second, 2)].map(server);
         let context = StudyContext { available: &available, analyst: key(3), nonce: [0; 16] };
         let study = Study::from_file(text, "study.toml", context).unwrap();
-        definition(&study, Plan::new(&study).unwrap().cost())
+        definition(&Plan::new(&study).unwrap())
     }
 
     #[test]
@@ -147,6 +176,29 @@ mod tests {
             assert!(shown.contains(expected), "{expected}:\n{shown}");
         }
         assert!(shown.lines().all(|line| line.chars().count() <= WIDTH.into()), "{shown}");
+    }
+
+    #[test]
+    fn an_operator_sees_what_noise_protects_whom() {
+        let wages = include_str!("../../data/wages.toml");
+        assert!(!shown(wages).contains("epsilon"));
+        let private = |lines: &str| {
+            shown(&wages.replace("[privacy]", &format!("[privacy]\nepsilon = 0.50\n{lines}")))
+        };
+        let pure = private("");
+        for expected in [
+            "discrete Laplace noise, in full from each of 2 servers",
+            "epsilon      0.5, split over",
+            "delta        0\n",
+            "provider: one submission of one record from each key",
+        ] {
+            assert!(pure.contains(expected), "{expected}:\n{pure}");
+        }
+        let other = private("delta = 1e-6\nunit = \"record\"");
+        for expected in ["discrete Gaussian", "delta        0.000001", "record: a provider may"] {
+            assert!(other.contains(expected), "{expected}:\n{other}");
+        }
+        assert!(other.lines().all(|line| line.chars().count() <= WIDTH.into()), "{other}");
     }
 
     #[test]

@@ -42,14 +42,22 @@ pub enum Reason {
     Incomplete = 3,
     /// The study holds as many records as its max_records allows without it.
     RecordsExhausted = 4,
+    /// The study counts one submission of each provider, and another one of the same provider
+    /// counts.
+    SecondOfProvider = 5,
 }
 
 impl Reason {
     /// The reason of a code.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::InvalidProof, Self::PublicPartsDiffer, Self::Incomplete, Self::RecordsExhausted]
-            .into_iter()
-            .find(|reason| *reason as u8 == code)
+        let all = [
+            Self::InvalidProof,
+            Self::PublicPartsDiffer,
+            Self::Incomplete,
+            Self::RecordsExhausted,
+            Self::SecondOfProvider,
+        ];
+        all.into_iter().find(|reason| *reason as u8 == code)
     }
 
     /// One line for people.
@@ -59,6 +67,7 @@ impl Reason {
             Self::PublicPartsDiffer => "servers received different versions of it",
             Self::Incomplete => "not all servers received it before the study closed",
             Self::RecordsExhausted => "the study holds as many records as it may without it",
+            Self::SecondOfProvider => "another submission of the same provider counts",
         }
     }
 }

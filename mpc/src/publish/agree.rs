@@ -1,6 +1,6 @@
 //! Agreement on the set: Merkle roots, and lists where the roots differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     PublishError, Rejections,
@@ -12,6 +12,7 @@ use crate::{
     ids::{Party, PublicHash, SubmissionId},
     merkle,
     mesh::Mesh,
+    sign::PublicKey,
     wire::{Reader, WireError},
 };
 
@@ -26,6 +27,9 @@ pub struct Entry {
     pub records: u32,
     /// What became of it here.
     pub status: Status,
+    /// Who submitted it, where a study counts one submission of each provider; none: it counts
+    /// them all. Never sent: it is part of what `public` is the hash of.
+    pub provider: Option<PublicKey>,
 }
 
 /// What became of a submission at one server.
@@ -141,7 +145,8 @@ fn leaf(entry: &Entry) -> [u8; 32] {
 }
 
 /// The set that follows from all servers' lists, or from one that stands for all. Where more
-/// records were accepted than the study may hold, the first submissions by id count.
+/// records were accepted than the study may hold, the first submissions by id count; where each
+/// provider counts once, the first of each by id.
 fn combine(mine: &[Entry], lists: &[&[Entry]], max_records: u64) -> Agreement {
     let mut by_id: BTreeMap<SubmissionId, Vec<&Entry>> = BTreeMap::new();
     for entry in lists.iter().copied().flatten() {
@@ -149,10 +154,14 @@ fn combine(mine: &[Entry], lists: &[&[Entry]], max_records: u64) -> Agreement {
     }
     let (mut submissions, mut records): (u64, u64) = (0, 0);
     let (mut leaves, mut rejected, mut pending) = (Vec::new(), Vec::new(), Vec::new());
+    let mut counted = HashSet::new();
     for (submission, held) in &by_id {
         match fate(held, lists.len()) {
             Fate::Counted if records + u64::from(held[0].records) > max_records => {
                 rejected.push((*submission, Reason::RecordsExhausted));
+            }
+            Fate::Counted if provider(mine, submission).is_some_and(|key| !counted.insert(key)) => {
+                rejected.push((*submission, Reason::SecondOfProvider));
             }
             Fate::Counted => {
                 submissions += 1;
@@ -171,6 +180,12 @@ fn combine(mine: &[Entry], lists: &[&[Entry]], max_records: u64) -> Agreement {
         .collect();
     let root = merkle::root(leaves);
     Agreement { set: AgreedSet { root, submissions, records, rejected, dropped }, pending }
+}
+
+/// Who submitted something that all servers hold alike, if that matters.
+fn provider(mine: &[Entry], submission: &SubmissionId) -> Option<PublicKey> {
+    let place = mine.binary_search_by_key(submission, |entry| entry.submission).ok()?;
+    mine.get(place)?.provider
 }
 
 enum Fate {
@@ -226,6 +241,7 @@ fn decode(message: &[u8]) -> Result<Vec<Entry>, WireError> {
                     Status::Rejected(Reason::from_code(code).ok_or(WireError::Range("status"))?)
                 }
             },
+            provider: None,
         };
         if entries.last().is_some_and(|last| last.submission >= entry.submission) {
             return Err(WireError::Range("order of the submissions"));

@@ -1,11 +1,12 @@
 //! Opening: commit to the result shares, open them, add them, sign the result.
 
 use super::{
-    AgreedSet, Ledger, Opening, PublishError, Published, Sum, Word,
+    AgreedSet, Ledger, NoNoise, Opening, PublishError, Published, Sum, Word,
     published::result_parts,
     transcript::{Step, Transcript},
 };
 use crate::{
+    circuit::MINUS_ONE,
     dst,
     ids::{Party, StudyId},
     mesh::Mesh,
@@ -21,15 +22,17 @@ pub(super) async fn open<M: Mesh>(
     transcript: &mut Transcript<'_, M>,
     opening: &Opening<'_>,
     ledger: &impl Ledger,
-    next: impl Fn(&[Option<u128>]) -> Vec<usize>,
-) -> Result<Vec<Option<u128>>, PublishError> {
+    next: impl Fn(&[Option<i128>]) -> Vec<usize>,
+) -> Result<Vec<Option<i128>>, PublishError> {
     let mut totals = vec![None; opening.sums.len()];
     for phase in 0u8.. {
         let coordinates = next(&totals);
         if coordinates.is_empty() {
             break;
         }
-        let mine = my_opening(transcript.study, opening, phase, &coordinates);
+        // Noise is charged and stored before the first word about it.
+        let sums = my_sums(opening, ledger, phase, &coordinates).await?;
+        let mine = my_opening(transcript.study, opening, phase, &sums);
         let committed = commitment(transcript.study, transcript.me(), phase, &mine);
         let commitments = transcript.round(Step::Commit, committed.to_vec()).await?;
         // Before anything is opened: nobody may choose again after having seen the openings.
@@ -50,8 +53,9 @@ pub(super) async fn open<M: Mesh>(
             }
         }
         for (&coordinate, total) in coordinates.iter().zip(opened) {
-            let total = u128::from(total);
-            if total > opening.bounds[coordinate] {
+            let servers = transcript.keys.len();
+            let total = signed(total);
+            if !is_possible(total, opening, coordinate, servers) {
                 return Err(PublishError::TotalOutOfRange { coordinate });
             }
             totals[coordinate] = Some(total);
@@ -60,12 +64,52 @@ pub(super) async fn open<M: Mesh>(
     Ok(totals)
 }
 
+/// This server's result shares, with their noise if there is any.
+async fn my_sums(
+    opening: &Opening<'_>,
+    ledger: &impl Ledger,
+    phase: u8,
+    coordinates: &[usize],
+) -> Result<Vec<Sum>, PublishError> {
+    let sums = coordinates.iter().map(|&coordinate| opening.sums[coordinate]);
+    if opening.mechanism.is_none() {
+        return Ok(sums.collect());
+    }
+    let noise = ledger.noise(phase, coordinates).await?;
+    if noise.values().len() != coordinates.len() {
+        return Err(NoNoise::OtherCoordinates.into());
+    }
+    let noisy = sums.zip(coordinates).zip(noise.values()).map(|((sum, &coordinate), &noise)| {
+        let noisy = sum.add_signed(noise, opening.set.submissions);
+        noisy.ok_or(PublishError::NoiseOutOfRange { coordinate })
+    });
+    noisy.collect()
+}
+
 /// This server's opening. The salt is derived from stored state, so that a repeated run says the
 /// same.
-fn my_opening(study: StudyId, opening: &Opening<'_>, phase: u8, coordinates: &[usize]) -> Vec<u8> {
-    let mine: Vec<Sum> = coordinates.iter().map(|&coordinate| opening.sums[coordinate]).collect();
+fn my_opening(study: StudyId, opening: &Opening<'_>, phase: u8, mine: &[Sum]) -> Vec<u8> {
     let parts: [&[u8]; 4] = [opening.salt_seed, &study.0, &opening.set.digest(), &[phase]];
-    encode(&mine, &dst::hash(dst::PUBLISH_SALT, &parts))
+    encode(mine, &dst::hash(dst::PUBLISH_SALT, &parts))
+}
+
+/// A total as a signed number: a residue above p/2 stands for itself less p.
+fn signed(total: Field128) -> i128 {
+    // Both p/2 and what is left above it fit into an i128.
+    let magnitude = |residue: Field128| i128::try_from(u128::from(residue)).ok();
+    let positive = magnitude(total).filter(|total| *total <= HALF);
+    positive.or_else(|| magnitude(-total).map(|total| -total)).unwrap_or(i128::MIN)
+}
+
+/// (p − 1)/2: half of `MINUS_ONE`, so that it fits.
+const HALF: i128 = (MINUS_ONE / 2) as i128;
+
+/// Whether valid records can have this total, give or take the noise.
+fn is_possible(total: i128, opening: &Opening<'_>, coordinate: usize, servers: usize) -> bool {
+    let tail = opening.mechanism.map_or(0, |mechanism| mechanism.tail(coordinate, servers));
+    let tail = i128::try_from(tail).unwrap_or(i128::MAX);
+    let bound = i128::try_from(opening.bounds[coordinate]).unwrap_or(i128::MAX);
+    (-tail..=bound.saturating_add(tail)).contains(&total)
 }
 
 /// Holds all servers to the commitments of the first run that came this far: number of coordinates
@@ -103,7 +147,7 @@ async fn hold_to(
 pub(super) async fn sign<M: Mesh>(
     mut transcript: Transcript<'_, M>,
     set: &AgreedSet,
-    totals: Vec<Option<u128>>,
+    totals: Vec<Option<i128>>,
     ledger: &impl Ledger,
 ) -> Result<Published, PublishError> {
     let mut published = Published {

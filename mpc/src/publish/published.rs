@@ -20,8 +20,9 @@ pub struct Published {
     pub records: u64,
     /// Submissions that are not in the set, sorted by id.
     pub rejected: Rejections,
-    /// The total of each coordinate; `None` where the study's rules kept it closed.
-    pub totals: Vec<Option<u128>>,
+    /// The total of each coordinate, with its noise if the study adds any (then it may be
+    /// negative); `None` where the study's rules kept it closed.
+    pub totals: Vec<Option<i128>>,
     /// One signature per server, by party.
     pub signatures: Vec<Signature>,
 }
@@ -60,7 +61,7 @@ impl Published {
     ///
     /// ```text
     /// version (1) ‖ root (32) ‖ submissions (8) ‖ records (8)
-    /// ‖ number of coordinates (4) ‖ per coordinate 0, or 1 ‖ total (16)
+    /// ‖ number of coordinates (4) ‖ per coordinate 0, or 1 ‖ total (16, two's complement)
     /// ‖ number of rejected (4) ‖ per rejected id (16) ‖ reason (1)
     /// ‖ k (1) ‖ k signatures (64 each)
     /// ```
@@ -105,10 +106,10 @@ impl Published {
     }
 }
 
-fn total(reader: &mut Reader<'_>) -> Result<Option<u128>, WireError> {
+fn total(reader: &mut Reader<'_>) -> Result<Option<i128>, WireError> {
     match reader.u8()? {
         0 => Ok(None),
-        1 => Ok(Some(u128::from_be_bytes(reader.array()?))),
+        1 => Ok(Some(i128::from_be_bytes(reader.array()?))),
         _ => Err(WireError::Range("total")),
     }
 }
@@ -119,7 +120,7 @@ fn rejection(reader: &mut Reader<'_>) -> Result<(SubmissionId, Reason), WireErro
     Ok((submission, reason))
 }
 
-fn put_totals(out: &mut Vec<u8>, totals: &[Option<u128>]) {
+fn put_totals(out: &mut Vec<u8>, totals: &[Option<i128>]) {
     for total in totals {
         match total {
             None => out.push(0),

@@ -26,6 +26,22 @@ impl Sum {
         self.high += u64::from(carry);
     }
 
+    /// This sum of `count` field elements with a signed number added over the integers. None if that
+    /// is no possible sum of as many field elements: below zero, or above count · (p − 1).
+    pub fn add_signed(&self, value: i128, count: u64) -> Option<Self> {
+        let magnitude = value.unsigned_abs();
+        let (low, carry) = match value < 0 {
+            true => self.low.overflowing_sub(magnitude),
+            false => self.low.overflowing_add(magnitude),
+        };
+        let high = match value < 0 {
+            true => self.high.checked_sub(carry.into())?,
+            false => self.high.checked_add(carry.into())?,
+        };
+        let moved = Self { high, low };
+        moved.is_sum_of(count).then_some(moved)
+    }
+
     /// Whether this can be the sum of `count` field elements.
     pub fn is_sum_of(&self, count: u64) -> bool {
         // count · (p − 1), in two halves of 64 bits each to stay within 128 bits.
@@ -79,6 +95,46 @@ mod tests {
             prop_assert_eq!(Sum::decode(sum.encode()), sum);
             prop_assert!(sum.is_sum_of(values.len() as u64));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_signed_number_is_added_over_the_integers(
+            values in prop::collection::vec(0..MODULUS, 2..9), signed in any::<i64>(),
+        ) {
+            let mut sum = Sum::default();
+            values.iter().for_each(|&value| sum.add(value));
+            // The first two leave room on both sides.
+            sum.add(1 << 64);
+            let moved = sum.add_signed(signed.into(), 10).expect("in range");
+            let back = moved.add_signed(-i128::from(signed), 10).expect("in range");
+            prop_assert_eq!(back, sum);
+            let residue = Field128::from(u128::from(signed.unsigned_abs()));
+            let field = if signed < 0 { sum.reduce() - residue } else { sum.reduce() + residue };
+            prop_assert_eq!(moved.reduce(), field);
+            prop_assert_eq!(moved < sum, signed < 0);
+        }
+    }
+
+    #[test]
+    fn a_signed_number_that_leaves_the_range_of_shares_is_refused() {
+        let mut sum = Sum::default();
+        assert_eq!(sum.add_signed(-1, 5), None);
+        assert_eq!(sum.add_signed(1, 0), None);
+        sum.add(7);
+        assert_eq!(sum.add_signed(-7, 5), Some(Sum::default()));
+        assert_eq!(sum.add_signed(-8, 5), None);
+        assert_eq!(sum.add_signed(i128::MIN, 5), None);
+        sum.add(MODULUS - 8);
+        assert!(sum.is_sum_of(1));
+        assert_eq!(sum.add_signed(1, 1), None);
+        // Across the border of the two halves, both ways.
+        sum.add(MODULUS - 1);
+        let moved = |sum: Option<Sum>, by| sum.and_then(|sum| sum.add_signed(by, 2));
+        let below = [i128::MIN; 2].into_iter().fold(Some(sum), moved).expect("in range");
+        assert!(below.high < sum.high);
+        let back = [i128::MAX, 1, i128::MAX, 1].into_iter().fold(Some(below), moved);
+        assert_eq!(back, Some(sum));
     }
 
     #[test]

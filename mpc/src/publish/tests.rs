@@ -5,6 +5,7 @@ use crate::{
     collect::Reason,
     ids::PublicHash,
     mesh::local::{LocalMesh, Tamper},
+    noise::{Distribution, Scale},
 };
 use futures::{executor::block_on, future::join_all};
 use std::{collections::BTreeMap, sync::Mutex};
@@ -14,11 +15,23 @@ const BOUNDS: [u128; 3] = [10, 20, 1 << 88];
 
 /// A server's durable memory.
 #[derive(Default)]
-struct Memory(Mutex<BTreeMap<Word, Vec<u8>>>);
+struct Memory {
+    words: Mutex<BTreeMap<Word, Vec<u8>>>,
+    /// The noise that it gives; none: it must not be asked.
+    noise: Option<Result<Vec<i128>, NoNoise>>,
+    /// The openings for which it was asked.
+    asked: Mutex<Vec<u8>>,
+}
 
 impl Ledger for Memory {
     async fn fix(&self, word: Word, value: Vec<u8>) -> Option<Vec<u8>> {
-        Some(self.0.lock().expect("not poisoned").entry(word).or_insert(value).clone())
+        Some(self.words.lock().expect("not poisoned").entry(word).or_insert(value).clone())
+    }
+
+    async fn noise(&self, opening: u8, coordinates: &[usize]) -> Result<Draws, NoNoise> {
+        self.asked.lock().expect("not poisoned").push(opening);
+        let noise = self.noise.clone().expect("nobody asks without differential privacy")?;
+        Ok(Draws::from(coordinates.iter().map(|&place| noise[place]).collect::<Vec<_>>()))
     }
 }
 
@@ -27,7 +40,8 @@ fn signers(n: u8) -> Vec<Signer> {
 }
 
 fn entry(id: u8, status: Status) -> Entry {
-    Entry { submission: SubmissionId([id; 16]), public: PublicHash([id; 32]), records: 2, status }
+    let (submission, public) = (SubmissionId([id; 16]), PublicHash([id; 32]));
+    Entry { submission, public, records: 2, status, provider: None }
 }
 
 /// Shares of the totals 10, 20, 30: uniform for all servers but the last.
@@ -54,17 +68,34 @@ struct World {
     lists: Vec<Vec<Entry>>,
     tamper: Vec<Option<Tamper>>,
     suppress_small: bool,
+    mechanism: Option<Mechanism>,
+    /// Each server's noise per coordinate.
+    noise: Vec<Result<Vec<i128>, NoNoise>>,
 }
 
 impl World {
     fn servers(n: usize) -> Self {
         let list = vec![entry(1, Status::Accepted), entry(2, Status::Accepted)];
         let tamper = (0..n).map(|_| None).collect();
-        Self { lists: vec![list; n], tamper, suppress_small: false }
+        Self {
+            lists: vec![list; n],
+            tamper,
+            suppress_small: false,
+            mechanism: None,
+            noise: Vec::new(),
+        }
     }
 
     fn tamper(mut self, server: usize, tamper: Tamper) -> Self {
         self.tamper[server] = Some(tamper);
+        self
+    }
+
+    /// Noise of scale 1 at every coordinate, of which this is what the servers draw.
+    fn noise(mut self, noise: Vec<Result<Vec<i128>, NoNoise>>) -> Self {
+        let (distribution, scales) = (Distribution::Laplace, vec![Scale(Scale::UNITS); 3]);
+        self.mechanism = Some(Mechanism { distribution, scales });
+        self.noise = noise;
         self
     }
 
@@ -73,10 +104,10 @@ impl World {
         let signers = signers(n as u8);
         let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
         let suppress = self.suppress_small;
-        let next = move |open: &[Option<u128>]| match (suppress, open[0]) {
+        let next = move |open: &[Option<i128>]| match (suppress, open[0]) {
             (false, None) => vec![0, 1, 2],
             (true, None) => vec![0],
-            (true, Some(10)) if open[2].is_none() => vec![2],
+            (true, Some(10..)) if open[2].is_none() => vec![2],
             _ => Vec::new(),
         };
         let servers = LocalMesh::connect(n).into_iter().zip(self.tamper).map(|(mesh, tamper)| {
@@ -86,14 +117,24 @@ impl World {
                 Some(tamper) => mesh.with_tamper(tamper),
                 None => mesh,
             };
+            let mechanism = self.mechanism.as_ref();
+            let memory = Memory { noise: self.noise.get(me).cloned(), ..Memory::default() };
             async move {
                 let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
                 let set = run.agree(entries, 100).await?.set;
                 run.confirm(&set).await?;
                 let (sums, salt_seed) = (shares(me, n), [me as u8; 32]);
-                let opening =
-                    Opening { set: &set, sums: &sums, bounds: &BOUNDS, salt_seed: &salt_seed };
-                let published = run.open(opening, &Memory::default(), next).await?;
+                let opening = Opening {
+                    set: &set,
+                    sums: &sums,
+                    bounds: &BOUNDS,
+                    mechanism,
+                    salt_seed: &salt_seed,
+                };
+                let published = run.open(opening, &memory, next).await?;
+                let openings = if suppress { vec![0, 1] } else { vec![0] };
+                let expected = if memory.noise.is_some() { openings } else { vec![] };
+                assert_eq!(*memory.asked.lock().expect("not poisoned"), expected);
                 Ok((set, published))
             }
         });
@@ -299,9 +340,9 @@ fn a_total_that_valid_records_cannot_have_is_never_published() {
             // S1 commits to a share that makes the total one too large.
             let mut share = Sum::default();
             share.add(if me == 0 { 4 } else { 7 });
-            let once = |open: &[Option<u128>]| (0..1).filter(|_| open[0].is_none()).collect();
-            let opening =
-                Opening { set: &set, sums: &[share], bounds: &BOUNDS[..1], salt_seed: &[0; 32] };
+            let once = |open: &[Option<i128>]| (0..1).filter(|_| open[0].is_none()).collect();
+            let (sums, bounds) = (&[share], &BOUNDS[..1]);
+            let opening = Opening { set: &set, sums, bounds, mechanism: None, salt_seed: &[0; 32] };
             run.open(opening, &Memory::default(), once).await
         }
     });
@@ -340,10 +381,9 @@ fn run_twice(first_ends_at: Option<u32>) -> Vec<Result<Published, PublishError>>
                 run.confirm(&set).await?;
                 let mut share = Sum::default();
                 share.add(if me == 1 { 3 + number } else { 1 });
-                let once = |open: &[Option<u128>]| (0..1).filter(|_| open[0].is_none()).collect();
-                let salt_seed = &[me as u8; 32];
-                let opening =
-                    Opening { set: &set, sums: &[share], bounds: &BOUNDS[..1], salt_seed };
+                let once = |open: &[Option<i128>]| (0..1).filter(|_| open[0].is_none()).collect();
+                let (sums, bounds, salt_seed) = (&[share], &BOUNDS[..1], &[me as u8; 32]);
+                let opening = Opening { set: &set, sums, bounds, mechanism: None, salt_seed };
                 // The liar forgets what it said.
                 let forgetful = Memory::default();
                 run.open(opening, if me == 1 { &forgetful } else { memory }, once).await
@@ -385,5 +425,90 @@ fn more_records_than_the_study_may_hold_are_listed_and_not_counted() {
         let over = [3, 4].map(|id| (SubmissionId([id; 16]), Reason::RecordsExhausted));
         assert_eq!(set.rejected, over);
         assert_eq!(set.dropped, over.map(|(submission, _)| submission));
+    }
+}
+
+#[test]
+fn every_server_adds_its_noise_and_a_total_may_be_negative() {
+    let noise = vec![Ok(vec![1, -15, 0]), Ok(vec![2, -15, -20]), Ok(vec![-4, 3, -20])];
+    for outcome in World::servers(3).noise(noise).run() {
+        let (_, published) = outcome.expect("published");
+        assert_eq!(published.totals, [Some(9), Some(-7), Some(-10)]);
+        assert_eq!(Published::decode(&published.encode()), Ok(published));
+    }
+}
+
+#[test]
+fn a_second_opening_has_noise_of_its_own_and_looks_at_noisy_counts() {
+    let noise = vec![Ok(vec![1, 0, -5]); 3];
+    let world = World { suppress_small: true, ..World::servers(3).noise(noise) };
+    let (_, published) = world.run().remove(0).expect("published");
+    assert_eq!(published.totals, [Some(13), None, Some(15)]);
+}
+
+#[test]
+fn a_total_that_the_noise_cannot_explain_is_never_published() {
+    // The bound of the first coordinate is its total: 10.
+    let tail = crate::noise::tail(Distribution::Laplace, Scale(Scale::UNITS), 3) as i128;
+    for (shift, published) in
+        [(tail, true), (tail + 1, false), (-10 - tail, true), (-11 - tail, false)]
+    {
+        let noise = vec![Ok(vec![shift, 0, 0]), Ok(vec![0; 3]), Ok(vec![0; 3])];
+        let outcome = World::servers(3).noise(noise).run().remove(2);
+        match published {
+            true => assert_eq!(outcome.expect("published").1.totals[0], Some(10 + shift)),
+            false => assert_eq!(outcome, Err(PublishError::TotalOutOfRange { coordinate: 0 })),
+        }
+    }
+}
+
+#[test]
+fn without_noise_that_fits_nothing_is_opened() {
+    let charged = NoNoise::Budget { charged: 2, cost: 1, budget: 2 };
+    let cases = [
+        (Err(charged), PublishError::NoNoise(charged)),
+        (Ok(vec![0, i128::MIN, 0]), PublishError::NoiseOutOfRange { coordinate: 1 }),
+    ];
+    for (noise, error) in cases {
+        let fine = || Ok(vec![0; 3]);
+        let outcomes = World::servers(3).noise(vec![fine(), noise, fine()]).run();
+        assert_eq!(outcomes[1], Err(error));
+        let missing = MeshError::Missing { round: 2, parties: vec![Party(1)] };
+        assert_eq!(outcomes[0], Err(missing.into()), "it never committed");
+    }
+}
+
+#[test]
+fn where_each_provider_counts_once_the_first_submission_of_each_counts() {
+    let by = |id, provider: u8| {
+        let provider = Some(PublicKey([provider; 32]));
+        Entry { provider, ..entry(id, Status::Accepted) }
+    };
+    let list = vec![
+        Entry { status: Status::Rejected(Reason::InvalidProof), ..by(1, 7) },
+        by(2, 7),
+        by(3, 8),
+        by(4, 7),
+        by(5, 8),
+        entry(6, Status::Accepted),
+        entry(7, Status::Accepted),
+    ];
+    // One server lacks a submission, so that lists are exchanged; keys are not among them.
+    for lacking in [None, Some(2)] {
+        let mut lists = vec![list.clone(); 3];
+        if let Some(server) = lacking {
+            lists[server].truncate(6);
+        }
+        let mut expected = vec![
+            (SubmissionId([1; 16]), Reason::InvalidProof),
+            (SubmissionId([4; 16]), Reason::SecondOfProvider),
+            (SubmissionId([5; 16]), Reason::SecondOfProvider),
+        ];
+        expected.extend(lacking.map(|_| (SubmissionId([7; 16]), Reason::Incomplete)));
+        for outcome in (World { lists, ..World::servers(3) }).run() {
+            let (set, published) = outcome.expect("published");
+            assert_eq!(published.rejected, expected);
+            assert_eq!(set.submissions, if lacking.is_some() { 3 } else { 4 });
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Publication run: the servers agree on the set, open its totals and sign the result.
+//! Publication run: the servers agree on the set, open its totals (with noise, where the study is
+//! differentially private) and sign the result.
 
 use std::sync::Arc;
 
@@ -6,14 +7,19 @@ use mpc::{
     collect::Reason,
     ids::SubmissionId,
     mesh::Mesh,
-    publish::{AgreedSet, Entry, Ledger, Opening, Publication, Published, Status, Sum, Word},
+    noise::Draws,
+    publish::{
+        AgreedSet, Entry, Ledger, NoNoise, Opening, Publication, Published, Status, Sum, Word,
+    },
 };
+use rand::{SeedableRng as _, rngs};
+use study::plan::Noise;
 
 use super::{JobError, end, verify};
 use crate::{
     catalog::StudyContext,
     node::Node,
-    storage::{Detail, EntryStatus, StudyState},
+    storage::{Charge, Charged, Detail, EntryStatus, StorageError, StudyState},
 };
 
 /// Rows read from the database at a time.
@@ -52,9 +58,14 @@ pub async fn run<M: Mesh + 'static>(
         }
         let sums = sums(node, context, &set).await?;
         let bounds = context.plan.bounds(set.records);
-        let opening =
-            Opening { set: &set, sums: &sums, bounds: &bounds, salt_seed: &secrets.salt_seed };
-        let next = |opened: &[Option<u128>]| context.plan.next_opening(opened);
+        let opening = Opening {
+            set: &set,
+            sums: &sums,
+            bounds: &bounds,
+            mechanism: context.plan.noise().map(Noise::mechanism),
+            salt_seed: &secrets.salt_seed,
+        };
+        let next = |opened: &[Option<i128>]| context.plan.next_opening(opened);
         let words = Words { node, context };
         let published = publication.open(opening, &words, next).await.map_err(fail)?;
         return store(node, context, &published).await;
@@ -66,7 +77,7 @@ pub async fn run<M: Mesh + 'static>(
 /// The study's words in this server's storage.
 struct Words<'a> {
     node: &'a Node,
-    context: &'a StudyContext,
+    context: &'a Arc<StudyContext>,
 }
 
 impl Ledger for Words<'_> {
@@ -78,6 +89,44 @@ impl Ledger for Words<'_> {
         let fixed = self.node.storage.fix_word(self.context.id, number, value).await;
         fixed.inspect_err(|error| tracing::error!(%error, "storage")).ok()
     }
+
+    async fn noise(&self, opening: u8, coordinates: &[usize]) -> Result<Draws, NoNoise> {
+        let noise = self.context.plan.noise().ok_or(NoNoise::Unavailable)?;
+        let (cost, budget) = (noise.charge(coordinates), noise.budget());
+        let drawn = draw(self.context.clone(), coordinates.to_vec()).await?;
+        let charge = Charge {
+            opening,
+            // A plan has at most 2^14 coordinates.
+            coordinates: coordinates.iter().map(|&coordinate| coordinate as u32).collect(),
+            cost,
+            budget,
+            noise: drawn.encode(),
+        };
+        match self.node.storage.charge(self.context.id, charge).await {
+            Ok(Charged::Noise(stored)) => Draws::decode(&stored).ok_or_else(|| {
+                let error = StorageError::Damaged("stored noise is of another length");
+                tracing::error!(%error, "storage");
+                NoNoise::Unavailable
+            }),
+            Ok(Charged::Exceeded { charged }) => Err(NoNoise::Budget { charged, cost, budget }),
+            Ok(Charged::OtherCoordinates) => Err(NoNoise::OtherCoordinates),
+            Ok(Charged::Ended) => Err(NoNoise::Unavailable),
+            Err(error) => {
+                tracing::error!(%error, "storage");
+                Err(NoNoise::Unavailable)
+            }
+        }
+    }
+}
+
+/// Draws noise, with a generator that the operating system has just seeded, on a thread of its own.
+async fn draw(context: Arc<StudyContext>, coordinates: Vec<usize>) -> Result<Draws, NoNoise> {
+    let draw = move || {
+        let mut rng = rngs::StdRng::try_from_rng(&mut rngs::SysRng).ok()?;
+        context.plan.noise()?.mechanism().sample(&coordinates, &mut rng)
+    };
+    let drawn = tokio::task::spawn_blocking(draw).await;
+    drawn.ok().flatten().ok_or(NoNoise::Unavailable)
 }
 
 /// Stores a published result and wipes what is secret.
@@ -122,6 +171,7 @@ async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(),
 }
 
 async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobError> {
+    let is_one_per_provider = context.study.privacy().is_one_per_provider();
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let after = entries.last().map(|entry| entry.submission);
@@ -138,6 +188,7 @@ async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobE
                     Status::Rejected(Reason::from_code(code).unwrap_or(Reason::InvalidProof))
                 }
             },
+            provider: is_one_per_provider.then_some(entry.provider),
         }));
         if last {
             return Ok(entries);
@@ -188,6 +239,5 @@ async fn sums(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<Ve
 }
 
 fn damaged() -> JobError {
-    crate::storage::StorageError::Damaged("an output share is missing or has the wrong length")
-        .into()
+    StorageError::Damaged("an output share is missing or has the wrong length").into()
 }

@@ -50,6 +50,14 @@ pub enum RpcError {
     /// The same submission id with other bytes.
     #[error("another submission has this id: nothing was changed")]
     Conflict,
+    /// A second submission where each provider submits once.
+    #[error(
+        "this provider has submitted to the study, and unit = \"provider\" takes one submission of each: nothing was changed"
+    )]
+    SecondOfProvider,
+    /// Several records where each provider submits one.
+    #[error("unit = \"provider\" takes one record of each provider: submit one record")]
+    OneRecordPerProvider,
     /// The study holds as many records as it may.
     #[error("the study holds as many records as its max_records allows")]
     RecordsExhausted,
@@ -109,6 +117,9 @@ impl From<RpcError> for Status {
             RpcError::UnknownStudy => Self::not_found(text),
             RpcError::State { state, .. } => {
                 with_reason(Code::FailedPrecondition, &text, &format!("STUDY_{state}"))
+            }
+            RpcError::SecondOfProvider | RpcError::OneRecordPerProvider => {
+                with_reason(Code::FailedPrecondition, &text, "ONE_RECORD_PER_PROVIDER")
             }
             RpcError::RecordsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "RECORDS_EXHAUSTED")

@@ -304,6 +304,7 @@ impl Node {
             verified: counts.verified,
             rejected: counts.rejected,
             share_bytes: counts.share_bytes,
+            charged: counts.charged,
         })
     }
 

@@ -76,6 +76,7 @@ impl Node {
             public: request.public_part.to_vec(),
             public_hash: hash,
             records: public.records,
+            provider: public.provider,
             payload: Zeroizing::new(request.payload.into()),
         };
         self.store(&context, submission).await?;
@@ -91,6 +92,7 @@ impl Node {
             max_submissions: MAX_SUBMISSIONS,
             max_records: context.study.max_records(),
             max_unverified: u64::from(self.config.limits.unverified_per_study),
+            one_per_provider: context.study.privacy().is_one_per_provider(),
         };
         match self.storage.put_submission(context.id, submission, limits).await? {
             PutOutcome::Stored => {
@@ -102,6 +104,7 @@ impl Node {
             PutOutcome::Same => Ok(()),
             PutOutcome::Conflict => Err(RpcError::Conflict),
             PutOutcome::NotOpen(state) => Err(RpcError::State { call: "submitting", state }),
+            PutOutcome::SecondOfProvider => Err(RpcError::SecondOfProvider),
             PutOutcome::RecordsExhausted => Err(RpcError::RecordsExhausted),
             PutOutcome::SubmissionsExhausted => Err(RpcError::SubmissionsExhausted),
             PutOutcome::Backlog => Err(RpcError::Busy {
@@ -122,6 +125,9 @@ fn check(
         return Err(RpcError::NotAuthorised(
             "the provider's key is not among the study's providers: ask the analyst to list it",
         ));
+    }
+    if context.study.privacy().is_one_per_provider() && public.records > 1 {
+        return Err(RpcError::OneRecordPerProvider);
     }
     let credential: Signature = field("credential", &request.credential)?;
     let hash = PublicPart::hash_encoded(&request.public_part);

@@ -9,7 +9,7 @@
 
 use async_trait::async_trait;
 use mpc::ids::{PublicHash, StudyId, SubmissionId};
-use mpc::sign::Signature;
+use mpc::sign::{PublicKey, Signature};
 use zeroize::Zeroizing;
 
 use super::{
@@ -17,11 +17,17 @@ use super::{
     StudyState, Verdict,
 };
 
+mod charges;
 mod endings;
 mod model;
 mod studies;
 mod submissions;
 
+pub use charges::{
+    check_a_charge_is_for_its_coordinates, check_a_charge_survives_a_crash,
+    check_an_ended_study_is_not_charged, check_an_opening_is_charged_once_and_keeps_its_noise,
+    check_charges_never_exceed_the_budget, check_concurrent_charges_get_one_noise,
+};
 pub use endings::{
     check_finish_happens_once, check_first_set_wins, check_first_word_wins,
     check_scrub_forgets_everything_secret,
@@ -35,8 +41,8 @@ pub use studies::{
 pub use submissions::{
     check_acknowledged_submission_survives_a_crash, check_concurrent_puts_store_exactly_one,
     check_limits_hold, check_lists_are_sorted_and_paged,
-    check_only_an_open_study_takes_submissions, check_same_and_conflict,
-    check_verdicts_change_only_the_unverified,
+    check_only_an_open_study_takes_submissions, check_provider_submits_once,
+    check_same_and_conflict, check_verdicts_change_only_the_unverified,
 };
 
 /// Where one storage keeps its data. A new place is empty.
@@ -75,13 +81,18 @@ pub fn submission(tag: u8) -> NewSubmission {
         public: vec![tag; 300],
         public_hash: PublicHash([tag; 32]),
         records: u32::from(tag),
+        provider: PublicKey([tag; 32]),
         payload: Zeroizing::new(vec![tag; 5_000]),
     }
 }
 
 /// Limits that nothing here reaches.
-pub const AMPLE: PutLimits =
-    PutLimits { max_submissions: 1_000_000, max_records: 1_000_000, max_unverified: 1_000_000 };
+pub const AMPLE: PutLimits = PutLimits {
+    max_submissions: 1_000_000,
+    max_records: 1_000_000,
+    max_unverified: 1_000_000,
+    one_per_provider: false,
+};
 
 pub(super) fn accepted(tag: u8) -> Verdict {
     Verdict::Accepted {

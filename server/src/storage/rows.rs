@@ -3,7 +3,7 @@
 use std::fmt;
 
 use mpc::ids::{PublicHash, StudyId, SubmissionId};
-use mpc::sign::Signature;
+use mpc::sign::{PublicKey, Signature};
 use zeroize::Zeroizing;
 
 /// Where a study is in its life at this server. The numbers are those of the wire and of the
@@ -158,6 +158,8 @@ pub struct NewSubmission {
     pub public_hash: PublicHash,
     /// How many records it holds.
     pub records: u32,
+    /// Who submits.
+    pub provider: PublicKey,
     /// This server's share.
     pub payload: Zeroizing<Vec<u8>>,
 }
@@ -168,6 +170,7 @@ impl fmt::Debug for NewSubmission {
             .field("id", &self.id)
             .field("public_hash", &self.public_hash)
             .field("records", &self.records)
+            .field("provider", &self.provider)
             .finish_non_exhaustive()
     }
 }
@@ -181,6 +184,9 @@ pub struct PutLimits {
     pub max_records: u64,
     /// Submissions that wait for their verification.
     pub max_unverified: u64,
+    /// Whether a provider may submit only while no other submission of it is stored, rejected ones
+    /// aside.
+    pub one_per_provider: bool,
 }
 
 /// What became of a submission at the door of the storage.
@@ -194,6 +200,8 @@ pub enum PutOutcome {
     Conflict,
     /// The study takes no submissions in this state.
     NotOpen(StudyState),
+    /// The provider has another submission, and the study takes one of each.
+    SecondOfProvider,
     /// The study would hold more records than it may.
     RecordsExhausted,
     /// The study holds as many submissions as it may.
@@ -301,6 +309,8 @@ pub struct Entry {
     pub public_hash: PublicHash,
     /// How many records it holds.
     pub records: u32,
+    /// Who submitted it.
+    pub provider: PublicKey,
     /// How far its verification is.
     pub status: EntryStatus,
 }
@@ -327,8 +337,8 @@ pub struct Finish {
     pub outcome: Vec<u8>,
     /// How many submissions are not in the result; replaces the counter.
     pub rejected: u64,
-    /// Whether to remove payloads, output shares, verifier shares and the study's secrets. Ids,
-    /// hashes, numbers of records and public parts stay.
+    /// Whether to remove payloads, output shares, verifier shares, noise and the study's secrets.
+    /// Ids, hashes, numbers of records, public parts and charges stay.
     pub scrub: bool,
     /// When, milliseconds since 1970.
     pub now_ms: u64,
@@ -349,6 +359,8 @@ pub struct Counts {
     pub accepted_records: u64,
     /// Bytes of shares received.
     pub share_bytes: u64,
+    /// What openings were charged to the study's privacy budget.
+    pub charged: u64,
 }
 
 impl Counts {

@@ -11,12 +11,14 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{
-    Arrival, Counts, Detail, Entry, Finish, NewStudy, NewSubmission, PutLimits, PutOutcome,
-    Storage, StorageError, StoredSubmission, StudyRow, StudyState, UnverifiedRow, Verdict,
+    Arrival, Charge, Charged, Counts, Detail, Entry, Finish, NewStudy, NewSubmission, PutLimits,
+    PutOutcome, Storage, StorageError, StoredSubmission, StudyRow, StudyState, UnverifiedRow,
+    Verdict,
 };
 use readers::Readers;
 use writer::{Order, Writer};
 
+mod charges;
 mod columns;
 mod ending;
 mod readers;
@@ -179,6 +181,11 @@ impl Storage for SqliteStorage {
         bytes: Vec<u8>,
     ) -> Result<Vec<u8>, StorageError> {
         self.write(move |c| ending::fix_word(c, study, word, &bytes)).await
+    }
+
+    async fn charge(&self, study: StudyId, charge: Charge) -> Result<Charged, StorageError> {
+        let order = Order { bytes: charge.noise.len(), empty_log: false };
+        self.writer()?.run(order, move |c| charges::charge(c, study, &charge)).await
     }
 
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {

@@ -56,7 +56,8 @@ impl Disclosure {
     /// Decides by the opened counts; a table that is not open yet has no withheld cells.
     pub(crate) fn new(plan: &Plan, records: u64, opened: &[Option<i128>]) -> Self {
         let privacy = plan.study.privacy();
-        if privacy.min_cell <= 1 {
+        // Noisy counts are bound by no equations.
+        if privacy.min_cell <= 1 || privacy.differential.is_some() {
             return Self::default();
         }
         let mut populations: BTreeMap<Vec<usize>, Vec<Table>> = BTreeMap::new();

@@ -12,14 +12,15 @@ use mpc::{
     dst,
     noise::{Distribution, Mechanism},
 };
-use rand_distr::{Distribution as _, Exp1, StandardNormal};
 use rand_core::SeedableRng as _;
+use rand_distr::{Distribution as _, Exp1, StandardNormal};
 
 use super::{Plan, Totals};
 
 /// How often noise is drawn again: the ends of a 95 % interval are then the 10th values from
-/// either end.
+/// either end. Fewer times where there are many sums: so many draws in all, but at least 100.
 const DRAWS: usize = 400;
+const ALL_DRAWS: usize = 1 << 20;
 
 /// The totals with noise drawn again; none without noise.
 pub(crate) fn repeated(plan: &Plan, totals: &Totals) -> Vec<Totals> {
@@ -33,7 +34,8 @@ pub(crate) fn repeated(plan: &Plan, totals: &Totals) -> Vec<Totals> {
         });
         Totals { records: totals.records, values: values.collect() }
     };
-    (0..DRAWS).map(|_| draw()).collect()
+    let times = (ALL_DRAWS / totals.values.len().max(1)).clamp(100, DRAWS);
+    (0..times).map(|_| draw()).collect()
 }
 
 /// The sum of what all servers add to a coordinate, drawn once.

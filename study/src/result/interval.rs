@@ -14,7 +14,8 @@ pub(crate) fn interval(value: &Value, repeated: &[Option<&Value>]) -> Option<Val
         Value::Number(number) => of_number(number.as_f64()?, repeated),
         Value::Array(values) => {
             let at = |(place, value): (usize, &Value)| {
-                let repeated: Vec<_> = repeated.iter().map(|own| own.as_ref()?.get(place)).collect();
+                let repeated: Vec<_> =
+                    repeated.iter().map(|own| own.as_ref()?.get(place)).collect();
                 interval(value, &repeated)
             };
             let intervals: Vec<_> = values.iter().enumerate().map(at).collect();
@@ -54,7 +55,8 @@ mod tests {
 
     fn repeat(values: impl IntoIterator<Item = Value>, of: &Value) -> Option<Value> {
         let values: Vec<Value> = values.into_iter().collect();
-        let repeated: Vec<_> = values.iter().map(|value| Some(value).filter(|v| !v.is_null())).collect();
+        let repeated: Vec<_> =
+            values.iter().map(|value| Some(value).filter(|v| !v.is_null())).collect();
         interval(of, &repeated)
     }
 

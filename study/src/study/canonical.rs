@@ -7,7 +7,10 @@
 use mpc::sign::PublicKey;
 use serde::{Deserialize, Serialize};
 
-use super::{Column, ColumnType, Privacy, Setting, Statistic, Study, StudyServer, check};
+use super::{
+    Column, ColumnType, Differential, Parameter, Privacy, Setting, Statistic, Study, StudyServer,
+    Unit, check,
+};
 use crate::{
     error::{Place, Rule, StudyError, Subject},
     limits,
@@ -43,6 +46,18 @@ struct CanonicalServer {
 struct CanonicalPrivacy {
     min_records: u64,
     min_cell: u64,
+    /// Not there at all without differential privacy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    differential: Option<CanonicalDifferential>,
+}
+
+/// Numbers as [`Parameter`] writes them.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CanonicalDifferential {
+    epsilon: String,
+    delta: Option<String>,
+    unit: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,7 +158,11 @@ fn to_canonical(study: &Study) -> Canonical {
         by: statistic.by.clone(),
         settings: statistic.settings.iter().cloned().map(setting).collect(),
     };
-    let Privacy { min_records, min_cell } = study.privacy;
+    let Privacy { min_records, min_cell, differential } = study.privacy;
+    let differential = differential.map(|Differential { epsilon, delta, unit }| {
+        let (epsilon, delta) = (epsilon.to_string(), delta.map(|delta| delta.to_string()));
+        CanonicalDifferential { epsilon, delta, unit: unit.name().into() }
+    });
     Canonical {
         format: FORMAT.into(),
         title: study.title.clone(),
@@ -151,7 +170,7 @@ fn to_canonical(study: &Study) -> Canonical {
         analyst: study.analyst.to_string(),
         nonce: hex::encode(study.nonce),
         max_records: study.max_records,
-        privacy: CanonicalPrivacy { min_records, min_cell },
+        privacy: CanonicalPrivacy { min_records, min_cell, differential },
         columns: study.columns.iter().map(column).collect(),
         statistics: study.statistics.iter().map(statistic).collect(),
         providers: study.providers.iter().map(PublicKey::to_string).collect(),
@@ -188,7 +207,8 @@ fn from_canonical(canonical: Canonical) -> Result<Study, Rule> {
         let settings = settings.into_iter().map(setting).collect();
         Statistic { name, kind, by, settings }
     };
-    let CanonicalPrivacy { min_records, min_cell } = canonical.privacy;
+    let CanonicalPrivacy { min_records, min_cell, differential } = canonical.privacy;
+    let differential = differential.map(from_differential).transpose()?;
     let provider = |text| key("the provider", text);
     Ok(Study {
         title: canonical.title,
@@ -196,10 +216,26 @@ fn from_canonical(canonical: Canonical) -> Result<Study, Rule> {
         analyst: key("the analyst", canonical.analyst)?,
         nonce,
         max_records: canonical.max_records,
-        privacy: Privacy { min_records, min_cell },
+        privacy: Privacy { min_records, min_cell, differential },
         columns: canonical.columns.into_iter().map(column).collect(),
         statistics: canonical.statistics.into_iter().map(statistic).collect(),
         providers: canonical.providers.into_iter().map(provider).collect::<Result<_, _>>()?,
+    })
+}
+
+fn from_differential(canonical: CanonicalDifferential) -> Result<Differential, Rule> {
+    let CanonicalDifferential { epsilon, delta, unit } = canonical;
+    let parameter = |key, found: String| {
+        found.parse::<Parameter>().map_err(|cause| Rule::PrivacyNumber {
+            key,
+            found: found.clone(),
+            cause,
+        })
+    };
+    Ok(Differential {
+        epsilon: parameter("epsilon", epsilon)?,
+        delta: delta.map(|delta| parameter("delta", delta)).transpose()?,
+        unit: Unit::find(&unit).ok_or(Rule::UnknownUnit { found: unit })?,
     })
 }
 

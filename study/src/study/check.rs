@@ -64,6 +64,7 @@ pub(super) fn check(study: &Study) -> Result<(), Violation> {
         key,
         rule,
     })?;
+    plan::check_noise(study).map_err(|rule| broken(At::Privacy, ("epsilon", rule)))?;
     let found = study.encode().len();
     if found > limits::ENCODING_BYTES {
         let rule = Rule::Size { found, limit: limits::ENCODING_BYTES };
@@ -83,6 +84,9 @@ fn whole(study: &Study) -> Result<(), Violation> {
     let privacy = study.privacy;
     number("min_records", privacy.min_records).map_err(at(At::Privacy, "min_records"))?;
     number("min_cell", privacy.min_cell).map_err(at(At::Privacy, "min_cell"))?;
+    if let Some(differential) = privacy.differential {
+        differential.check().map_err(|(key, rule)| at(At::Privacy, key)(rule))?;
+    }
     if privacy.min_records > study.max_records {
         let rule =
             Rule::NeverEnough { min_records: privacy.min_records, max_records: study.max_records };

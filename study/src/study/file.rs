@@ -8,6 +8,7 @@ use toml::{
 
 use super::{
     Column, ColumnType, Privacy, Setting, Statistic, Study, StudyContext, StudyServer,
+    differential,
     source::{At, Section, Source},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
 
 const STUDY_KEYS: &[&str] =
     &["title", "servers", "max_records", "providers", "privacy", "column", "statistic"];
-const PRIVACY_KEYS: &[&str] = &["min_records", "min_cell", "epsilon", "delta"];
+const PRIVACY_KEYS: &[&str] = &["min_records", "min_cell", "epsilon", "delta", "unit"];
 const COLUMN_KEYS: &[&str] = &["name", "type", "min", "max", "decimals", "values", "missing"];
 const STATISTIC_KEYS: &[&str] = &["name", "kind", "by"];
 
@@ -113,22 +114,22 @@ fn providers(section: &Section<'_>) -> Result<Vec<PublicKey>, StudyError> {
 }
 
 fn privacy(source: &Source, root: &Section<'_>) -> Result<Privacy, StudyError> {
-    let defaults = Privacy { min_records: DEFAULT_MIN_RECORDS, min_cell: DEFAULT_MIN_CELL };
+    let defaults = Privacy {
+        min_records: DEFAULT_MIN_RECORDS,
+        min_cell: DEFAULT_MIN_CELL,
+        differential: None,
+    };
     let Some(value) = root.value("privacy") else { return Ok(defaults) };
     let DeValue::Table(table) = value.get_ref() else {
         return Err(root.wrong_type("privacy", value, "a table; write [privacy]"));
     };
     let section = Section::new(source, At::Privacy, table);
     section.only(PRIVACY_KEYS)?;
-    for key in ["epsilon", "delta"] {
-        if section.has(key) {
-            return Err(section.error(key, Rule::DifferentialPrivacy));
-        }
-    }
     let count = |key, default| Ok(section.count(key, 1, limits::RECORDS)?.unwrap_or(default));
     Ok(Privacy {
         min_records: count("min_records", defaults.min_records)?,
         min_cell: count("min_cell", defaults.min_cell)?,
+        differential: differential::read(&section)?,
     })
 }
 

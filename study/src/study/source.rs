@@ -175,6 +175,17 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A number's own digits, as they are written.
+    pub(super) fn number(&self, key: &str) -> Result<Option<String>, StudyError> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => Ok(Some(integer.to_string())),
+            DeValue::Float(float) => Ok(Some(float.as_str().to_string())),
+            DeValue::String(text) => Ok(Some(text.to_string())),
+            _ => Err(self.wrong_type(key, value, "a number")),
+        }
+    }
+
     /// The tables of a list of tables, with the offsets at which they begin.
     pub(super) fn tables(&self, key: &str) -> Result<Vec<(usize, &'a DeTable<'a>)>, StudyError> {
         let Some(value) = self.value(key) else { return Ok(Vec::new()) };

@@ -121,7 +121,10 @@ fn presence_that_contradicts_a_value_or_a_label_is_rejected() {
     let b = format!("{B}{MISSING}");
     let regression = "kind = \"regression\"\ny = \"y\"\nx = [\"b\", \"g\"]";
     check_exactly_the_records(&[&y, &b, &g], &[regression]);
-    check_exactly_the_records(&[Y, &b, G], &[regression, "kind = \"share\"\nof = \"b\"\nby = \"g\""]);
+    check_exactly_the_records(
+        &[Y, &b, G],
+        &[regression, "kind = \"share\"\nof = \"b\"\nby = \"g\""],
+    );
 }
 
 #[test]

@@ -10,5 +10,6 @@ mod world;
 mod cheating;
 mod demo;
 mod disclosure;
+mod noise;
 mod opening;
 mod properties;

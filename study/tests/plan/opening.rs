@@ -105,7 +105,8 @@ fn a_study_of_nothing_but_the_number_of_records_has_a_circuit() {
 fn totals_that_were_never_opened_are_closed_cells_and_no_panic() {
     let study = world::study(STUDY);
     let plan = Plan::new(&study).unwrap();
-    for values in [vec![], vec![None; 5], vec![Some(i128::MAX); 5], vec![Some(i128::MIN); 99]] {
+    let values = [i128::MAX, i128::MIN, -1].map(|total| vec![Some(total); 5]);
+    for values in values.into_iter().chain([vec![], vec![None; 5], vec![Some(i128::MAX); 99]]) {
         let totals = study::Totals { records: 4, values };
         let result = plan.decode(&totals);
         assert!(result.statistics[0].cells.iter().all(|cell| cell.suppressed));

@@ -28,8 +28,12 @@ const AT_ONCE: usize = 64;
 /// Submissions of one verification.
 const BATCH: usize = 256;
 const MANY: u64 = 10_000_000;
-const LIMITS: PutLimits =
-    PutLimits { max_records: MANY, max_submissions: MANY, max_unverified: MANY };
+const LIMITS: PutLimits = PutLimits {
+    max_records: MANY,
+    max_submissions: MANY,
+    max_unverified: MANY,
+    one_per_provider: false,
+};
 
 /// One part: its name, how often it happens for a submission, and its CPU in microseconds.
 struct Part {
@@ -190,6 +194,7 @@ async fn ingest(storage: &SqliteStorage, data: &Data, sharded: &[Sharded]) {
             public_hash: PublicPart::hash_encoded(&public),
             public,
             records: sharded.public.records,
+            provider: sharded.public.provider,
             payload: sharded.payloads[0].clone(),
         };
         storage.put_submission(data.id(), submission, LIMITS)

@@ -22,11 +22,12 @@ struct Shown<'a> {
 
 pub async fn show(global: &Global, id: StudyId) -> Result<(), Failure> {
     let overview = studies::show(&global.profile()?, id).await?;
-    let cost = Plan::new(&overview.definition).map_err(ClientError::from)?.cost();
+    let plan = Plan::new(&overview.definition).map_err(ClientError::from)?;
     let shown = Shown { definition: canonical(&overview.definition)?, overview: &overview };
     global.format().print(&shown, |Shown { overview, .. }| {
-        let definition = report::definition(&overview.definition, cost);
-        format!("{}\n\n{definition}", report::overview(overview))
+        let charges = plan.noise().map(|noise| report::charges(overview, noise.budget()));
+        let charges = charges.unwrap_or_default();
+        format!("{}{charges}\n\n{}", report::overview(overview), report::definition(&plan))
     })
 }
 

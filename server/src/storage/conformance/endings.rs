@@ -3,7 +3,9 @@
 use mpc::ids::SubmissionId;
 use zeroize::Zeroizing;
 
-use super::{AMPLE, Place, accepted, filled, finish, ids, study, submission};
+use super::{
+    AMPLE, Place, accepted, charges::charged_with, filled, finish, ids, study, submission,
+};
 use crate::storage::{
     Detail, EntryStatus, PutOutcome, Stage, Storage, StorageError, StudySecrets, StudyState,
     Verdict,
@@ -67,7 +69,7 @@ pub async fn check_scrub_forgets_everything_secret<P: Place>(place: P) {
     let other = filled(&storage, 2, &[1, 2]).await;
     storage.record_verdicts(other, vec![(SubmissionId([1; 16]), accepted(1))]).await.unwrap();
     let crashed = place.crash().await.bytes().await;
-    assert!((0..=9).all(|tag| contains(&crashed, &secret(tag))), "the search finds what is there");
+    assert!((0..=10).all(|tag| contains(&crashed, &secret(tag))), "the search finds what is there");
 
     assert!(storage.finish(id, finish(StudyState::Published, 1, true)).await.unwrap());
     check_what_stays(&storage, id).await;
@@ -81,7 +83,7 @@ pub async fn check_scrub_forgets_everything_secret<P: Place>(place: P) {
     storage.close().await;
     let closed = place.bytes().await;
     for bytes in [killed, closed] {
-        for tag in 0..=9 {
+        for tag in 0..=10 {
             assert!(!contains(&bytes, &secret(tag)), "secret {tag} is still on disk");
         }
         assert!(contains(&bytes, "public part 1"));
@@ -89,7 +91,7 @@ pub async fn check_scrub_forgets_everything_secret<P: Place>(place: P) {
 }
 
 /// A study with one accepted, one rejected and two unverified submissions, each secret in it
-/// being one of `secret(0..=9)`; the payloads of the judged ones are 3 and 4.
+/// being one of `secret(0..=10)`; the payloads of the judged ones are 3 and 4.
 async fn planted_study(
     storage: &impl Storage,
     secret: &impl Fn(u8) -> String,
@@ -122,6 +124,7 @@ async fn planted_study(
     // The payloads that the verdicts drop stay findable in the log until the scrub.
     let verdicts = vec![(SubmissionId([3; 16]), accepted), (SubmissionId([4; 16]), rejected)];
     storage.record_verdicts(id, verdicts).await.unwrap();
+    charged_with(storage, id, secret(10).repeat(1_000).as_bytes()).await;
     id
 }
 

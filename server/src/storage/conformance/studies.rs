@@ -3,7 +3,7 @@
 use mpc::ids::StudyId;
 
 use super::{AMPLE, Place, opened, study, submission};
-use crate::storage::{Detail, Storage, StorageError, StudyState};
+use crate::storage::{Charge, Detail, Storage, StorageError, StudyState};
 
 /// A study comes back as it was stored, after a reopening too, and is stored once.
 pub async fn check_study_survives_reopening<P: Place>(place: P) {
@@ -111,6 +111,14 @@ pub async fn check_unknown_study_is_named<P: Place>(place: P) {
     refused(storage.entries(id, None, 1).await.unwrap_err());
     refused(storage.output_shares(id, None, 1).await.unwrap_err());
     refused(storage.fix_set(id, Vec::new()).await.unwrap_err());
+    let charge = Charge {
+        opening: 0,
+        coordinates: Vec::new(),
+        cost: 0,
+        budget: 0,
+        noise: Default::default(),
+    };
+    refused(storage.charge(id, charge).await.unwrap_err());
     refused(storage.set(id).await.unwrap_err());
     refused(storage.outcome(id).await.unwrap_err());
     refused(storage.counts(id).await.unwrap_err());

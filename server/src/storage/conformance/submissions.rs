@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use mpc::ids::{PublicHash, SubmissionId};
+use mpc::sign::PublicKey;
 use zeroize::Zeroizing;
 
 use super::{AMPLE, Place, accepted, filled, ids, opened, rejected, study, submission};
 use crate::storage::{
-    Counts, Detail, EntryStatus, PutLimits, PutOutcome, Stage, Storage, StudyState, Verdict,
+    Counts, Detail, EntryStatus, NewSubmission, PutLimits, PutOutcome, Stage, Storage, StudyState,
+    Verdict,
 };
 
 /// The same submission again is recognised, another one of the same id is refused, whatever the
@@ -18,7 +20,7 @@ pub async fn check_same_and_conflict<P: Place>(place: P) {
     let mut other = submission(7);
     other.public_hash = PublicHash([8; 32]);
     other.payload = Zeroizing::new(vec![8; 10]);
-    let nothing = PutLimits { max_submissions: 0, max_records: 0, max_unverified: 0 };
+    let nothing = PutLimits { max_submissions: 0, max_records: 0, max_unverified: 0, ..AMPLE };
     for state in [StudyState::Open, StudyState::Closing] {
         let same = storage.put_submission(id, submission(7), nothing).await.unwrap();
         assert_eq!(same, PutOutcome::Same);
@@ -75,9 +77,37 @@ pub async fn check_limits_hold<P: Place>(place: P) {
     assert_eq!(outcome, PutOutcome::SubmissionsExhausted);
     // Another study's records do not count here.
     let other = opened(&storage, 2).await;
-    let limits = PutLimits { max_submissions: 1, max_records: 4, max_unverified: 1 };
+    let limits = PutLimits { max_submissions: 1, max_records: 4, max_unverified: 1, ..AMPLE };
     let outcome = storage.put_submission(other, submission(4), limits).await.unwrap();
     assert_eq!(outcome, PutOutcome::Stored);
+}
+
+/// Where each provider submits once, another submission is refused until the first is rejected;
+/// elsewhere any number is taken.
+pub async fn check_provider_submits_once<P: Place>(place: P) {
+    let storage = place.open().await;
+    let (id, other) = (opened(&storage, 1).await, opened(&storage, 2).await);
+    let put = async |study, tag, provider, one_per_provider| {
+        let new = NewSubmission { provider: PublicKey([provider; 32]), ..submission(tag) };
+        let limits = PutLimits { one_per_provider, ..AMPLE };
+        storage.put_submission(study, new, limits).await.unwrap()
+    };
+    let judge = async |study, tag, verdict| {
+        let verdicts = vec![(SubmissionId([tag; 16]), verdict)];
+        storage.record_verdicts(study, verdicts).await.unwrap();
+    };
+    assert_eq!(put(id, 1, 50, true).await, PutOutcome::Stored);
+    assert_eq!(put(id, 1, 50, true).await, PutOutcome::Same);
+    assert_eq!(put(id, 2, 50, true).await, PutOutcome::SecondOfProvider);
+    assert_eq!(put(id, 3, 51, true).await, PutOutcome::Stored, "another provider");
+    assert_eq!(put(other, 2, 50, true).await, PutOutcome::Stored, "another study");
+    judge(id, 1, rejected(1)).await;
+    assert_eq!(put(id, 2, 50, true).await, PutOutcome::Stored, "the first was rejected");
+    judge(id, 2, accepted(2)).await;
+    assert_eq!(put(id, 4, 50, true).await, PutOutcome::SecondOfProvider);
+    assert_eq!(put(id, 1, 50, true).await, PutOutcome::Same, "a repetition is recognised");
+    assert_eq!(storage.counts(id).await.unwrap().submissions, 3);
+    assert_eq!(put(id, 4, 50, false).await, PutOutcome::Stored, "where any number is taken");
 }
 
 /// What was acknowledged is there after the process is killed.
@@ -153,6 +183,7 @@ pub async fn check_verdicts_change_only_the_unverified<P: Place>(place: P) {
         rejected: 1,
         accepted_records: 1,
         share_bytes: 15_000,
+        charged: 0,
     };
     assert_eq!(storage.counts(id).await.unwrap(), expected);
     assert_eq!(expected.unverified(), 1);
@@ -181,6 +212,7 @@ pub async fn check_lists_are_sorted_and_paged<P: Place>(place: P) {
     let (mut listed, mut after) = (Vec::new(), None);
     while let [entry] = storage.entries(id, after, 1).await.unwrap()[..] {
         assert_eq!(entry.public_hash, submission(entry.id.0[0]).public_hash);
+        assert_eq!(entry.provider, submission(entry.id.0[0]).provider);
         listed.push((entry.records, entry.status));
         after = Some(entry.id);
     }

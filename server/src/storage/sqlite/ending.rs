@@ -4,7 +4,7 @@ use mpc::ids::StudyId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::columns::{integer, study_number};
-use super::{Finish, StorageError, StudyState, studies};
+use super::{Finish, StorageError, StudyState, charges, studies};
 
 /// Rows of one step of a scrub, so that memory stays small whatever the study's size.
 const SCRUB_ROWS: i64 = 1024;
@@ -83,6 +83,7 @@ pub(super) fn finish(
         connection
             .prepare_cached("DELETE FROM study_secret WHERE study = ?1")?
             .execute([number])?;
+        charges::scrub_noise(connection, number)?;
         scrub_rows(connection, number, PAYLOADS)?;
         scrub_rows(connection, number, SHARES)?;
     }

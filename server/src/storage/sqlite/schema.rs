@@ -15,7 +15,7 @@ use super::StorageError;
 const APPLICATION_ID: i64 = 0x534f_5454;
 
 /// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Versions before this one can corrupt the database when the log is reset.
 const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
@@ -94,6 +94,27 @@ CREATE TABLE submission_share (
     output_share BLOB,
     verifier_share BLOB NOT NULL
 ) STRICT;
+";
+
+/// The ledger of differential privacy, and who submitted what. A public part has its provider's key
+/// behind version, number of servers, study, submission and number of records, which are 54 bytes.
+const VERSION_2: &str = "
+CREATE TABLE study_charge (
+    study INTEGER NOT NULL REFERENCES study,
+    opening INTEGER NOT NULL,
+    coordinates BLOB NOT NULL,
+    cost INTEGER NOT NULL,
+    PRIMARY KEY (study, opening)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE study_noise (
+    study INTEGER NOT NULL REFERENCES study,
+    opening INTEGER NOT NULL,
+    noise BLOB NOT NULL,
+    PRIMARY KEY (study, opening)
+) STRICT;
+ALTER TABLE submission ADD COLUMN provider BLOB CHECK (length(provider) = 32);
+UPDATE submission SET provider = substr(public, 55, 32);
+CREATE INDEX submission_by_provider ON submission (study, provider);
 ";
 
 /// Locks the database against other processes for as long as the file is held.
@@ -249,6 +270,12 @@ fn io_error(path: &Path, cause: &io::Error) -> StorageError {
 
 #[cfg(test)]
 mod tests {
+    use mpc::{
+        collect::PublicPart,
+        ids::{StudyId, SubmissionId},
+        sign::PublicKey,
+    };
+
     use super::*;
 
     fn place() -> (tempfile::TempDir, PathBuf) {
@@ -275,12 +302,60 @@ mod tests {
         let (_directory, path) = place();
         open(&path).unwrap().1.pragma_update(None, "user_version", 99).unwrap();
         let refused = open(&path).err().unwrap();
-        assert!(matches!(refused, StorageError::NewerSchema { found: 99, known: 1, .. }));
+        assert!(matches!(refused, StorageError::NewerSchema { found: 99, known: 2, .. }));
         let version: i64 = Connection::open(&path)
             .unwrap()
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
         assert_eq!(version, 99);
+    }
+
+    /// A submission as version 1 stored it.
+    fn public_part() -> PublicPart {
+        PublicPart {
+            study: StudyId([1; 32]),
+            submission: SubmissionId([2; 16]),
+            records: 3,
+            provider: PublicKey([0xab; 32]),
+            joint_rand: vec![5; 64],
+            commitments: Vec::new(),
+            payload_hashes: vec![[6; 32]; 2],
+        }
+    }
+
+    #[test]
+    fn a_database_of_version_1_is_taken_over_with_everything_in_it() {
+        let (_directory, path) = place();
+        drop(lock(&path).unwrap());
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(VERSION_1).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute(
+            "INSERT INTO study VALUES (7, ?1, x'00', ?2, 3, '', '[]', NULL, 1, 1)",
+            ([1; 32], [0; 64]),
+        )
+        .unwrap();
+        old.execute("INSERT INTO study_count (study, submissions) VALUES (7, 1)", []).unwrap();
+        let public = public_part();
+        old.execute(
+            "INSERT INTO submission VALUES (9, 7, ?1, ?2, 3, 10, 0, NULL, ?3)",
+            (public.submission.0, [4; 32], public.encode()),
+        )
+        .unwrap();
+        drop(old);
+        let (_lock, connection) = open(&path).unwrap();
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, 2);
+        let study = StudyId([1; 32]);
+        let entries = super::super::submissions::entries(&connection, study, None, 9).unwrap();
+        assert_eq!((entries[0].id, entries[0].records), (public.submission, 3));
+        assert_eq!(entries[0].provider, public.provider);
+        let counts = super::super::studies::counts(&connection, study).unwrap();
+        assert_eq!((counts.submissions, counts.charged), (1, 0));
+        drop((connection, _lock));
+        open(&path).expect("the second time there is nothing left to do");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use zeroize::Zeroizing;
 
 use super::columns::{integer, limit, state, study_number, unsigned};
-use super::{Counts, Detail, NewStudy, StorageError, StudyRow, StudyState};
+use super::{Counts, Detail, NewStudy, StorageError, StudyRow, StudyState, charges};
 use crate::storage::StudySecrets;
 
 const COLUMNS: &str = "SELECT s.id, s.bytes, s.signature, s.state, s.detail, s.servers, \
@@ -148,6 +148,7 @@ pub(super) fn counts(connection: &Connection, id: StudyId) -> Result<Counts, Sto
         rejected: unsigned(row, 3)?,
         accepted_records: unsigned(row, 4)?,
         share_bytes: unsigned(row, 5)?,
+        charged: charges::charged(connection, number)?,
     })
 }
 

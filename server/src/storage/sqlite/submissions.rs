@@ -1,6 +1,7 @@
 //! The statements about submissions before their verdict, and the lists of them.
 
 use mpc::ids::{PublicHash, StudyId, SubmissionId};
+use mpc::sign::PublicKey;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use zeroize::Zeroizing;
 
@@ -36,6 +37,9 @@ pub(super) fn put(
     }
     if door.state != StudyState::Open {
         return Ok(PutOutcome::NotOpen(door.state));
+    }
+    if limits.one_per_provider && has_submitted(connection, door.study, new.provider)? {
+        return Ok(PutOutcome::SecondOfProvider);
     }
     if door.submissions >= limits.max_submissions {
         return Ok(PutOutcome::SubmissionsExhausted);
@@ -107,7 +111,7 @@ pub(super) fn entries(
     // An id is 16 bytes, so the empty string is below every id.
     let after = after.as_ref().map_or(&[][..], |id| &id.0[..]);
     let mut statement = connection.prepare_cached(
-        "SELECT id, public_hash, records, verdict, reason FROM submission \
+        "SELECT id, public_hash, records, verdict, reason, provider FROM submission \
          WHERE study = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     )?;
     let mut rows = statement.query(params![number, after, limit(page)])?;
@@ -118,6 +122,7 @@ pub(super) fn entries(
             public_hash: PublicHash(row.get(1)?),
             records: unsigned(row, 2)?,
             status: status(row, 3)?,
+            provider: PublicKey(row.get(5)?),
         });
     }
     Ok(found)
@@ -151,12 +156,27 @@ impl Door {
     }
 }
 
+/// Whether the provider has a submission that is not rejected.
+fn has_submitted(
+    connection: &Connection,
+    study: i64,
+    provider: PublicKey,
+) -> Result<bool, StorageError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM submission \
+             WHERE study = ?1 AND provider = ?2 AND verdict <> 2)",
+        )?
+        .query_row(params![study, provider.0], |row| row.get(0))?)
+}
+
 fn insert(connection: &Connection, study: i64, new: &NewSubmission) -> Result<(), StorageError> {
     let payload_len = integer(length(&new.payload))?;
     connection
         .prepare_cached(
-            "INSERT INTO submission (study, id, public_hash, records, payload_len, public) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO submission \
+             (study, id, public_hash, records, payload_len, public, provider) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             study,
@@ -164,7 +184,8 @@ fn insert(connection: &Connection, study: i64, new: &NewSubmission) -> Result<()
             new.public_hash.0,
             new.records,
             payload_len,
-            new.public
+            new.public,
+            new.provider.0,
         ])?;
     connection
         .prepare_cached("INSERT INTO submission_payload (arrival, payload) VALUES (?1, ?2)")?

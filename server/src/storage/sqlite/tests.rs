@@ -67,6 +67,13 @@ conforms! {
     check_lists_are_sorted_and_paged => lists_are_sorted_and_paged,
     check_first_set_wins => first_set_wins,
     check_first_word_wins => first_word_wins,
+    check_provider_submits_once => provider_submits_once,
+    check_an_opening_is_charged_once_and_keeps_its_noise => opening_is_charged_once,
+    check_charges_never_exceed_the_budget => charges_never_exceed_the_budget,
+    check_a_charge_is_for_its_coordinates => charge_is_for_its_coordinates,
+    check_a_charge_survives_a_crash => charge_survives_a_crash,
+    check_concurrent_charges_get_one_noise => concurrent_charges_get_one_noise,
+    check_an_ended_study_is_not_charged => ended_study_is_not_charged,
     check_finish_happens_once => finish_happens_once,
     check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
 }
@@ -113,7 +120,10 @@ async fn many_submissions_share_commits_and_none_is_lost() {
 #[tokio::test]
 async fn secrets_are_not_printed() {
     let new = conformance::study(1);
-    let text = format!("{:?} {:?}", new, conformance::submission(7));
+    let noise = Zeroizing::new(vec![7; 16]);
+    let charged = Charged::Noise(noise.clone());
+    let charge = Charge { opening: 0, coordinates: vec![0], cost: 1, budget: 1, noise };
+    let text = format!("{:?} {:?} {charge:?} {charged:?}", new, conformance::submission(7));
     assert!(text.contains("redacted"));
     for byte in [1 ^ 0x55, 1 ^ 0xaa] {
         assert!(!text.contains(&format!("{byte}, {byte}")));
