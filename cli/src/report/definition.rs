@@ -2,7 +2,7 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use mpc::noise::Distribution;
-use study::{Column, ColumnType, Differential, Plan, Study, Unit, decimal, plan::Cost};
+use study::{Column, ColumnType, Differential, Plan, Setting, Study, Unit, decimal, plan::Cost};
 
 use super::{STYLE, counted};
 
@@ -118,8 +118,17 @@ fn statistics(study: &Study) -> String {
         [] => "-".into(),
         columns => columns.join(", "),
     };
+    let setting = |(key, setting): &(String, Setting)| {
+        let (Setting::Texts(values) | Setting::Numbers(values)) = setting;
+        match key.as_str() {
+            "of" => values.join(", "),
+            key => format!("{key} = {}", values.join(", ")),
+        }
+    };
     let rows = study.statistics().iter().map(|asked| {
-        vec![asked.name.clone(), asked.kind.clone(), names(&asked.of), names(&asked.by)]
+        let settings: Vec<_> = asked.settings.iter().map(setting).collect();
+        let settings = if settings.is_empty() { "-".into() } else { settings.join("; ") };
+        vec![asked.name.clone(), asked.kind.clone(), settings, names(&asked.by)]
     });
     wrapped(&["statistic", "kind", "of", "by"], rows).trim_fmt()
 }

@@ -25,7 +25,7 @@ pub struct ComparedCell {
     /// Its labels.
     pub cell: String,
     /// Records that the servers counted.
-    pub count: Option<u64>,
+    pub count: Option<i64>,
     /// The servers' answer.
     pub sotto: Option<f64>,
     /// The answer in the clear; none when there is no such cell.
@@ -68,13 +68,10 @@ fn compare_cell(cell: &Cell, expected: &mut BTreeMap<Vec<String>, Group>) -> Com
     let labels: Vec<String> = cell.by.0.iter().map(|(_, label)| label.clone()).collect();
     let name = if labels.is_empty() { "all".into() } else { labels.join(", ") };
     let group = expected.remove(&labels);
-    let sotto = cell.value.map(study::result::Scalar::to_f64);
+    let sotto = cell.number();
     let equal = group.is_some_and(|group| {
-        let exact = cell.exact.is_some_and(|exact| {
-            (exact.is_average, exact.count, exact.numerator, exact.decimals)
-                == (true, group.count, group.total, group.decimals)
-        });
-        exact && cell.count == Some(group.count) && sotto == Some(group.mean())
+        let is_exact = cell.exact == group.average();
+        is_exact && cell.count == Some(group.count) && sotto == Some(group.mean())
     });
     let plaintext = group.map(|group| group.mean());
     ComparedCell { cell: name, count: cell.count, sotto, plaintext, equal }
@@ -83,21 +80,19 @@ fn compare_cell(cell: &Cell, expected: &mut BTreeMap<Vec<String>, Group>) -> Com
 #[cfg(test)]
 mod tests {
     use super::*;
-    use study::result::{Exact, Labels, Scalar};
+    use num_rational::BigRational;
+    use study::result::Labels;
 
     fn mean_of(label: &str, group: Group) -> Cell {
         Cell {
             by: Labels(vec![("region".into(), label.into())]),
             count: Some(group.count),
-            value: Some(Scalar::Real(group.mean())),
+            value: Some(group.mean().into()),
+            ci95: None,
             suppressed: false,
             reason: None,
-            exact: Some(Exact {
-                numerator: group.total,
-                count: group.count,
-                decimals: group.decimals,
-                is_average: true,
-            }),
+            exact: group.average(),
+            shown: None,
         }
     }
 
@@ -110,11 +105,12 @@ mod tests {
             kind: "mean".into(),
             of: vec!["earnings".into()],
             by: vec!["region".into()],
+            settings: Default::default(),
             cells,
-            digits: 4,
+            noise: Vec::new(),
             min_cell: 1,
         };
-        StudyResult { statistics: vec![statistic] }
+        StudyResult { differential_privacy: None, statistics: vec![statistic] }
     }
 
     #[test]
@@ -126,11 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn one_cent_of_difference_is_named() {
+    fn the_smallest_difference_is_named() {
         let people = People::shipped().unwrap();
         let mut result = right(&people);
         let exact = result.statistics[0].cells[2].exact.as_mut().unwrap();
-        exact.numerator += 1;
+        *exact += BigRational::new(1.into(), 1_000_000.into());
         assert_eq!(differences(&compare(&result, &people)), ["earnings by region: South"]);
     }
 
@@ -138,8 +134,8 @@ mod tests {
     fn another_double_missing_cell_or_count_is_named() {
         let people = People::shipped().unwrap();
         let mut result = right(&people);
-        let Some(Scalar::Real(value)) = result.statistics[0].cells[0].value else { panic!() };
-        result.statistics[0].cells[0].value = Some(Scalar::Real(value.next_up()));
+        let cell = &mut result.statistics[0].cells[0];
+        cell.value = Some(cell.number().unwrap().next_up().into());
         assert_eq!(differences(&compare(&result, &people)), ["earnings by region: Midwest"]);
 
         let mut result = right(&people);

@@ -7,6 +7,8 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
+use num_bigint::BigInt;
+use num_rational::BigRational;
 
 use crate::failure::Failure;
 
@@ -26,7 +28,7 @@ pub struct Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Group {
     /// People.
-    pub count: u64,
+    pub count: i64,
     /// Sum of their values, scaled.
     pub total: i128,
     /// Digits after the point.
@@ -126,6 +128,12 @@ impl Group {
     /// The mean in double precision, rounded once.
     pub fn mean(&self) -> f64 {
         self.total as f64 / (f64::from(10_u32.pow(self.decimals)) * self.count as f64)
+    }
+
+    /// The mean as a fraction; none without people.
+    pub fn average(&self) -> Option<BigRational> {
+        let scale = BigInt::from(10).pow(self.decimals);
+        (self.count != 0).then(|| BigRational::new(self.total.into(), scale * self.count))
     }
 }
 
