@@ -36,6 +36,72 @@ pub(super) fn whole(number: &BigInt) -> Value {
     number.to_i64().map_or_else(|| Value::from(number.to_f64().unwrap_or(f64::MAX)), Value::from)
 }
 
+/// The double nearest to numerator / denominator, which need not be reduced. Not finite by zero.
+pub(super) fn quotient(numerator: BigInt, denominator: BigInt) -> f64 {
+    to_f64(&BigRational::new_raw(numerator, denominator))
+}
+
+/// The sum of fractions, each numerator and denominator, which is not reduced: in a long sum that
+/// would take most of the time.
+pub(super) fn sum(mut fractions: Vec<(BigInt, BigInt)>) -> (BigInt, BigInt) {
+    // In pairs, so that the factors of a product are of one length.
+    while fractions.len() > 1 {
+        let pair = |pair: &[(BigInt, BigInt)]| match pair {
+            [(a, b), (c, d)] => (a * d + c * b, b * d),
+            // The last one of an odd number.
+            rest => rest.first().cloned().unwrap_or_else(zero),
+        };
+        fractions = fractions.chunks(2).map(pair).collect();
+    }
+    fractions.pop().unwrap_or_else(zero)
+}
+
+fn zero() -> (BigInt, BigInt) {
+    (BigInt::ZERO, BigInt::from(1))
+}
+
+/// A decimal for JSON: an integer of a column's scaled values as the number that it stands for.
+pub(super) fn scaled_value(integer: &BigInt, decimals: u32) -> Result<Value, Reason> {
+    match decimals {
+        0 => Ok(whole(integer)),
+        _ => real(to_f64(&scaled(integer, decimals))),
+    }
+}
+
+/// The same for people, with exactly the decimals that it has.
+pub(super) fn scaled_text(integer: &BigInt, decimals: u32) -> String {
+    match integer.to_i128() {
+        Some(integer) => decimal::format(integer, decimals),
+        None => format!("{:e}", to_f64(&scaled(integer, decimals))),
+    }
+}
+
+/// A number for JSON where there may be none.
+pub(super) fn optional(number: Option<f64>) -> Result<Value, Reason> {
+    number.map_or(Ok(Value::Null), real)
+}
+
+/// A number with so many significant digits, as it stands in a table.
+pub(super) fn significant(number: f64, digits: i32) -> String {
+    // The rounding may carry into one digit more, so that it comes before the question of size.
+    let scientific = format!("{number:.places$e}", places = count(digits - 1));
+    let exponent = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok());
+    match exponent {
+        _ if number == 0.0 => "0".into(),
+        Some(exponent @ -4..=8) => format!("{number:.places$}", places = count(digits - 1 - exponent)),
+        _ => scientific,
+    }
+}
+
+/// The same, and a dash where there is no number.
+pub(super) fn significant_or_dash(number: Option<f64>, digits: i32) -> String {
+    number.map_or_else(|| "–".into(), |number| significant(number, digits))
+}
+
+fn count(places: i32) -> usize {
+    usize::try_from(places).unwrap_or(0)
+}
+
 /// A number as it stands in a table.
 pub(super) fn rounded(number: f64, digits: u32) -> String {
     // A u32 fits.
@@ -58,11 +124,7 @@ pub(super) fn irrational(number: f64, digits: u32) -> Result<Answer, Reason> {
 
 /// The answer that is one decimal, shown with exactly the decimals that it has.
 pub(super) fn decimal(integer: &BigInt, decimals: u32) -> Result<Answer, Reason> {
-    let value = match decimals {
-        0 => whole(integer),
-        _ => real(to_f64(&scaled(integer, decimals)))?,
-    };
-    let text = integer.to_i128().map(|integer| decimal::format(integer, decimals));
-    let shown = Presentation::Number(text.unwrap_or_else(|| integer.to_string()));
+    let value = scaled_value(integer, decimals)?;
+    let shown = Presentation::Number(scaled_text(integer, decimals));
     Ok(Answer { value, exact: Some(scaled(integer, decimals)), shown })
 }
