@@ -362,7 +362,9 @@ pub enum Rule {
         problem: String,
     },
     /// Two keys of which a kind takes one.
-    #[error("`{keep}` and `{other}` are both there, and say the same thing twice; remove one of them")]
+    #[error(
+        "`{keep}` and `{other}` are both there, and say the same thing twice; remove one of them"
+    )]
     EitherKey {
         /// One of them.
         keep: &'static str,
@@ -381,40 +383,34 @@ pub enum Rule {
     },
     /// Bins that leave values out.
     #[error(
-        "{key} reaches from {from} to {to}, and column \"{column}\" from {min} to {max}; add edges, so that \
-         every value is in a bin"
+        "bins reaches {edges}, and column \"{column}\" {range}; add edges, so that every value is in a \
+         bin"
     )]
     Uncovered {
-        /// The key.
-        key: &'static str,
-        /// The first edge.
-        from: String,
-        /// The last edge.
-        to: String,
+        /// From where to where the bins are: "from 0 to 50".
+        edges: String,
         /// The column.
         column: String,
-        /// Its smallest value.
-        min: String,
-        /// Its largest value.
-        max: String,
+        /// From where to where its values are.
+        range: String,
     },
     /// Bins so narrow that there are too many of them.
     #[error(
-        "width = {found} makes {bins} bins of column \"{column}\", and at most {} are allowed; the narrowest \
-         that fits is width = {width}", limits::STEPS
+        "width = {found} makes {bins} bins, and at most {} are allowed; the narrowest that fits is width = {width}",
+        limits::STEPS
     )]
     Narrow {
         /// The width.
         found: String,
         /// How many bins it makes.
-        bins: u128,
-        /// The column.
-        column: String,
+        bins: u64,
         /// The width that fits.
         width: String,
     },
     /// A term of a regression that can be read in two ways.
-    #[error("{key} = \"{found}\" can be read in several ways, because names of columns have colons; rename a column")]
+    #[error(
+        "{key} = \"{found}\" can be read in several ways, because names of columns have colons; rename a column"
+    )]
     Ambiguous {
         /// The key.
         key: &'static str,

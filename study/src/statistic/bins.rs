@@ -72,7 +72,8 @@ impl Bins {
         let (min, max) = range(of);
         let starts = edges.get(..edges.len().saturating_sub(1)).unwrap_or_default();
         // The bin of a value is the last one that starts at or below it.
-        let bin_of = |value: i128| starts.partition_point(|start| *start <= value).saturating_sub(1);
+        let bin_of =
+            |value: i128| starts.partition_point(|start| *start <= value).saturating_sub(1);
         let possible = bin_of(min)..bin_of(max) + 1;
         let held = starts.get(possible.clone()).unwrap_or_default();
         // An edge within the column's range is less than 2^62 above its minimum.
@@ -109,8 +110,9 @@ pub(super) fn check_count(
         return Ok(());
     }
     let text = |width| decimal::format(width, of.decimals());
-    let (bins, column) = (bins.unsigned_abs(), of.column.name.clone());
-    Err(("width", Rule::Narrow { found: text(width), bins, column, width: text(fitting) }))
+    // A column has fewer than 2^62 values.
+    let bins = bins.to_u64().unwrap_or(u64::MAX);
+    Err(("width", Rule::Narrow { found: text(width), bins, width: text(fitting) }))
 }
 
 /// Edges from the column's minimum on, a width apart, up to its maximum.
@@ -136,7 +138,8 @@ fn check(edges: &[i128], of: Chosen<'_>) -> Result<(), Refusal> {
     }
     let (min, max) = range(of);
     let (Some(&from), Some(&to), 1..) = (edges.first(), edges.last(), found) else {
-        let problem = "one edge only; write where each bin starts and where the last one ends".into();
+        let problem =
+            "one edge only; write where each bin starts and where the last one ends".into();
         let found = edges.iter().map(|&edge| text(edge)).collect();
         return Err((key, Rule::Setting { key, found, problem }));
     };
@@ -148,9 +151,9 @@ fn check(edges: &[i128], of: Chosen<'_>) -> Result<(), Refusal> {
         }
     }
     if from > min || to < max {
-        let (from, to, column) = (text(from), text(to), of.column.name.clone());
-        let (min, max) = (text(min), text(max));
-        return Err((key, Rule::Uncovered { key, from, to, column, min, max }));
+        let span = |from, to| format!("from {} to {}", text(from), text(to));
+        let (edges, column, range) = (span(from, to), of.column.name.clone(), span(min, max));
+        return Err((key, Rule::Uncovered { edges, column, range }));
     }
     Ok(())
 }

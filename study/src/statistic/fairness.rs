@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 use num_traits::Signed as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Answer, Chosen, Formula, Key, Kind, Page, Question, Refusal, Sums, number};
 use crate::{
@@ -114,9 +114,10 @@ impl Formula for Rates {
             let records = Request::split(self.counted(), axes.clone()).shown();
             [records, Request::split(selected.clone(), axes)]
         };
-        let by_label = self.label.iter().map(|label| {
-            both(self.group.iter().chain([label]).cloned().collect())
-        });
+        let by_label = self
+            .label
+            .iter()
+            .map(|label| both(self.group.iter().chain([label]).cloned().collect()));
         both(self.group.clone()).into_iter().chain(by_label.flatten()).collect()
     }
 
@@ -124,8 +125,12 @@ impl Formula for Rates {
         if cell.count <= 0 {
             return Err(Reason::NoRecords);
         }
-        let groups: Vec<_> =
-            self.labels.iter().enumerate().map(|(place, label)| group(cell, place, label)).collect();
+        let groups: Vec<_> = self
+            .labels
+            .iter()
+            .enumerate()
+            .map(|(place, label)| group(cell, place, label))
+            .collect();
         let selection = Extent::new(groups.iter().map(|group| group.selection));
         let opportunity = Extent::new(groups.iter().map(|group| group.true_positive));
         let has_label = self.label.is_some();
@@ -149,7 +154,8 @@ impl Rates {
         let width = if self.label.is_some() { 5 } else { 3 };
         let cut = |texts: Vec<String>| texts.into_iter().take(width).collect::<Vec<_>>();
         let header = [self.name.as_str(), "n", "selection rate", "TPR", "FPR"];
-        let rate = |rate: Option<f64>| rate.map_or_else(|| "–".into(), |rate| number::rounded(rate, 4));
+        let rate =
+            |rate: Option<f64>| rate.map_or_else(|| "–".into(), |rate| number::rounded(rate, 4));
         let row = |group: &Group<'_>| {
             let n = group.n.map_or_else(|| "withheld".into(), BigInt::to_string);
             let rates = [group.selection, group.true_positive, group.false_positive].map(rate);
@@ -283,9 +289,16 @@ mod tests {
     #[test]
     fn a_rate_without_records_is_null_and_left_out() {
         let found = value(LABELLED, [1, 0, 1, 0], [0; 4]).unwrap();
-        assert_eq!(found["groups"]["male"], json!({ "n": 0, "selection_rate": null, "tpr": null, "fpr": null }));
+        assert_eq!(
+            found["groups"]["male"],
+            json!({ "n": 0, "selection_rate": null, "tpr": null, "fpr": null })
+        );
         assert_eq!(found["groups"]["female"]["fpr"], Value::Null);
-        for key in ["demographic_parity_difference", "disparate_impact_ratio", "equal_opportunity_difference"] {
+        for key in [
+            "demographic_parity_difference",
+            "disparate_impact_ratio",
+            "equal_opportunity_difference",
+        ] {
             assert_eq!(found[key], Value::Null);
         }
         assert_eq!(value(PLAIN, [0; 4], [0; 4]), Err(Reason::NoRecords));
@@ -307,7 +320,10 @@ mod tests {
         for (keys, expected) in [
             ("outcome = \"age\"\ngroup = \"gender\"", "outcome = \"age\" is of type integer"),
             ("outcome = \"hired\"\ngroup = \"hired\"", "\"hired\" is there twice"),
-            ("outcome = \"hired\"\ngroup = \"gender\"\nlabel = \"hired\"", "\"hired\" is there twice"),
+            (
+                "outcome = \"hired\"\ngroup = \"gender\"\nlabel = \"hired\"",
+                "\"hired\" is there twice",
+            ),
             ("outcome = \"hired\"", "`group`"),
         ] {
             let found = example::refusal("fairness", keys);

@@ -27,8 +27,10 @@ impl Kind for Histogram {
         const {
             &[
                 Key::columns("of", "an integer or decimal column"),
-                Key::numbers("bins", "where each bin starts, and where the last one ends").optional(),
-                Key::numbers("width", "or the width of all bins, from the column's min on").optional(),
+                Key::numbers("bins", "where each bin starts, and where the last one ends")
+                    .optional(),
+                Key::numbers("width", "or the width of all bins, from the column's min on")
+                    .optional(),
             ]
         }
     }
@@ -74,7 +76,8 @@ impl Formula for Counts {
         let edge = |edge: &i128| number::scaled_value(&BigInt::from(*edge), self.decimals);
         let edges = self.bins.edges.iter().map(edge).collect::<Result<Vec<_>, _>>()?;
         let count = |count: &Option<BigInt>| count.as_ref().map_or(Value::Null, number::whole);
-        let value = json!({ "edges": edges, "counts": counts.iter().map(count).collect::<Vec<_>>() });
+        let value =
+            json!({ "edges": edges, "counts": counts.iter().map(count).collect::<Vec<_>>() });
         let bars = self.bins.labels(self.decimals).into_iter().zip(counts).collect();
         Ok(Answer { value, exact: None, shown: Presentation::Bars(bars) })
     }
@@ -90,7 +93,8 @@ mod tests {
 
     #[test]
     fn bins_hold_their_lower_edge_and_the_last_its_upper_one() {
-        let answer = example::answer("histogram", "of = \"age\"\nbins = [0, 10, 30, 50, 80, 90]", AGES);
+        let answer =
+            example::answer("histogram", "of = \"age\"\nbins = [0, 10, 30, 50, 80, 90]", AGES);
         let value = json!({ "edges": [0, 10, 30, 50, 80, 90], "counts": [0, 2, 1, 0, 1] });
         assert_eq!(answer.unwrap().value, value);
         let closed = example::value("histogram", "of = \"age\"\nbins = [18, 30, 80]", AGES);
@@ -101,7 +105,8 @@ mod tests {
     fn a_width_divides_the_columns_range_and_the_last_bin_ends_with_it() {
         let value = example::value("histogram", "of = \"age\"\nwidth = 25", AGES).unwrap();
         assert_eq!(value, json!({ "edges": [18, 43, 68, 80], "counts": [3, 0, 1] }));
-        let value = example::value("histogram", "of = \"score\"\nwidth = 5", &["score=10"]).unwrap();
+        let value =
+            example::value("histogram", "of = \"score\"\nwidth = 5", &["score=10"]).unwrap();
         assert_eq!(value, json!({ "edges": [0, 5, 10], "counts": [0, 1] }));
     }
 

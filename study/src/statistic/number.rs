@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::{ToPrimitive as _, Zero as _};
+use num_traits::ToPrimitive as _;
 use serde_json::Value;
 
 use super::Answer;
@@ -14,11 +14,6 @@ use crate::{
 /// An integer of a column's scaled values as the number that it stands for: n / 10^decimals.
 pub(super) fn scaled(integer: &BigInt, decimals: u32) -> BigRational {
     BigRational::new(integer.clone(), BigInt::from(10).pow(decimals))
-}
-
-/// numerator / denominator; none by zero.
-pub(super) fn ratio(numerator: BigRational, denominator: &BigRational) -> Option<BigRational> {
-    (!denominator.is_zero()).then(|| numerator / denominator)
 }
 
 /// The double nearest to a fraction. Infinite where it is beyond double precision.
@@ -88,7 +83,9 @@ pub(super) fn significant(number: f64, digits: i32) -> String {
     let exponent = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok());
     match exponent {
         _ if number == 0.0 => "0".into(),
-        Some(exponent @ -4..=8) => format!("{number:.places$}", places = count(digits - 1 - exponent)),
+        Some(exponent @ -4..=8) => {
+            format!("{number:.places$}", places = count(digits - 1 - exponent))
+        }
         _ => scientific,
     }
 }
@@ -127,4 +124,33 @@ pub(super) fn decimal(integer: &BigInt, decimals: u32) -> Result<Answer, Reason>
     let value = scaled_value(integer, decimals)?;
     let shown = Presentation::Number(scaled_text(integer, decimals));
     Ok(Answer { value, exact: Some(scaled(integer, decimals)), shown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn significant_digits_of_any_size() {
+        for (number, expected) in [
+            (0.0, "0"),
+            (1.0, "1.000"),
+            (-123_456.7, "-123457"),
+            (0.000_123_45, "0.0001234"),
+            (9.999_96, "10.00"),
+            (1.234_4e-9, "1.234e-9"),
+            (9.87e12, "9.870e12"),
+        ] {
+            assert_eq!(significant(number, 4), expected);
+        }
+    }
+
+    #[test]
+    fn a_sum_of_fractions_is_exact_without_being_reduced() {
+        let fractions =
+            |count: i64| (1..=count).map(|n| (BigInt::from(1), BigInt::from(n))).collect();
+        for (count, expected) in [(0, (0, 1)), (1, (1, 1)), (2, (3, 2)), (5, (274, 120))] {
+            assert_eq!(sum(fractions(count)), (expected.0.into(), expected.1.into()));
+        }
+    }
 }

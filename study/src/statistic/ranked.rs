@@ -20,7 +20,8 @@ use crate::{
 
 /// The key for bins, of the kinds that look for a rank.
 pub(super) const WIDTH: Key =
-    Key::numbers("width", "the width of bins, where the column has more than 1,024 values").optional();
+    Key::numbers("width", "the width of bins, where the column has more than 1,024 values")
+        .optional();
 
 /// The values of a column, one by one or in bins of one width from the column's minimum on.
 #[derive(Debug)]
