@@ -361,6 +361,62 @@ pub enum Rule {
         /// What is wrong with it, and the remedy.
         problem: String,
     },
+    /// Two keys of which a kind takes one.
+    #[error(
+        "`{keep}` and `{other}` are both there, and say the same thing twice; remove one of them"
+    )]
+    EitherKey {
+        /// One of them.
+        keep: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// Bins that are no intervals.
+    #[error("{key} has {found} after {before}; write the edges in ascending order, each once")]
+    Edges {
+        /// The key.
+        key: &'static str,
+        /// The edge before.
+        before: String,
+        /// The edge that does not come after it.
+        found: String,
+    },
+    /// Bins that leave values out.
+    #[error(
+        "bins reaches {edges}, and column \"{column}\" {range}; add edges, so that every value is in a \
+         bin"
+    )]
+    Uncovered {
+        /// From where to where the bins are: "from 0 to 50".
+        edges: String,
+        /// The column.
+        column: String,
+        /// From where to where its values are.
+        range: String,
+    },
+    /// Bins so narrow that there are too many of them.
+    #[error(
+        "width = {found} makes {bins} bins, and at most {} are allowed; the narrowest that fits is width = {width}",
+        limits::STEPS
+    )]
+    Narrow {
+        /// The width.
+        found: String,
+        /// How many bins it makes.
+        bins: u64,
+        /// The width that fits.
+        width: String,
+    },
+    /// A term of a regression that can be read in two ways.
+    #[error(
+        "{key} = \"{found}\" can be read in several ways, because names of columns have colons; rename a column"
+    )]
+    Ambiguous {
+        /// The key.
+        key: &'static str,
+        /// The term.
+        found: String,
+    },
     /// A statistic that divides its cells by a column that they are already of.
     #[error("column \"{column}\" is in `by` and in the statistic itself; remove one of them")]
     ColumnTwice {

@@ -24,6 +24,8 @@ pub const DECIMALS: u8 = 9;
 pub const STEPS: usize = 1_024;
 /// Numbers that one key of a statistic may list.
 pub const NUMBERS: usize = STEPS + 1;
+/// Predictors of one regression: numbers, labels of categories, and their products.
+pub const PREDICTORS: usize = 64;
 /// Cells of one grouping, and of one joint one-hot vector.
 pub const CELLS: usize = 4_096;
 /// Cells of all statistics together.

@@ -161,6 +161,20 @@ pub enum Reason {
     /// A group without records.
     #[error("no records in group {0}")]
     EmptyGroup(String),
+    /// A group with some records, but not enough for the formula.
+    #[error("fewer than the {needed} records that it takes in group {group}")]
+    TooFewIn {
+        /// The group.
+        group: String,
+        /// The fewest with which there is a value.
+        needed: usize,
+    },
+    /// Groups that cannot be compared, because there are not two.
+    #[error("fewer than two groups with records")]
+    OneGroup,
+    /// A column whose values differ in no group.
+    #[error("{0} is the same in all records of each group")]
+    ConstantInGroups(String),
     /// A column that has the same value in all records.
     #[error("{0} is the same in all records")]
     Constant(String),

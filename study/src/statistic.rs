@@ -14,20 +14,54 @@ use crate::{
     study::Statistic,
 };
 
+mod anova;
 mod average;
+mod bins;
 mod count;
+mod covariance;
+mod crosstab;
+#[cfg(test)]
+mod example;
+mod extreme;
+mod fairness;
+mod grouped;
+mod histogram;
 mod mean;
+mod mode;
 mod number;
+mod quantile;
 mod question;
+mod ranked;
+mod regression;
 mod share;
+mod significance;
 mod sum;
+mod ttest;
 mod variance;
 
 pub use question::{Chosen, Question};
 
 /// Every kind, in the order in which they are listed for people.
-static KINDS: &[&dyn Kind] =
-    &[&count::Count, &sum::Sum, &mean::Mean, &share::Share, &variance::VARIANCE, &variance::STDDEV];
+static KINDS: &[&dyn Kind] = &[
+    &count::Count,
+    &sum::Sum,
+    &mean::Mean,
+    &share::Share,
+    &variance::VARIANCE,
+    &variance::STDDEV,
+    &histogram::Histogram,
+    &quantile::Quantile,
+    &extreme::MIN,
+    &extreme::MAX,
+    &mode::Mode,
+    &crosstab::Crosstab,
+    &covariance::COVARIANCE,
+    &covariance::CORRELATION,
+    &regression::Regression,
+    &ttest::TTest,
+    &anova::Anova,
+    &fairness::Fairness,
+];
 
 /// A kind of statistic.
 pub trait Kind: Sync {

@@ -139,6 +139,11 @@ impl Chosen<'_> {
         matches!(column.holds, ColumnType::Integer { .. } | ColumnType::Decimal { .. })
     }
 
+    /// Whether the column holds numbers or truth values, which count as 0 and 1.
+    pub fn is_numeric(column: &Column) -> bool {
+        column.range().is_some()
+    }
+
     /// Whether the column has labels, or is true or false.
     pub fn has_levels(column: &Column) -> bool {
         column.levels().is_some()
@@ -147,6 +152,11 @@ impl Chosen<'_> {
     /// A level per possible value of the column; see [`Axis::steps`].
     pub fn steps(&self) -> Option<Axis> {
         Axis::steps(self.place, self.column)
+    }
+
+    /// The names of the column's levels; none for a number.
+    pub fn levels(&self) -> Vec<String> {
+        self.column.levels().unwrap_or_default().into_iter().map(String::from).collect()
     }
 
     /// Digits after the point of the column's numbers.
