@@ -219,13 +219,23 @@ class Cell:
         }
 
     def anova(self):
-        _, groups, _ = self.sides()
+        names, groups, unit = self.sides()
+        mean = lambda own: Fraction(sum(own), len(own)) / unit if own else None
+        means = {
+            name: {"n": len(group), "mean": mean(group)}
+            for name, group in zip(names, groups, strict=True)
+        }
         spreads = [spread(group) for group in groups if group]
         n, mean, deviations = spread([value for group in groups for value in group])
         inside = sum(deviations for _, _, deviations in spreads)
         between, within = len(spreads) - 1, n - len(spreads)
         f = (deviations - inside) / between / (inside / within)
-        return {"f": f, "dof": [between, within], "p": f_tail(f, between, within)}
+        return {
+            "f": f,
+            "dof": [between, within],
+            "p": f_tail(f, between, within),
+            "groups": means,
+        }
 
     def fairness(self):
         label = self.statistic.get("label")

@@ -177,11 +177,20 @@ def ttest(statistic, records, columns):
 
 
 def anova(statistic, records, columns):
-    _, groups = sides(statistic, records, columns)
+    names, groups = sides(statistic, records, columns)
+    means = {
+        name: {"n": len(group), "mean": float(group.mean()) if len(group) else None}
+        for name, group in zip(names, groups, strict=True)
+    }
     groups = [group for group in groups if len(group)]
     test = scipy.stats.f_oneway(*groups)
     between, within = len(groups) - 1, len(records) - len(groups)
-    return {"f": float(test.statistic), "dof": [between, within], "p": float(test.pvalue)}
+    return {
+        "f": float(test.statistic),
+        "dof": [between, within],
+        "p": float(test.pvalue),
+        "groups": means,
+    }
 
 
 def fairness(statistic, records, columns):
