@@ -20,7 +20,7 @@ pub(super) struct Quantile;
 /// Digits after the point that a `q` may have.
 const DIGITS: u8 = 9;
 /// A `q` of 1.
-const ONE: i128 = 10i128.pow(DIGITS as u32);
+const ONE: i128 = 1_000_000_000;
 
 impl Kind for Quantile {
     fn name(&self) -> &'static str {

@@ -14,6 +14,8 @@
 //! A is positive semidefinite, so that a pivot is 0 exactly if a predictor follows from those
 //! before it, and exchanging rows is never needed.
 
+use std::iter;
+
 use num_bigint::BigInt;
 use num_traits::{One as _, Signed as _, Zero as _};
 
@@ -45,16 +47,15 @@ pub(super) enum Singular {
 /// Solves the equations of A, given as its rows from the diagonal on: row i has a_ii, a_i(i+1), ….
 pub(super) fn solve(mut rows: Vec<Vec<BigInt>>) -> Result<Fit, Singular> {
     let k = rows.len().saturating_sub(1);
-    // Row i of R up to its diagonal: the others are 0.
-    let mut units: Vec<Vec<BigInt>> = Vec::new();
-    for i in 0..k {
-        units.push((0..=i).map(|j| if i == j { BigInt::one() } else { BigInt::ZERO }).collect());
-    }
+    // R as far as it is not 0: row i up to its diagonal.
+    let entry = |is_diagonal| if is_diagonal { BigInt::one() } else { BigInt::ZERO };
+    let mut units: Vec<Vec<BigInt>> =
+        (0..k).map(|i| (0..=i).map(|j| entry(i == j)).collect()).collect();
     let (mut coefficients, mut inverse) = (vec![BigInt::ZERO; k], vec![BigInt::ZERO; k]);
     let (mut before, mut total) = (BigInt::one(), BigInt::ZERO);
+    // What is left of A and R begins with row m.
     for m in 0..k {
-        let (row, unit) = (std::mem::take(&mut rows[m]), std::mem::take(&mut units[m]));
-        // A row of the triangle has its diagonal and y.
+        let (row, unit) = (rows.remove(0), units.remove(0));
         let [pivot, .., u] = row.as_slice() else { return Err(Singular::Impossible) };
         if pivot.is_negative() {
             return Err(Singular::Impossible);
@@ -62,24 +63,25 @@ pub(super) fn solve(mut rows: Vec<Vec<BigInt>>) -> Result<Fit, Singular> {
         if pivot.is_zero() {
             return Err(Singular::Collinear(m));
         }
-        for (j, r) in unit.iter().enumerate() {
-            coefficients[j] = (&coefficients[j] * pivot + r * u) / &before;
-            inverse[j] = (&inverse[j] * pivot + r * r) / &before;
+        for ((beta, variance), r) in coefficients.iter_mut().zip(&mut inverse).zip(&unit) {
+            *beta = (&*beta * pivot + r * u) / &before;
+            *variance = (&*variance * pivot + r * r) / &before;
         }
-        for i in m + 1..=k {
-            let factor = &row[i - m];
-            for (place, entry) in rows[i].iter_mut().enumerate() {
-                *entry = (&*entry * pivot - factor * &row[i - m + place]) / &before;
-            }
-            // R has no row of y.
-            let Some(own) = units.get_mut(i) else { continue };
-            for (entry, r) in
-                own.iter_mut().zip(unit.iter().chain(std::iter::repeat(&BigInt::ZERO)))
-            {
-                *entry = (&*entry * pivot - factor * r) / &before;
-            }
+        let eliminate = |entry: &mut BigInt, factor: &BigInt, above: &BigInt| {
+            *entry = (&*entry * pivot - factor * above) / &before;
+        };
+        for (place, own) in rows.iter_mut().enumerate() {
+            // A is symmetric: the factor of a row is the pivot row's entry above its diagonal.
+            let above = row.iter().skip(place + 1);
+            let Some(factor) = above.clone().next() else { continue };
+            own.iter_mut().zip(above).for_each(|(entry, above)| eliminate(entry, factor, above));
         }
-        before = pivot.clone();
+        // There is no row of y in R.
+        for (own, factor) in units.iter_mut().zip(row.iter().skip(1)) {
+            let above = unit.iter().chain(iter::repeat(&BigInt::ZERO));
+            own.iter_mut().zip(above).for_each(|(entry, above)| eliminate(entry, factor, above));
+        }
+        before.clone_from(pivot);
         if m == 0 {
             total = last(&rows);
         }

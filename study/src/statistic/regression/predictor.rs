@@ -112,8 +112,8 @@ fn term<'a>(question: &Question<'a>, text: &str) -> Result<Vec<Chosen<'a>>, Refu
     if let Ok(chosen) = find(text) {
         return Ok(vec![chosen]);
     }
-    let splits =
-        text.match_indices(':').map(|(at, colon)| (&text[..at], &text[at + colon.len()..]));
+    let at = |(at, colon): (usize, &str)| Some((text.get(..at)?, text.get(at + colon.len()..)?));
+    let splits = text.match_indices(':').filter_map(at);
     let both = |(a, b)| Some([find(a).ok()?, find(b).ok()?]);
     let readings: Vec<_> = splits.filter_map(both).collect();
     match readings[..] {
