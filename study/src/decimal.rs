@@ -73,10 +73,11 @@ pub fn format(value: i128, decimals: u32) -> String {
     }
 }
 
-/// The decimal nearest in double precision: the one rounding is that of reading the exact decimal.
-pub(crate) fn nearest(value: i128, decimals: u32) -> f64 {
-    // A formatted decimal always parses; NaN could only show a defect of `format`.
-    format(value, decimals).parse().unwrap_or(f64::NAN)
+/// A decimal of at most 9 digits after the point in its shortest form: `+1.50` is `1.5`.
+pub fn plain(text: &str) -> Result<String, NumberError> {
+    const DECIMALS: u8 = 9;
+    let number = format(parse(text, DECIMALS)?, DECIMALS.into());
+    Ok(number.trim_end_matches('0').trim_end_matches('.').to_string())
 }
 
 /// The reason why `text`, without its sign, is no plain number.
@@ -146,7 +147,8 @@ mod tests {
         assert_eq!(format(5, 3), "0.005");
         assert_eq!(format(-5, 1), "-0.5");
         assert_eq!(format(42, 0), "42");
-        assert_eq!(nearest(2067, 2), 20.67);
-        assert_eq!(nearest(9_007_199_254_740_993, 1), 900_719_925_474_099.3);
+        assert_eq!(plain("+01.50").as_deref(), Ok("1.5"));
+        assert_eq!(plain("100").as_deref(), Ok("100"));
+        assert_eq!(plain("-0.0").as_deref(), Ok("0"));
     }
 }

@@ -288,12 +288,12 @@ pub enum Rule {
     MissingToken(String),
     /// A sum that could overflow.
     #[error(
-        "max_records = {max_records} times the range of column \"{column}\" reaches 2^88, so that a \
-         sum could overflow; lower max_records to at most {largest}, or narrow the range"
+        "max_records = {max_records} times the range of column {factors} reaches 2^88, so that a sum \
+         could overflow; {}", overflow_remedy(*largest)
     )]
     Overflow {
-        /// The column.
-        column: String,
+        /// What is summed: a column in quotes, or several whose product it is.
+        factors: String,
         /// The most records that the study takes.
         max_records: u64,
         /// The largest number of records that fits.
@@ -317,25 +317,25 @@ pub enum Rule {
         /// The columns that exist.
         known: String,
     },
-    /// A kind that is of no column.
-    #[error("a {kind} is of records, not of a column; remove `of`")]
-    TakesNoColumn {
+    /// A key that names too few or too many columns.
+    #[error("a {kind} takes {} in `{key}`, and {found} are named; name {} of type {accepts}", columns_text(*wanted), columns_text(*wanted))]
+    TakesColumns {
+        /// The key.
+        key: &'static str,
         /// The kind.
         kind: &'static str,
-    },
-    /// A kind that is of one column.
-    #[error("a {kind} is of one column, and `of` names {found}; name one of type {accepts}")]
-    TakesOneColumn {
-        /// The kind.
-        kind: &'static str,
+        /// How many it takes.
+        wanted: usize,
         /// How many are named.
         found: usize,
         /// The types that the kind takes.
         accepts: &'static str,
     },
     /// A column of a type that the kind does not take.
-    #[error("of = \"{column}\" is of type {holds}; a {kind} takes a column of type {accepts}")]
+    #[error("{key} = \"{column}\" is of type {holds}; a {kind} takes a column of type {accepts}")]
     ColumnType {
+        /// The key.
+        key: &'static str,
         /// The column.
         column: String,
         /// Its type.
@@ -345,8 +345,46 @@ pub enum Rule {
         /// The types that the kind takes.
         accepts: &'static str,
     },
+    /// A list where one number is wanted.
+    #[error("{key} takes one number; remove the others")]
+    OneNumber {
+        /// The key.
+        key: &'static str,
+    },
+    /// A number that a kind cannot take.
+    #[error("{key} = {found} is {problem}")]
+    Setting {
+        /// The key.
+        key: &'static str,
+        /// What is there.
+        found: String,
+        /// What is wrong with it, and the remedy.
+        problem: String,
+    },
+    /// A statistic that divides its cells by a column that they are already of.
+    #[error("column \"{column}\" is in `by` and in the statistic itself; remove one of them")]
+    ColumnTwice {
+        /// The column.
+        column: String,
+    },
+    /// A number with more steps than sums can tell apart.
+    #[error(
+        "column \"{column}\" has {steps} possible values, and at most {} have sums of their own; \
+         add width = {width}, so that the answer is a bin of that width, or narrow the column's range",
+        limits::STEPS
+    )]
+    Steps {
+        /// The column.
+        column: String,
+        /// How many values it can have.
+        steps: u64,
+        /// The bin width that fits.
+        width: String,
+    },
     /// A grouping by a column that is no category.
-    #[error("by = \"{column}\" is of type {holds}; a statistic is grouped by category columns")]
+    #[error(
+        "by = \"{column}\" is of type {holds}; a statistic is grouped by category or boolean columns"
+    )]
     ByType {
         /// The column.
         column: String,
@@ -452,6 +490,22 @@ pub(crate) fn label(name: Option<&str>, place: usize) -> String {
 /// The words and the column, if there is one.
 fn column_text(words: &str, column: &Option<String>) -> String {
     column.as_ref().map_or_else(String::new, |column| format!("{words} \"{column}\" "))
+}
+
+fn overflow_remedy(largest: u64) -> String {
+    let narrow = "narrow the range, or lower its decimals";
+    match largest {
+        0 => narrow.into(),
+        _ => format!("lower max_records to at most {largest}, or {narrow}"),
+    }
+}
+
+fn columns_text(count: usize) -> String {
+    match count {
+        1 => "one column".into(),
+        2 => "two columns".into(),
+        _ => format!("{count} columns"),
+    }
 }
 
 fn cells_text(cells: &Option<usize>) -> String {

@@ -60,12 +60,12 @@
 //! let sums = Validity::new(plan.circuit().clone(), records).truncate(wires)?;
 //! let mut values = vec![None; plan.coordinates()];
 //! loop {
-//!     let next = plan.next_opening(&values);
+//!     let next = plan.next_opening(3, &values);
 //!     if next.is_empty() {
 //!         break;
 //!     }
 //!     for coordinate in next {
-//!         values[coordinate] = Some(i128::try_from(u128::from(sums[coordinate]))?);
+//!         values[coordinate] = i128::try_from(u128::from(sums[coordinate])).ok();
 //!     }
 //! }
 //!
@@ -73,7 +73,7 @@
 //! let result = plan.decode(&Totals { records: 3, values });
 //! let south = &result.statistics[0].cells[0];
 //! assert_eq!((south.by.get("region"), south.count), (Some("South"), Some(2)));
-//! assert_eq!(south.value.unwrap().to_f64(), 15.34);
+//! assert_eq!(south.number(), Some(15.34));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -92,6 +92,6 @@ pub use plan::{Plan, Totals};
 pub use record::{Record, RecordError, Value};
 pub use result::StudyResult;
 pub use study::{
-    Column, ColumnType, Differential, NotAParameter, Parameter, Privacy, Statistic, Study,
+    Column, ColumnType, Differential, NotAParameter, Parameter, Privacy, Setting, Statistic, Study,
     StudyContext, StudyServer, Unit,
 };

@@ -20,6 +20,10 @@ pub const BY_COLUMNS: usize = 12;
 pub const PROVIDERS: usize = 10_000;
 /// Decimals of a decimal column.
 pub const DECIMALS: u8 = 9;
+/// Steps of a number of which each has a sum of its own, and bins of a histogram.
+pub const STEPS: usize = 1_024;
+/// Numbers that one key of a statistic may list.
+pub const NUMBERS: usize = STEPS + 1;
 /// Cells of one grouping, and of one joint one-hot vector.
 pub const CELLS: usize = 4_096;
 /// Cells of all statistics together.

@@ -4,33 +4,44 @@
 //! vector of field elements (wires), the servers add up linear forms of them (coordinates), and
 //! the opened totals are decoded.
 //!
+//! # Terms and cells
+//! What a statistic needs are sums of *terms* over *cells*. A [`Term`] is a product of a record's
+//! values (1 for a count), over the records that have a value in certain columns. Cells are made by
+//! [`Axis`]: a column divided into levels (labels, false and true, steps or bins of a number). The
+//! cells of `by`, the bins of a histogram and the dummies of a regression are all axes.
+//!
 //! # Encoding
 //! - A *number* x in min..=max is v = x − min in 0..=R. With b the bit length of R it takes b bits
 //!   of weights 1, 2, …, 2^(b−2) and R − (2^(b−1) − 1): whatever the bits are, v is in 0..=R. The
 //!   last bit is set only where v > 2^(b−1) − 1. A truth value is the case R = 1; R = 0 takes none.
 //! - A value that *may be missing* has one more bit, `present`, and v · (1 − present) = 0. All
 //!   weights are positive and v < p, so v = 0 forces every bit of a missing value to 0.
-//! - *Categories* matter where a statistic is grouped by them. A set of columns that occurs as `by`
-//!   and is contained in no other such set has one joint one-hot vector over the product of its
-//!   columns' levels, a bit per cell; the bits add up to 1. Where a column may be missing, that is
-//!   one more level of it. Two vectors that share a column have equal marginals there, so that they
-//!   tell of one and the same cell. The indicator of a smaller set's cell is a sum of bits.
-//! - A *product* t · g for every term t (v or `present` of a column) and every cell's indicator g
-//!   of the sets that the term is grouped by. Where one such set contains another, and no column of
-//!   the difference may be missing, the smaller set's products are sums of the larger one's.
+//! - *Axes*: a set of axes that is needed and refined by no other needed set has one joint one-hot
+//!   vector over the product of its levels, a bit per cell; the bits add up to 1. Where a column may
+//!   be missing, that is one more level of it. Two vectors that share a column have equal marginals
+//!   there, so that they tell of one and the same cell. The indicator of a coarser cell is a sum of
+//!   bits.
+//! - A *number with an axis* has no bits of its own. If only its level matters, the vector is all;
+//!   else v = Σ start·level + place, where the place within the level is a number of bits in
+//!   0..=w−1. Where levels are of different widths, place + rest = Σ (width−1)·level with both in
+//!   0..=w−1 proves that the place is within its level. A second division of the same column that
+//!   the first one does not refine gives the same v.
+//! - A *product* of two terms is one wire: v·v, v·w, present·present. A product t · g is a wire for
+//!   every term t and every cell's indicator g of the sets that the term is summed over. Where one
+//!   such set refines another, and every record of the coarser cells is in a finer one, the coarser
+//!   sums are sums of the finer ones.
 //!
 //! # Coordinates
-//! Each is Σ t·g over all records: one per term, set and cell of real labels. A record without a
-//! value in a column of `by` is in no cell of that statistic. The number of all records is public
-//! and has no coordinate, unless a sum over all records has to wait for it (`min_cell` above
-//! `min_records`) or there would be no coordinate at all.
+//! Each is Σ t·g over all records: one per term, set and cell in which all values are there. A
+//! record without a value in a column of `by` is in no cell of that statistic. The number of all
+//! records is public and has no coordinate, unless a sum over all records has to wait for it
+//! (`min_cell` above `min_records`) or there would be no coordinate at all.
 //!
-//! Without suppression (`min_cell` = 1) a set's sums that follow from those of a larger set are
-//! derived by the decoder and not sent. With suppression every set has its own, and all counts are
-//! opened before the first value, so that the values of small cells stay closed. The counts
-//! themselves are seen by whoever sees the openings; only the result leaves the small ones out.
-//! Suppression looks at each cell alone: where the sums of a coarser grouping are opened as well,
-//! the value of the only suppressed cell of a group follows by subtraction.
+//! Without suppression (`min_cell` = 1) sums that follow from finer ones are derived by the decoder
+//! and not sent. With suppression every set has its own, and all counts are opened before the first
+//! value, so that the values of small cells stay closed, and of those from which a small cell's
+//! would follow (`disclosure.rs`). The counts themselves are seen by whoever sees the openings; only
+//! the result leaves the withheld ones out.
 //!
 //! # Example
 //! Mean earnings (0.00..=500.00, R = 50,000) by region (4), by gender (2) and by both, and mean age
@@ -45,7 +56,7 @@ use crate::{
     error::{Rule, StudyError},
     record::{Record, RecordError},
     result::StudyResult,
-    study::{Column, Study},
+    study::Study,
 };
 
 pub use noise::Noise;
@@ -54,22 +65,17 @@ use grid::Grid;
 
 mod build;
 mod decode;
+mod disclosure;
 mod encode;
+mod equations;
 mod grid;
 mod layout;
 mod noise;
 mod opening;
+mod term;
+mod values;
 
-/// What a record adds to a cell's sum. Columns are places in the study.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Term {
-    /// 1.
-    Records,
-    /// 1 if the column has a value.
-    Present(usize),
-    /// The column's value less its minimum, and 0 if it is missing.
-    Value(usize),
-}
+pub use term::{Axis, Request, Term};
 
 /// The plan of a study.
 #[derive(Debug, Clone)]
@@ -89,8 +95,7 @@ pub struct Plan {
 pub struct Totals {
     /// Accepted records.
     pub records: u64,
-    /// A total per coordinate, with its noise if it has any (then it may be negative); none where it
-    /// was never opened.
+    /// A total per coordinate; none where it was never opened. With noise it may be negative.
     pub values: Vec<Option<i128>>,
 }
 
@@ -152,13 +157,13 @@ impl Plan {
         Cost { wires, bits, products: wires - bits, outputs: self.circuit.outputs() }
     }
 
-    /// Which coordinates may be opened next, given what is open already (none: still closed).
-    /// Nothing: finished.
+    /// Which coordinates may be opened next, given the number of accepted records and what is open
+    /// already (none: still closed). Nothing: finished.
     ///
     /// Without suppression that is everything at once; with suppression all counts, then the
-    /// values of the cells whose count is at least `min_cell`.
-    pub fn next_opening(&self, opened: &[Option<i128>]) -> Vec<usize> {
-        opening::next(&self.gates, self.study.privacy().min_cell, opened)
+    /// values of the cells that are not withheld.
+    pub fn next_opening(&self, records: u64, opened: &[Option<i128>]) -> Vec<usize> {
+        opening::next(self, records, opened)
     }
 
     /// The noise that the sums get; none without differential privacy.
@@ -170,12 +175,10 @@ impl Plan {
     pub fn bounds(&self, records: u64) -> Vec<u128> {
         let mut bounds = vec![u128::from(records); self.coordinates()];
         for ((term, set), &start) in &self.blocks {
-            let Term::Value(column) = term else { continue };
-            let range = self.study.columns().get(*column).and_then(Column::range);
-            let span = range.map_or(1, |(min, max)| i128::from(max) - i128::from(min));
-            let cells = Grid::of_labels(&self.study, set).cells();
+            let span = term.span(&self.study);
+            let cells = Grid::of_values(set).cells();
             for bound in bounds.iter_mut().skip(start).take(cells) {
-                *bound = bound.saturating_mul(span.unsigned_abs());
+                *bound = bound.saturating_mul(span);
             }
         }
         bounds

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use num_bigint::BigInt;
+use num_rational::BigRational;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, Visitor},
     ser::SerializeMap,
 };
+use serde_json::{Map, Value};
 
 use crate::statistic::Answer;
 
@@ -31,11 +34,11 @@ pub struct StatisticResult {
     pub of: Vec<String>,
     /// The columns that it is grouped by.
     pub by: Vec<String>,
+    /// Its other keys, as in the study file.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
     /// One cell per combination of labels; one with no labels where it is not grouped.
     pub cells: Vec<Cell>,
-    /// Digits after the point in a table. Not part of the JSON.
-    #[serde(skip)]
-    pub digits: u32,
     /// The study's `min_cell`. Not part of the JSON.
     #[serde(skip)]
     pub min_cell: u64,
@@ -46,60 +49,93 @@ pub struct StatisticResult {
 pub struct Cell {
     /// The cell's label per column of `by`.
     pub by: Labels,
-    /// How many records the value is of; none where the cell is suppressed.
-    pub count: Option<u64>,
-    /// The value; none where the cell is suppressed or has no records that it could be of.
-    pub value: Option<Scalar>,
+    /// How many records the value is of; none where the cell is suppressed. With noise it may be
+    /// negative.
+    pub count: Option<i64>,
+    /// The value: a number or text, or an object of them. None where the cell is suppressed or has
+    /// no value.
+    pub value: Option<Value>,
     /// Whether the cell was left closed.
     pub suppressed: bool,
     /// Why there is no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The integers that the value is made of. Not part of the JSON.
+    /// The value as an exact fraction, where it is one. Not part of the JSON.
     #[serde(skip)]
-    pub exact: Option<Exact>,
+    pub exact: Option<BigRational>,
+    /// The value as people see it. Not part of the JSON.
+    #[serde(skip)]
+    pub shown: Option<Presentation>,
+}
+
+/// A value as people see it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Presentation {
+    /// One number, already rounded.
+    Number(String),
+    /// One text.
+    Text(String),
+    /// A bar per label; none where its count is withheld.
+    Bars(Vec<(String, Option<BigInt>)>),
+    /// A table of its own.
+    Table(Sheet),
+}
+
+/// A small table of texts. Every row is as long as the header; the first column holds names, the
+/// others numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sheet {
+    /// The names of the columns.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+    /// Lines below the table, such as the outcome of a test.
+    pub notes: Vec<String>,
 }
 
 /// Column and label, in the order of `by`. As JSON it is an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels(pub Vec<(String, String)>);
 
-/// A number: an integer where it is one by nature, else in double precision.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// A whole number.
-    Integer(i64),
-    /// Any other number, or a whole one beyond 64 bits.
-    Real(f64),
-}
-
-/// What a value is made of: a total is numerator / 10^decimals, an average is
-/// numerator / (count · 10^decimals).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exact {
-    /// The exact total, scaled by 10^decimals.
-    pub numerator: i128,
-    /// How many records it is over.
-    pub count: u64,
-    /// Decimals of the column.
-    pub decimals: u32,
-    /// Whether the value is an average of the records, and not their total.
-    pub is_average: bool,
-}
-
 /// Why a cell has no value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Reason {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
     /// There is nothing to take an average of.
     #[error("no records")]
     NoRecords,
+    /// Some records, but not enough for the formula.
+    #[error("fewer than the {needed} records that it takes")]
+    TooFew {
+        /// The fewest with which there is a value.
+        needed: usize,
+    },
     /// The study's `min_cell`.
     #[error("fewer than {0} records")]
     FewerThan(u64),
+    /// A smaller cell would follow from it.
+    #[error("withheld, because a smaller cell would follow from it")]
+    Complement,
     /// The servers opened no total for it.
     #[error("not opened")]
     NotOpened,
+    /// It is made of groups of which one is withheld.
+    #[error("a group of it is too small to be shown")]
+    SmallGroup,
+    /// A group without records.
+    #[error("no records in group {0}")]
+    EmptyGroup(String),
+    /// A column that has the same value in all records.
+    #[error("{0} is the same in all records")]
+    Constant(String),
+    /// Predictors of which one follows from the others.
+    #[error("the predictors are collinear: {0} follows from those before it")]
+    Collinear(String),
+    /// Sums that no records can have.
+    #[error("the noise is larger than what the records give")]
+    Noise,
+    /// A number beyond double precision.
+    #[error("the number is too large")]
+    NotFinite,
 }
 
 impl StudyResult {
@@ -127,45 +163,30 @@ impl StatisticResult {
 }
 
 impl Cell {
-    pub(crate) fn suppressed(by: Labels, reason: Reason) -> Self {
+    pub(crate) fn suppressed(by: Labels, reason: &Reason) -> Self {
         let reason = Some(reason.to_string());
-        Self { by, count: None, value: None, suppressed: true, reason, exact: None }
+        Self { by, count: None, value: None, suppressed: true, reason, exact: None, shown: None }
     }
 
-    pub(crate) fn answered(by: Labels, count: u64, answer: Option<Answer>) -> Self {
-        let reason = answer.is_none().then(|| Reason::NoRecords.to_string());
-        Self {
-            by,
-            count: Some(count),
-            value: answer.as_ref().map(|answer| answer.value),
-            suppressed: false,
-            reason,
-            exact: answer.map(|answer| answer.exact),
+    pub(crate) fn answered(by: Labels, count: i64, answer: Result<Answer, Reason>) -> Self {
+        let (answer, reason) = match answer {
+            Ok(answer) => (Some(answer), None),
+            Err(reason) => (None, Some(reason.to_string())),
+        };
+        let count = Some(count);
+        let mut cell =
+            Self { by, count, value: None, suppressed: false, reason, exact: None, shown: None };
+        if let Some(answer) = answer {
+            cell.value = Some(answer.value);
+            cell.exact = answer.exact;
+            cell.shown = Some(answer.shown);
         }
-    }
-}
-
-impl Scalar {
-    /// The number in double precision.
-    pub fn to_f64(self) -> f64 {
-        match self {
-            Self::Integer(integer) => integer as f64,
-            Self::Real(real) => real,
-        }
+        cell
     }
 
-    /// An integer, or the double nearest to it where it is beyond 64 bits.
-    pub(crate) fn from_integer(integer: i128) -> Self {
-        i64::try_from(integer).map_or(Self::Real(integer as f64), Self::Integer)
-    }
-}
-
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer(integer) => integer.fmt(f),
-            Self::Real(real) => real.fmt(f),
-        }
+    /// The value, where it is a number.
+    pub fn number(&self) -> Option<f64> {
+        self.value.as_ref().and_then(Value::as_f64)
     }
 }
 

@@ -63,10 +63,26 @@ pub struct Statistic {
     pub name: String,
     /// The name of its [`crate::statistic::Kind`].
     pub kind: String,
-    /// The columns that it is of, by name.
-    pub of: Vec<String>,
-    /// The category columns that it is grouped by, by name.
+    /// The category or boolean columns that it is grouped by, by name.
     pub by: Vec<String>,
+    /// The kind's own keys, in the kind's order; those left out are not there.
+    pub settings: Vec<(String, Setting)>,
+}
+
+/// What stands at a key of a statistic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// Texts: columns, or combinations of columns.
+    Texts(Vec<String>),
+    /// Numbers, as decimals without superfluous characters.
+    Numbers(Vec<String>),
+}
+
+impl Statistic {
+    /// What stands at a key.
+    pub fn setting(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|(own, _)| own == key).map(|(_, setting)| setting)
+    }
 }
 
 /// What a study file leaves to the moment of its creation.

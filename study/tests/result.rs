@@ -34,7 +34,7 @@ kind = "count"
 by = "region"
 "#;
 
-/// Counts 3, 12 and 0; sums of v in hundredths.
+/// Counts 3, 12 and 0, or with suppression 3, 12 and 25; sums of v in hundredths.
 fn result(min_cell: u64) -> StudyResult {
     let text = STUDY.replace("min_records = 1", &format!("min_records = 1\nmin_cell = {min_cell}"));
     let key = |seed| Signer::from_seed(&[seed; 32]).public();
@@ -43,17 +43,16 @@ fn result(min_cell: u64) -> StudyResult {
     let context = StudyContext { available: &available, analyst: key(9), nonce: [0; 16] };
     let study = Study::from_file(&text, "study.toml", context).unwrap();
     let plan = Plan::new(&study).unwrap();
-    let sums: &[i128] = if min_cell > 1 {
-        &[15, 3, 12, 0, 31_000, 1_000, 30_000, 0]
-    } else {
-        &[3, 12, 0, 1_000, 30_000, 0]
+    let (records, sums): (u64, &[i128]) = match min_cell {
+        1 => (15, &[3, 12, 0, 1_000, 30_000, 0]),
+        _ => (40, &[40, 3, 12, 25, 31_000, 1_000, 20_000, 10_000]),
     };
     assert_eq!(plan.coordinates(), sums.len());
     let mut values = vec![None; sums.len()];
     loop {
-        let next = plan.next_opening(&values);
+        let next = plan.next_opening(records, &values);
         if next.is_empty() {
-            return plan.decode(&Totals { records: 15, values });
+            return plan.decode(&Totals { records, values });
         }
         next.into_iter().for_each(|place| values[place] = Some(sums[place]));
     }
@@ -85,7 +84,13 @@ fn suppressed_cells_are_null_and_say_why() {
         serde_json::json!({"by": {"region": "South"}, "count": null, "value": null,
             "suppressed": true, "reason": "fewer than 10 records"})
     );
-    assert_eq!(json["statistics"][1]["cells"][0]["value"], 325.0);
+    assert_eq!(
+        json["statistics"][0]["cells"][1],
+        serde_json::json!({"by": {"region": "West"}, "count": null, "value": null,
+            "suppressed": true, "reason": "withheld, because a smaller cell would follow from it"})
+    );
+    assert_eq!(json["statistics"][0]["cells"][2]["value"], 5.0);
+    assert_eq!(json["statistics"][1]["cells"][0]["value"], 350.0);
 }
 
 #[test]
@@ -103,12 +108,12 @@ fn csv_has_a_row_per_cell() {
         result(10).to_csv(),
         "statistic,kind,of,region,count,value,suppressed\n\
          earnings by region,mean,earnings,South,,,true\n\
-         earnings by region,mean,earnings,West,12,26,false\n\
-         earnings by region,mean,earnings,\"Far, far away\",,,true\n\
-         total,sum,earnings,,15,325,false\n\
+         earnings by region,mean,earnings,West,,,true\n\
+         earnings by region,mean,earnings,\"Far, far away\",25,5,false\n\
+         total,sum,earnings,,40,350,false\n\
          people,count,,South,,,true\n\
-         people,count,,West,12,12,false\n\
-         people,count,,\"Far, far away\",,,true\n"
+         people,count,,West,,,true\n\
+         people,count,,\"Far, far away\",25,25,false\n"
     );
 }
 

@@ -93,7 +93,10 @@ fn a_study_file_becomes_a_study() {
     let earnings = &study.columns()[1];
     assert_eq!(earnings.holds, ColumnType::Decimal { decimals: 2, min: 0, max: 50_000 });
     assert!(earnings.missing_allowed && !study.columns()[0].missing_allowed);
-    assert_eq!(study.statistics()[0].of, ["earnings"]);
+    assert_eq!(
+        study.statistics()[0].setting("of"),
+        Some(&study::Setting::Texts(vec!["earnings".into()]))
+    );
     assert!(study.providers().is_empty());
 }
 
@@ -267,7 +270,7 @@ fn every_mistake_in_a_statistic_is_named_with_its_line() {
         "the kinds are count, sum, mean, share",
     );
     check_refused("kind = \"mean\"\n", "", 32, "`kind` is missing");
-    check_refused("kind = \"mean\"", "kind = \"count\"", 35, "remove `of`");
+    check_refused("kind = \"mean\"", "kind = \"count\"", 35, "the keys are name, kind, by");
     check_refused(
         "kind = \"mean\"",
         "kind = \"share\"",
@@ -280,8 +283,13 @@ fn every_mistake_in_a_statistic_is_named_with_its_line() {
         35,
         "is of type category; a mean takes a column of type integer or decimal",
     );
-    check_refused("of = \"earnings\"", "of = [\"age\", \"earnings\"]", 35, "`of` names 2");
-    check_refused("of = \"earnings\"\n", "", 32, "`of` names 0");
+    check_refused(
+        "of = \"earnings\"",
+        "of = [\"age\", \"earnings\"]",
+        35,
+        "takes one column in `of`, and 2 are named",
+    );
+    check_refused("of = \"earnings\"\n", "", 32, "`of` is missing");
     check_refused("of = \"earnings\"", "of = 3", 35, "must be a list of strings");
     check_refused("by = [\"region\"]", "by = [\"age\"]", 36, "is of type integer");
     check_refused("by = [\"region\"]", "by = [\"country\"]", 36, "names no column");
@@ -417,8 +425,8 @@ fn a_decoded_study_keeps_every_rule() {
     check("\"min\":16", "\"min\":-9223372036854775808", "too large");
     check("\"decimals\":2", "\"decimals\":12", "outside 0..=9");
     check("\"kind\":\"mean\"", "\"kind\":\"median\"", "no kind");
-    check("\"of\":[\"earnings\"]", "\"of\":[\"x\"]", "names no column");
-    check("\"by\":[\"region\"]", "\"by\":[\"age\"]", "grouped by category columns");
+    check("{\"texts\":[\"earnings\"]}", "{\"texts\":[\"x\"]}", "names no column");
+    check("\"by\":[\"region\"]", "\"by\":[\"age\"]", "grouped by category or boolean columns");
     check("\"name\":\"gamma\"", "\"name\":\"alpha\"", "twice");
     check(&key(3).to_string(), &key(1).to_string(), "twice");
     check(&key(3).to_string(), &"00".repeat(32), "not an Ed25519 public key");

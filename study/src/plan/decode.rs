@@ -1,156 +1,257 @@
 //! Decode: from opened totals to answers, in integers up to each answer's one division.
 
+use num_bigint::BigInt;
+use serde_json::{Map, Value};
+
 use super::{
-    Plan, Term, Totals,
+    Axis, Plan, Request, Term, Totals,
+    disclosure::{Disclosure, Withheld},
     grid::Grid,
-    layout::{by_set, places},
+    layout::{Asked, Sums as SumsOf, questions},
 };
 use crate::{
     result::{Cell, Labels, Reason, StatisticResult, StudyResult},
-    statistic::{self, Kind, Sums},
-    study::{Column, Statistic, Study},
+    statistic::Sums,
+    study::{Setting, Study},
 };
 
 /// Every statistic's answer.
 pub(crate) fn decode(plan: &Plan, totals: &Totals) -> StudyResult {
-    let study = &plan.study;
-    let statistics = study.statistics().iter().enumerate();
-    let decoded = statistics.filter_map(|(place, statistic)| {
-        // A study's kinds exist.
-        let kind = statistic::find(&statistic.kind)?;
-        Some(Answers::new(plan, totals, place, statistic, kind).decode())
+    let asked = questions(&plan.study);
+    let disclosure = Disclosure::new(plan, totals.records, &totals.values);
+    let statistics = asked.iter().map(|asked| {
+        let reader = Reader { plan, totals, asked, disclosure: &disclosure };
+        Answers::new(&reader).decode()
     });
-    StudyResult { statistics: decoded.collect() }
+    StudyResult { statistics: statistics.collect() }
 }
 
 /// One statistic and the totals that it is made of.
 struct Answers<'a> {
     study: &'a Study,
-    statistic: &'a Statistic,
-    kind: &'static dyn Kind,
-    of: Vec<&'a Column>,
+    asked: &'a Asked,
+    /// The cells of `by`, as they are listed.
+    by: Grid,
     counts: Vec<Option<i128>>,
-    terms: Vec<Offset>,
+    withheld: Vec<Option<Withheld>>,
+    requests: Vec<Opened>,
 }
 
-/// The totals of one term.
-struct Offset {
-    totals: Vec<Option<i128>>,
-    /// The counts of the records that the totals are over.
-    counts: Vec<Option<i128>>,
-    /// What was subtracted from every value.
-    min: i64,
+/// The totals of one request.
+struct Opened {
+    /// A total per cell of `by` and, within it, per combination of levels of the request's axes.
+    totals: Vec<Vec<Option<BigInt>>>,
 }
 
 impl<'a> Answers<'a> {
-    fn new(
-        plan: &'a Plan,
-        totals: &Totals,
-        place: usize,
-        statistic: &'a Statistic,
-        kind: &'static dyn Kind,
-    ) -> Self {
-        let study = &plan.study;
-        let of = places(study, &statistic.of);
-        let set = by_set(study, place);
-        let sums = |term: Term| cell_totals(plan, totals, term, &set);
-        let column = |place: usize| study.columns().get(place);
-        let term = |term: Term| {
-            let range = term.column().and_then(column).and_then(Column::range);
-            Offset {
-                totals: sums(term),
-                counts: sums(term.counted_by(study)),
-                min: range.map_or(0, |(min, _)| min),
-            }
-        };
+    fn new(reader: &Reader<'a>) -> Self {
+        let Reader { plan, asked, .. } = *reader;
+        let counted = Request::total(asked.formula.counted());
+        let first = |cells: Vec<Option<i128>>| cells.first().copied().flatten();
+        let requests = asked.requests.iter();
         Self {
-            study,
-            statistic,
-            kind,
-            counts: sums(kind.count(&of)),
-            terms: kind.terms(&of).into_iter().map(term).collect(),
-            of: of.into_iter().filter_map(column).collect(),
+            study: &plan.study,
+            asked,
+            by: Grid::of_values(&asked.by),
+            counts: reader.ordered(&counted, &counted.term).into_iter().map(first).collect(),
+            withheld: reader.withheld(&counted).into_iter().flatten().collect(),
+            requests: requests.map(|request| Opened { totals: reader.opened(request) }).collect(),
         }
     }
 
     fn decode(&self) -> StatisticResult {
-        let by = places(self.study, &self.statistic.by);
-        let shown = Grid::of_labels(self.study, &by);
-        let mut set = by.clone();
-        set.sort_unstable();
-        let summed = Grid::of_labels(self.study, &set);
-        let cell = |own: usize| {
-            let levels = shown.levels_of(own);
-            // The same columns in another order: every cell has its like.
-            let cell = shown.cell_in(&summed, &levels).unwrap_or(0);
-            let labels = by.iter().zip(&levels).filter_map(|(&column, &level)| {
-                let column = self.study.columns().get(column)?;
-                Some((column.name.clone(), column.labels()?.get(level)?.clone()))
-            });
-            self.cell(Labels(labels.collect()), cell)
-        };
+        // What is asked is a statistic of the study.
+        let statistic = &self.study.statistics()[self.asked.place];
+        let columns = self.study.columns();
+        let of = self.asked.formula.of().into_iter().filter_map(|place| columns.get(place));
+        let settings = statistic.settings.iter().filter(|(key, _)| key != "of");
         StatisticResult {
-            name: self.statistic.name.clone(),
-            kind: self.statistic.kind.clone(),
-            of: self.statistic.of.clone(),
-            by: self.statistic.by.clone(),
-            cells: (0..shown.cells()).map(cell).collect(),
-            digits: self.kind.digits(&self.of),
+            name: statistic.name.clone(),
+            kind: statistic.kind.clone(),
+            of: of.map(|column| column.name.clone()).collect(),
+            by: statistic.by.clone(),
+            settings: settings
+                .map(|(key, setting)| (key.clone(), shown(setting)))
+                .collect::<Map<_, _>>(),
+            cells: (0..self.by.cells()).map(|cell| self.cell(cell)).collect(),
             min_cell: self.study.privacy().min_cell,
         }
     }
 
-    fn cell(&self, by: Labels, cell: usize) -> Cell {
+    fn cell(&self, cell: usize) -> Cell {
+        let by = self.labels(cell);
         let min_cell = self.study.privacy().min_cell;
-        let count = at(&self.counts, cell).and_then(|count| u64::try_from(count).ok());
-        let Some(count) = count else { return Cell::suppressed(by, Reason::NotOpened) };
-        if min_cell > 1 && count < min_cell {
-            return Cell::suppressed(by, Reason::FewerThan(min_cell));
+        let count = self.counts.get(cell).copied().flatten();
+        let count = count.and_then(|count| i64::try_from(count).ok());
+        let Some(count) = count else { return Cell::suppressed(by, &Reason::NotOpened) };
+        if self.withheld.get(cell).copied().flatten() == Some(Withheld::Complement) {
+            return Cell::suppressed(by, &Reason::Complement);
         }
-        let totals: Option<Vec<i128>> =
-            self.terms.iter().map(|term| term.moved_back(cell)).collect();
-        let Some(totals) = totals else { return Cell::suppressed(by, Reason::NotOpened) };
-        let answer = self.kind.value(&Sums { count, totals: &totals, of: &self.of });
-        Cell::answered(by, count, answer)
+        if min_cell > 1 && i128::from(count) < i128::from(min_cell) {
+            return Cell::suppressed(by, &Reason::FewerThan(min_cell));
+        }
+        let totals = |opened: &Opened| opened.totals.get(cell).cloned().unwrap_or_default();
+        let totals: Vec<_> = self.requests.iter().map(totals).collect();
+        let answer = self.asked.formula.answer(&Sums { count, totals: &totals });
+        match answer {
+            Err(reason @ (Reason::NotOpened | Reason::SmallGroup)) => Cell::suppressed(by, &reason),
+            answer => Cell::answered(by, count, answer),
+        }
+    }
+
+    fn labels(&self, cell: usize) -> Labels {
+        let levels = self.by.levels_of(cell);
+        let labels = self.by.axes.iter().zip(levels).filter_map(|(axis, level)| {
+            let column = self.study.columns().get(axis.column)?;
+            Some((column.name.clone(), column.levels()?.get(level)?.to_string()))
+        });
+        Labels(labels.collect())
     }
 }
 
-impl Offset {
-    /// Σx = Σv + min·Σ1, where v = x − min.
-    fn moved_back(&self, cell: usize) -> Option<i128> {
-        let (total, count) = (at(&self.totals, cell)?, at(&self.counts, cell)?);
-        total.checked_add(count.checked_mul(self.min.into())?)
+/// A key's setting as it stands in a result: one text or number by itself, several as a list.
+fn shown(setting: &Setting) -> Value {
+    let values: Vec<Value> = match setting {
+        Setting::Texts(texts) => texts.iter().map(|text| Value::from(text.as_str())).collect(),
+        Setting::Numbers(numbers) => {
+            let number = |text: &String| serde_json::from_str(text).unwrap_or(Value::Null);
+            numbers.iter().map(number).collect()
+        }
+    };
+    match <[Value; 1]>::try_from(values) {
+        Ok([value]) => value,
+        Err(values) => Value::Array(values),
+    }
+}
+
+/// Reads the totals of one statistic in the order of its own axes.
+struct Reader<'a> {
+    plan: &'a Plan,
+    totals: &'a Totals,
+    asked: &'a Asked,
+    disclosure: &'a Disclosure,
+}
+
+impl Reader<'_> {
+    /// The totals of a request, of the columns' own values.
+    fn opened(&self, request: &Request) -> Vec<Vec<Option<BigInt>>> {
+        let study = &self.plan.study;
+        let expansion = request.term.expansion(study);
+        let summands = expansion.iter().map(|(minima, term)| {
+            let min = |place: &usize| study.columns().get(*place).map_or(0, |column| column.min());
+            let factor: BigInt = minima.iter().map(|place| BigInt::from(min(place))).product();
+            (factor, self.ordered(request, term))
+        });
+        let mut sums: Vec<Vec<Option<BigInt>>> = Vec::new();
+        for (factor, totals) in summands {
+            let scaled = totals.into_iter().map(|cells| {
+                cells
+                    .into_iter()
+                    .map(|total| total.map(|total| &factor * total))
+                    .collect::<Vec<_>>()
+            });
+            if sums.is_empty() {
+                sums = scaled.collect();
+                continue;
+            }
+            for (sums, cells) in sums.iter_mut().zip(scaled) {
+                for (sum, total) in sums.iter_mut().zip(cells) {
+                    *sum = sum.take().zip(total).map(|(sum, total)| sum + total);
+                }
+            }
+        }
+        if request.is_shown {
+            self.withhold(request, &mut sums);
+        }
+        sums
+    }
+
+    /// Takes the totals of small and withheld cells out of what is shown.
+    fn withhold(&self, request: &Request, sums: &mut [Vec<Option<BigInt>>]) {
+        let min_cell = self.plan.study.privacy().min_cell;
+        if min_cell <= 1 {
+            return;
+        }
+        let counts = self.ordered(request, &request.term.counted_by()).into_iter().flatten();
+        let withheld = self.withheld(request).into_iter().flatten();
+        for ((sum, count), withheld) in sums.iter_mut().flatten().zip(counts).zip(withheld) {
+            if withheld.is_some() || count.is_none_or(|count| count < min_cell.into()) {
+                *sum = None;
+            }
+        }
+    }
+
+    /// Which cells of a request are withheld, in the order of [`Reader::ordered`].
+    fn withheld(&self, request: &Request) -> Vec<Vec<Option<Withheld>>> {
+        let set = self.asked.set(&request.axes);
+        let counts = request.term.counted_by().normal(&self.plan.study, &set);
+        let counts = counts.map(|counts| (counts, set.clone()));
+        let withheld = |cell| self.disclosure.withheld(counts.as_ref()?, cell);
+        let all: Vec<_> = (0..Grid::of_values(&set).cells()).map(withheld).collect();
+        self.arranged(request, &set, |cell| all.get(cell).copied().flatten())
+    }
+
+    /// The totals of a term over the cells of `by`, each with the cells of the request's axes.
+    fn ordered(&self, request: &Request, term: &Term) -> Vec<Vec<Option<i128>>> {
+        let set = self.asked.set(&request.axes);
+        let totals = self.cell_totals(term, &set);
+        self.arranged(request, &set, |cell| at(&totals, cell))
+    }
+
+    /// What there is for every cell of a set, by the cells of `by` and within them by those of the
+    /// request's axes.
+    fn arranged<T>(
+        &self,
+        request: &Request,
+        set: &[Axis],
+        of: impl Fn(usize) -> Option<T>,
+    ) -> Vec<Vec<Option<T>>> {
+        let summed = Grid::of_values(set);
+        let by = Grid::of_values(&self.asked.by);
+        let within = Grid::of_values(&request.axes);
+        let all = Grid::of_values(&[self.asked.by.clone(), request.axes.clone()].concat());
+        let find = |by_cell: usize, cell: usize| {
+            let levels = [by.levels_of(by_cell), within.levels_of(cell)].concat();
+            // The same axes in another order: every cell has its like.
+            all.cell_in(&summed, &levels).and_then(&of)
+        };
+        let cells = |by_cell| (0..within.cells()).map(|cell| find(by_cell, cell)).collect();
+        (0..by.cells()).map(cells).collect()
+    }
+
+    /// The totals of a term over the cells of a set; none where they were not opened.
+    fn cell_totals(&self, term: &Term, set: &[Axis]) -> Vec<Option<i128>> {
+        let (plan, grid) = (self.plan, Grid::of_values(set));
+        let Some(term) = term.normal(&plan.study, set) else { return vec![Some(0); grid.cells()] };
+        if term == Term::records() && set.is_empty() {
+            return vec![Some(self.totals.records.into())];
+        }
+        let sums = (term, set.to_vec());
+        if let Some(own) = self.block(&sums, grid.cells()) {
+            return own;
+        }
+        // Whatever a statistic needs has coordinates of its own or a source that has.
+        let Some(source) = plan.needs.get(&sums).map(|need| &need.source) else {
+            return Vec::new();
+        };
+        let fine = Grid::of_values(&source.1);
+        let values = self.block(source, fine.cells()).unwrap_or_default();
+        let mut totals = vec![Some(0i128); grid.cells()];
+        for (value, cell) in values.into_iter().zip(fine.project(&grid)) {
+            if let Some(total) = cell.and_then(|cell| totals.get_mut(cell)) {
+                *total = total.zip(value).and_then(|(total, value)| total.checked_add(value));
+            }
+        }
+        totals
+    }
+
+    /// The totals of sums that have coordinates of their own.
+    fn block(&self, sums: &SumsOf, cells: usize) -> Option<Vec<Option<i128>>> {
+        let start = self.plan.blocks.get(sums)?;
+        Some((0..cells).map(|cell| at(&self.totals.values, start + cell)).collect())
     }
 }
 
 fn at(totals: &[Option<i128>], cell: usize) -> Option<i128> {
     totals.get(cell).copied().flatten()
-}
-
-/// The totals of a term over the cells of a set; none where they were not opened.
-fn cell_totals(plan: &Plan, totals: &Totals, term: Term, set: &[usize]) -> Vec<Option<i128>> {
-    let study = &plan.study;
-    let grid = Grid::of_labels(study, set);
-    let Some(term) = term.normal(study) else { return vec![Some(0); grid.cells()] };
-    if term == Term::Records && set.is_empty() {
-        return vec![Some(totals.records.into())];
-    }
-    let block = |set: &[usize], cells: usize| {
-        let start = plan.blocks.get(&(term, set.to_vec()))?;
-        Some((0..cells).map(|cell| at(&totals.values, start + cell)).collect::<Vec<_>>())
-    };
-    if let Some(own) = block(set, grid.cells()) {
-        return own;
-    }
-    // Whatever a statistic needs has coordinates of its own or a source that has.
-    let source = plan.needs.get(&(term, set.to_vec())).map(|need| need.source.as_slice());
-    let fine = Grid::of_labels(study, source.unwrap_or_default());
-    let values = block(&fine.columns, fine.cells()).unwrap_or_default();
-    let mut sums = vec![Some(0i128); grid.cells()];
-    for (value, cell) in values.into_iter().zip(fine.project(&grid)) {
-        if let Some(sum) = cell.and_then(|cell| sums.get_mut(cell)) {
-            *sum = sum.zip(value).and_then(|(sum, value)| sum.checked_add(value));
-        }
-    }
-    sums
 }

@@ -2,24 +2,31 @@
 
 use mpc::Field128;
 
-use super::{grid::Grid, layout::Layout};
+use super::{
+    grid::Grid,
+    layout::Layout,
+    values::{Base, Within, weights},
+};
 use crate::{
     record::{Record, RecordError, Value},
     study::{Column, ColumnType, Study},
 };
 
-/// The bits of a record: values column by column, then the joint one-hot vectors.
+/// The bits of a record: numbers column by column, the joint one-hot vectors, then the places of
+/// values within their levels.
 #[derive(Debug, Clone)]
 pub(crate) struct Encoding {
-    values: Vec<usize>,
+    plain: Vec<usize>,
     joints: Vec<Grid>,
+    within: Vec<Base>,
     has_one: bool,
 }
 
 impl Encoding {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let (values, joints) = (layout.values.clone(), layout.joints.clone());
-        Self { values, joints, has_one: layout.has_one() }
+        let (plain, joints) = (layout.values.plain.clone(), layout.joints.clone());
+        let within = layout.values.within().cloned().collect();
+        Self { plain, joints, within, has_one: layout.has_one() }
     }
 
     /// The bits of a record, as field elements.
@@ -33,45 +40,48 @@ impl Encoding {
             let found = record.values.len();
             return Err(RecordError::Width { found, columns: columns.len() });
         }
-        let mut bits = Vec::new();
         // The places are those of the study's columns, and the record has as many values.
-        for &place in &self.values {
+        let offset = |place: usize| offset(&columns[place], record.values[place]);
+        let mut bits = Vec::new();
+        for &place in &self.plain {
             let column = &columns[place];
-            let offset = offset(column, record.values[place])?;
-            // A column that is added up has a range.
-            let range = column.range().map_or(0, |(min, max)| max.abs_diff(min));
-            push_number(&mut bits, offset.unwrap_or(0), range);
+            let value = offset(place)?;
+            push_number(&mut bits, value.unwrap_or(0), column.span());
             if column.missing_allowed {
-                bits.push(bit(offset.is_some()));
+                bits.push(bit(value.is_some()));
             }
         }
         for joint in &self.joints {
-            let level = |&place: &usize| level(&columns[place], record.values[place]);
-            let levels: Vec<_> = joint.columns.iter().map(level).collect::<Result<_, _>>()?;
-            let cell = joint.cell_in(joint, &levels);
+            let mut levels = Vec::with_capacity(joint.axes.len());
+            for axis in &joint.axes {
+                let value = offset(axis.column)?;
+                levels.push(value.map_or(axis.levels(), |value| axis.level_of(value)));
+            }
+            let cell = joint.cell_at(&levels);
             bits.extend((0..joint.cells()).map(|own| bit(Some(own) == cell)));
+        }
+        for Base { axis, .. } in &self.within {
+            let column = &columns[axis.column];
+            let within = Within::new(axis, column);
+            let (place, rest) = match offset(axis.column)? {
+                Some(value) => {
+                    let level = axis.level_of(value);
+                    let place = value - axis.starts()[level];
+                    let width = axis.widths(column.span()).nth(level).unwrap_or(1);
+                    (place, width - 1 - place)
+                }
+                None => (0, 0),
+            };
+            push_number(&mut bits, place, within.largest);
+            if within.has_rest {
+                push_number(&mut bits, rest, within.largest);
+            }
         }
         if self.has_one {
             bits.push(bit(true));
         }
         Ok(bits)
     }
-}
-
-/// How many bits a column that is added up takes, with the one for its presence.
-pub(crate) fn value_bits(study: &Study, place: usize) -> usize {
-    // A place in a layout is that of a column of its study.
-    let column = &study.columns()[place];
-    let range = column.range().map_or(0, |(min, max)| max.abs_diff(min));
-    weights(range).len() + usize::from(column.missing_allowed)
-}
-
-/// The weights of the bits that encode exactly 0..=range.
-pub(crate) fn weights(range: u64) -> Vec<u64> {
-    let count = u64::BITS - range.leading_zeros();
-    let Some(last) = count.checked_sub(1) else { return Vec::new() };
-    let low = (0..last).map(|place| 1 << place);
-    low.chain([range - ((1 << last) - 1)]).collect()
 }
 
 /// Appends the bits of `value` in 0..=range.
@@ -89,12 +99,18 @@ fn bit(is_set: bool) -> Field128 {
     Field128::from(u128::from(is_set))
 }
 
-/// A value less its column's minimum; none if it is missing.
+/// A number less its column's minimum, 1 for true, or the place of a label; none if it is missing.
 fn offset(column: &Column, value: Value) -> Result<Option<u64>, RecordError> {
     let name = || column.name.clone();
     let scaled = match (value, &column.holds) {
         (Value::Missing, _) if column.missing_allowed => return Ok(None),
         (Value::Missing, _) => return Err(RecordError::Missing { column: name() }),
+        (Value::Category(label), ColumnType::Category { values }) => {
+            return match usize::try_from(label) {
+                Ok(place) if place < values.len() => Ok(Some(label.into())),
+                _ => Err(RecordError::Range { column: name() }),
+            };
+        }
         (Value::Number(number), ColumnType::Integer { .. } | ColumnType::Decimal { .. }) => number,
         (Value::Boolean(boolean), ColumnType::Boolean) => i128::from(boolean),
         _ => return Err(RecordError::Type { column: name() }),
@@ -103,21 +119,6 @@ fn offset(column: &Column, value: Value) -> Result<Option<u64>, RecordError> {
     match i64::try_from(scaled) {
         Ok(scaled) if (min..=max).contains(&scaled) => Ok(Some(scaled.abs_diff(min))),
         _ => Err(RecordError::Range { column: name() }),
-    }
-}
-
-/// The level of a category; a missing one is the level after the last label.
-fn level(column: &Column, value: Value) -> Result<usize, RecordError> {
-    let name = || column.name.clone();
-    let labels = column.labels().ok_or_else(|| RecordError::Type { column: name() })?;
-    match value {
-        Value::Category(label) => match usize::try_from(label) {
-            Ok(label) if label < labels.len() => Ok(label),
-            _ => Err(RecordError::Range { column: name() }),
-        },
-        Value::Missing if column.missing_allowed => Ok(labels.len()),
-        Value::Missing => Err(RecordError::Missing { column: name() }),
-        _ => Err(RecordError::Type { column: name() }),
     }
 }
 

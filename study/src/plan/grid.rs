@@ -1,35 +1,35 @@
-//! Grid: the cells that some category columns make together, numbered row by row.
+//! Grid: the cells that some axes make together, numbered row by row.
 
+use super::Axis;
 use crate::{limits, study::Study};
 
-/// The Cartesian product of columns' levels. The last column varies fastest.
+/// Axes in ascending order, at most one of each column: how a sum is split into cells.
+pub(crate) type Set = Vec<Axis>;
+
+/// The Cartesian product of axes' levels. The last axis varies fastest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grid {
-    /// Places of the columns in the study.
-    pub(crate) columns: Vec<usize>,
-    /// How many levels each column has.
+    /// The axes.
+    pub(crate) axes: Vec<Axis>,
+    /// How many levels each axis has here.
     pub(crate) levels: Vec<usize>,
 }
 
 impl Grid {
-    /// The cells that a statistic has an answer for: real labels only.
-    pub(crate) fn of_labels(study: &Study, columns: &[usize]) -> Self {
-        Self::new(study, columns, |labels, _| labels)
+    /// The cells that sums are kept for: every column has a value.
+    pub(crate) fn of_values(axes: &[Axis]) -> Self {
+        let levels = axes.iter().map(Axis::levels).collect();
+        Self { axes: axes.to_vec(), levels }
     }
 
     /// The cells that a record may be in: where a column may be missing, that is one more level,
     /// the last.
-    pub(crate) fn of_records(study: &Study, columns: &[usize]) -> Self {
-        Self::new(study, columns, |labels, missing| labels + usize::from(missing))
-    }
-
-    fn new(study: &Study, columns: &[usize], levels: impl Fn(usize, bool) -> usize) -> Self {
-        let level = |&place: &usize| {
-            let column = study.columns().get(place);
-            let labels = column.and_then(|column| column.labels()).map_or(0, <[_]>::len);
-            levels(labels, column.is_some_and(|column| column.missing_allowed))
+    pub(crate) fn of_records(study: &Study, axes: &[Axis]) -> Self {
+        let level = |axis: &Axis| {
+            let column = study.columns().get(axis.column);
+            axis.levels() + usize::from(column.is_some_and(|column| column.missing_allowed))
         };
-        Self { columns: columns.to_vec(), levels: columns.iter().map(level).collect() }
+        Self { axes: axes.to_vec(), levels: axes.iter().map(level).collect() }
     }
 
     /// How many cells there are; none if they are too many to count.
@@ -44,7 +44,7 @@ impl Grid {
         cells.unwrap_or(0)
     }
 
-    /// The level of every column in a cell.
+    /// The level of every axis in a cell.
     pub(crate) fn levels_of(&self, mut cell: usize) -> Vec<usize> {
         let mut levels = vec![0; self.levels.len()];
         for (level, &count) in levels.iter_mut().zip(&self.levels).rev() {
@@ -54,20 +54,38 @@ impl Grid {
         levels
     }
 
-    /// The cell of `other` at which its columns have the levels that they have here, where
-    /// `levels` has one per column of this grid; none if `other` has no such level.
-    pub(crate) fn cell_in(&self, other: &Self, levels: &[usize]) -> Option<usize> {
-        let mut columns = other.columns.iter().zip(&other.levels);
-        columns.try_fold(0, |cell, (column, &count)| {
-            let place = self.columns.iter().position(|own| own == column)?;
-            let level = levels.get(place).copied().filter(|&level| level < count)?;
-            Some(cell * count + level)
-        })
+    /// The cell with these levels, one per axis; none if there is no such level.
+    pub(crate) fn cell_at(&self, levels: &[usize]) -> Option<usize> {
+        self.levels
+            .iter()
+            .zip(levels)
+            .try_fold(0, |cell, (&count, &level)| (level < count).then_some(cell * count + level))
     }
 
-    /// For every cell of this grid, the cell of `coarse` that it belongs to; none where it belongs
-    /// to none, because a value is missing. The columns of `coarse` are among this grid's.
+    /// The cell of `other` that a cell with these levels is part of; none if a value is missing
+    /// that `other` has no level for. Every axis of `other` is refined by one of this grid.
+    pub(crate) fn cell_in(&self, other: &Self, levels: &[usize]) -> Option<usize> {
+        let level = |axis: &Axis| {
+            let place = self.axes.iter().position(|own| own.refines(axis))?;
+            let own = self.axes.get(place)?;
+            match own.starts().get(*levels.get(place)?) {
+                Some(&start) => Some(axis.level_of(start)),
+                // The level of a missing value comes after all others.
+                None => Some(axis.levels()),
+            }
+        };
+        let levels: Vec<usize> = other.axes.iter().map(level).collect::<Option<_>>()?;
+        other.cell_at(&levels)
+    }
+
+    /// For every cell of this grid, the cell of `coarse` that it is part of; none where it is part
+    /// of none, because a value is missing.
     pub(crate) fn project(&self, coarse: &Self) -> Vec<Option<usize>> {
         (0..self.cells()).map(|cell| self.cell_in(coarse, &self.levels_of(cell))).collect()
     }
+}
+
+/// Whether every axis of `part` is refined by one of `whole`.
+pub(crate) fn contains(whole: &[Axis], part: &[Axis]) -> bool {
+    part.iter().all(|axis| whole.iter().any(|own| own.refines(axis)))
 }

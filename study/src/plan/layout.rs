@@ -3,37 +3,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Term, encode::value_bits, grid::Grid};
+use super::{
+    Axis, Request, Term,
+    grid::{Grid, Set, contains},
+    values::Values,
+};
 use crate::{
     error::{Rule, list},
-    limits, statistic,
+    limits,
+    statistic::{self, Formula, Question},
     study::Study,
 };
 
-/// The sums of one term over the cells of one set of category columns (places in the study, in
-/// ascending order).
-pub(crate) type Sums = (Term, Vec<usize>);
+/// The sums of one term, in its normal form, over the cells of one set of axes.
+pub(crate) type Sums = (Term, Set);
 
 /// How some needed sums come about.
 #[derive(Debug, Clone)]
 pub(crate) struct Need {
-    /// The set whose products, and without suppression whose sums, these follow from; the sums'
-    /// own set if from no other.
-    pub(crate) source: Vec<usize>,
-    /// The first statistic that needs them.
-    statistic: usize,
+    /// The sums whose products, and without suppression whose totals, these follow from; the sums
+    /// themselves if from no others.
+    pub(crate) source: Sums,
+    /// The statistics that need them, in ascending order.
+    pub(crate) statistics: Vec<usize>,
 }
 
 /// What a plan consists of.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// Columns that are added up or counted, in the study's order.
-    pub(crate) values: Vec<usize>,
+    /// How the columns that are added up, counted or divided into bins become wires.
+    pub(crate) values: Values,
     /// The joint one-hot vectors.
     pub(crate) joints: Vec<Grid>,
     /// Every sum that the decoder asks for, except for the public number of records.
     pub(crate) needs: BTreeMap<Sums, Need>,
-    /// Whether sets that follow from larger ones have sums of their own all the same.
+    /// The products of values, and of presence bits, that are wires of their own.
+    pub(crate) monomials: BTreeSet<Term>,
+    /// Whether sums that follow from others have coordinates of their own all the same.
     pub(crate) suppresses: bool,
 }
 
@@ -42,55 +48,67 @@ type Blame = (usize, &'static str, Rule);
 
 impl Layout {
     pub(crate) fn new(study: &Study) -> Result<Self, Blame> {
-        check_cells(study)?;
-        let joints = joints(study)?;
-        let needs = needs(study);
-        let used = needs.keys().filter_map(|(term, _)| term.column());
-        let values = used.collect::<BTreeSet<_>>().into_iter().collect();
+        let questions = questions(study);
+        check_cells(study, &questions)?;
+        let needs = needs(study, &questions);
+        let joints = joints(study, &needs)?;
+        let values = Values::new(study, &needs, &joints);
         let suppresses = study.privacy().min_cell > 1;
-        let layout = Self { values, joints, needs, suppresses };
+        let mut layout = Self { values, joints, needs, monomials: BTreeSet::new(), suppresses };
+        let mut monomials = BTreeSet::new();
+        let factors = layout.needs.iter().filter(|(sums, need)| layout.needs_factor(sums, need));
+        factors.for_each(|((term, _), _)| add_monomials(term, &mut monomials));
+        layout.monomials = monomials;
         layout.check_size(study)?;
         Ok(layout)
     }
 
     /// Whether these sums have coordinates of their own.
-    pub(crate) fn is_output(&self, (_, set): &Sums, need: &Need) -> bool {
-        self.suppresses || need.source == *set
+    pub(crate) fn is_output(&self, sums: &Sums, need: &Need) -> bool {
+        self.suppresses || need.source == *sums
     }
 
     /// Whether these sums have products of their own.
-    pub(crate) fn has_products(&self, (term, set): &Sums, need: &Need) -> bool {
-        *term != Term::Records && !set.is_empty() && need.source == *set
+    pub(crate) fn has_products(&self, sums: &Sums, need: &Need) -> bool {
+        let (term, set) = sums;
+        *term != Term::records() && !set.is_empty() && need.source == *sums
     }
 
     /// Whether the circuit needs a bit that is always 1, to count all records: there is no one-hot
     /// vector whose sum could do it.
     pub(crate) fn has_one(&self) -> bool {
-        self.joints.is_empty() && self.needs.contains_key(&(Term::Records, Vec::new()))
+        self.joints.is_empty() && self.needs.contains_key(&(Term::records(), Vec::new()))
+    }
+
+    /// Whether the term itself is a factor of a product or an output, and not only its source.
+    fn needs_factor(&self, sums: &Sums, need: &Need) -> bool {
+        self.has_products(sums, need) || (sums.1.is_empty() && need.source == *sums)
     }
 
     fn check_size(&self, study: &Study) -> Result<(), Blame> {
         let first = |wanted: &dyn Fn(&Sums) -> bool| {
             let users = self.needs.iter().filter(|(sums, _)| wanted(sums));
-            users.map(|(_, need)| need.statistic).min().unwrap_or(0)
+            users.filter_map(|(_, need)| need.statistics.first().copied()).min().unwrap_or(0)
         };
         let mut outputs = Vec::new();
         let mut wires = vec![(0, usize::from(self.has_one()))];
-        for &column in &self.values {
-            let user = first(&|(term, _)| term.column() == Some(column));
-            wires.push((user, value_bits(study, column)));
+        for (column, bits) in self.values.bits(study) {
+            wires.push((first(&|(term, _)| term.columns().any(|own| own == column)), bits));
         }
         for joint in &self.joints {
-            let user = first(&|(_, set)| *set == joint.columns);
-            wires.push((user, joint.cells()));
+            wires.push((first(&|(_, set)| *set == joint.axes), joint.cells()));
+        }
+        for monomial in &self.monomials {
+            wires.push((first(&|(term, _)| term == monomial), 1));
         }
         for (sums, need) in &self.needs {
-            let cells = Grid::of_labels(study, &sums.1).cells();
+            let cells = Grid::of_values(&sums.1).cells();
+            let user = need.statistics.first().copied().unwrap_or(0);
             if self.is_output(sums, need) {
-                outputs.push((need.statistic, cells));
+                outputs.push((user, cells));
             }
             if self.has_products(sums, need) {
-                wires.push((need.statistic, cells));
+                wires.push((user, cells));
             }
         }
         let coordinates = exceeded(outputs, limits::COORDINATES);
@@ -104,54 +122,65 @@ impl Layout {
     }
 }
 
-impl Term {
-    /// The column that the term is of.
-    pub(crate) fn column(self) -> Option<usize> {
-        match self {
-            Self::Records => None,
-            Self::Present(column) | Self::Value(column) => Some(column),
-        }
-    }
+/// A statistic with its formula and its `by`.
+pub(crate) struct Asked {
+    /// The statistic's place.
+    pub(crate) place: usize,
+    /// Its formula.
+    pub(crate) formula: Box<dyn Formula>,
+    /// What it needs.
+    pub(crate) requests: Vec<Request>,
+    /// The axes of `by`, in the order in which it names them.
+    pub(crate) by: Vec<Axis>,
+}
 
-    /// The term that always has the same value and is summed in its place; none if it is 0 for
-    /// every record.
-    pub(crate) fn normal(self, study: &Study) -> Option<Self> {
-        let column = self.column().and_then(|place| study.columns().get(place));
-        match (self, column) {
-            (Self::Present(_), Some(column)) if !column.missing_allowed => Some(Self::Records),
-            (Self::Value(_), Some(column)) if column.range().is_none_or(|(a, b)| a == b) => None,
-            _ => Some(self),
-        }
-    }
+/// The statistics of a study. Every one of a checked study has a formula.
+pub(crate) fn questions(study: &Study) -> Vec<Asked> {
+    let statistics = study.statistics().iter().enumerate();
+    let asked = statistics.filter_map(|(place, statistic)| {
+        let formula = statistic::find(&statistic.kind)?.formula(&Question { study, statistic });
+        let formula = formula.ok()?;
+        let requests = formula.requests();
+        Some(Asked { place, formula, requests, by: by_axes(study, &statistic.by) })
+    });
+    asked.collect()
+}
 
-    /// The term that counts the records that this one is summed over.
-    pub(crate) fn counted_by(self, study: &Study) -> Self {
-        let counts = self.column().map_or(Self::Records, Self::Present);
-        counts.normal(study).unwrap_or(Self::Records)
+impl Asked {
+    /// The set of axes of a request, within the cells of `by`.
+    pub(crate) fn set(&self, axes: &[Axis]) -> Set {
+        let mut set: Set = self.by.iter().chain(axes).cloned().collect();
+        set.sort_unstable();
+        set
     }
 }
 
-/// The set of a statistic's `by`: places in ascending order.
-pub(crate) fn by_set(study: &Study, statistic: usize) -> Vec<usize> {
-    let by = study.statistics().get(statistic).map(|statistic| statistic.by.as_slice());
-    let mut set = places(study, by.unwrap_or_default());
-    set.sort_unstable();
-    set
+fn by_axes(study: &Study, names: &[String]) -> Vec<Axis> {
+    let places = names.iter().filter_map(|name| study.column_index(name));
+    // A study is grouped by columns with levels, of which there are few enough.
+    places.filter_map(|place| Axis::steps(place, study.columns().get(place)?)).collect()
 }
 
-/// Places of columns, by name.
-pub(crate) fn places(study: &Study, names: &[String]) -> Vec<usize> {
-    // A study's names are those of its columns.
-    names.iter().filter_map(|name| study.column_index(name)).collect()
+/// Every term that a factor of products is made of, and that is no single column: each is a wire.
+fn add_monomials(term: &Term, monomials: &mut BTreeSet<Term>) {
+    let Some((rest, last)) = term.factors() else { return };
+    if monomials.insert(term.clone()) {
+        add_monomials(&rest, monomials);
+        add_monomials(&last, monomials);
+    }
 }
 
 /// Refuses statistics with too many cells, each and together.
-fn check_cells(study: &Study) -> Result<(), Blame> {
+fn check_cells(study: &Study, questions: &[Asked]) -> Result<(), Blame> {
     let mut answers = Vec::new();
-    for place in 0..study.statistics().len() {
-        let grid = Grid::of_labels(study, &by_set(study, place));
-        within_cells(study, &grid, false).map_err(|rule| (place, "by", rule))?;
-        answers.push((place, grid.cells()));
+    for asked in questions {
+        let blame = |rule| (asked.place, "by", rule);
+        within_cells(study, &Grid::of_records(study, &asked.set(&[]))).map_err(blame)?;
+        for request in &asked.requests {
+            let grid = Grid::of_records(study, &asked.set(&request.axes));
+            within_cells(study, &grid).map_err(blame)?;
+        }
+        answers.push((asked.place, Grid::of_values(&asked.by).cells()));
     }
     match exceeded(answers, limits::ANSWERS) {
         Some((place, found)) => Err((place, "by", Rule::Answers { found })),
@@ -159,111 +188,124 @@ fn check_cells(study: &Study) -> Result<(), Blame> {
     }
 }
 
-/// The joint one-hot vectors: the sets that no other set contains.
-fn joints(study: &Study) -> Result<Vec<Grid>, Blame> {
-    let statistics = 0..study.statistics().len();
-    let sets: Vec<_> = statistics.map(|place| by_set(study, place)).collect();
-    let is_maximal = |set: &Vec<usize>| {
-        !set.is_empty() && !sets.iter().any(|other| other != set && contains(other, set))
+/// The joint one-hot vectors: the sets that no other set contains, and a vector of its own for
+/// every category whose presence matters and which is in none of them.
+fn joints(study: &Study, needs: &BTreeMap<Sums, Need>) -> Result<Vec<Grid>, Blame> {
+    let mut sets: BTreeMap<Set, usize> = BTreeMap::new();
+    let mut add = |set: Set, user: usize| {
+        let first = sets.entry(set).or_insert(user);
+        *first = (*first).min(user);
     };
-    let maximal: BTreeSet<_> = sets.iter().filter(|set| is_maximal(set)).collect();
-    let joint = |set: &Vec<usize>| {
+    for ((term, set), need) in needs {
+        let user = need.statistics.first().copied().unwrap_or(0);
+        add(set.clone(), user);
+        let categories = term.columns().filter_map(|place| {
+            let column = study.columns().get(place)?;
+            column.labels().and_then(|_| Axis::steps(place, column))
+        });
+        categories.for_each(|axis| add(vec![axis], user));
+    }
+    let is_maximal = |set: &Set| {
+        !set.is_empty() && !sets.keys().any(|other| other != set && contains(other, set))
+    };
+    let maximal = sets.iter().filter(|(set, _)| is_maximal(set));
+    let joint = |(set, &user): (&Set, &usize)| {
         let grid = Grid::of_records(study, set);
-        // A maximal set is some statistic's own.
-        let user = sets.iter().position(|own| own == set).unwrap_or(0);
-        within_cells(study, &grid, true).map_err(|rule| (user, "by", rule))?;
+        within_cells(study, &grid).map_err(|rule| (user, "by", rule))?;
         Ok(grid)
     };
-    maximal.into_iter().map(joint).collect()
+    maximal.map(joint).collect()
 }
 
-fn within_cells(study: &Study, grid: &Grid, with_missing: bool) -> Result<(), Rule> {
+fn within_cells(study: &Study, grid: &Grid) -> Result<(), Rule> {
     let cells = grid.checked_cells();
     if cells.is_some_and(|cells| cells <= limits::CELLS) {
         return Ok(());
     }
-    let columns = grid.columns.iter().filter_map(|&place| study.columns().get(place));
+    let columns = grid.axes.iter().filter_map(|axis| study.columns().get(axis.column));
     let names = columns.map(|column| column.name.as_str());
     let factors: Vec<_> = grid.levels.iter().map(usize::to_string).collect();
+    let mut levels = grid.axes.iter().map(Axis::levels).zip(&grid.levels);
+    let with_missing = levels.any(|(values, &all)| values != all);
     Err(Rule::Cells { by: list(names), cells, factors: factors.join(" × "), with_missing })
 }
 
 /// Every sum that some statistic needs, and what it follows from.
-fn needs(study: &Study) -> BTreeMap<Sums, Need> {
-    let mut users: BTreeMap<Sums, usize> = BTreeMap::new();
-    let all = (Term::Records, Vec::new());
-    for (place, statistic) in study.statistics().iter().enumerate() {
-        // A study's kinds exist.
-        let Some(kind) = statistic::find(&statistic.kind) else { continue };
-        let of = places(study, &statistic.of);
-        let set = by_set(study, place);
-        let terms = kind.terms(&of);
-        let counts = terms.iter().map(|term| term.counted_by(study));
-        let terms = terms.iter().copied().chain(counts).chain([kind.count(&of)]);
-        for term in terms.filter_map(|term| term.normal(study)) {
-            let sums = (term, set.clone());
-            if sums != all {
-                users.entry(sums).or_insert(place);
+fn needs(study: &Study, questions: &[Asked]) -> BTreeMap<Sums, Need> {
+    let mut users: BTreeMap<Sums, BTreeSet<usize>> = BTreeMap::new();
+    let all = (Term::records(), Vec::new());
+    for asked in questions {
+        let counted = Request::total(asked.formula.counted());
+        for request in asked.requests.iter().chain([&counted]) {
+            let set = asked.set(&request.axes);
+            let summands = request.term.expansion(study).into_iter().map(|(_, term)| term);
+            for term in summands.chain([request.term.counted_by()]) {
+                let term = term.normal(study, &set);
+                let sums = term.map(|term| (term, set.clone())).filter(|sums| *sums != all);
+                sums.into_iter().for_each(|sums| {
+                    users.entry(sums).or_default().insert(asked.place);
+                });
             }
         }
     }
     if counts_all(study, &users) {
-        users.insert(all, 0);
+        users.insert(all, BTreeSet::from([0]));
     }
     let sources: Vec<_> = users.keys().filter(|sums| is_source(study, &users, sums)).collect();
-    let need = |sums: &Sums, &statistic: &usize| {
-        (sums.clone(), Need { source: source(study, &sources, sums), statistic })
+    let need = |sums: &Sums, statistics: &BTreeSet<usize>| {
+        let statistics = statistics.iter().copied().collect();
+        (sums.clone(), Need { source: source(study, &sources, sums), statistics })
     };
-    users.iter().map(|(sums, user)| need(sums, user)).collect()
+    users.iter().map(|(sums, users)| need(sums, users)).collect()
 }
 
 /// Whether the number of all records needs a coordinate although it is public: to decide which
 /// sums over all records may be opened, where `min_records` does not settle that beforehand, or
 /// because a circuit without any wire would be none.
-fn counts_all(study: &Study, users: &BTreeMap<Sums, usize>) -> bool {
+fn counts_all(study: &Study, users: &BTreeMap<Sums, BTreeSet<usize>>) -> bool {
     let privacy = study.privacy();
     let is_gated = |(term, set): &Sums| {
-        set.is_empty() && matches!(term, Term::Value(_)) && term.counted_by(study) == Term::Records
+        set.is_empty() && !term.values().is_empty() && term.required().is_empty()
     };
     users.is_empty() || (privacy.min_cell > privacy.min_records && users.keys().any(is_gated))
 }
 
 /// Whether sums follow from no others.
-fn is_source(study: &Study, users: &BTreeMap<Sums, usize>, (term, set): &Sums) -> bool {
-    !users.keys().any(|(other, fine)| other == term && refines(study, fine, set))
+fn is_source(study: &Study, users: &BTreeMap<Sums, BTreeSet<usize>>, sums: &Sums) -> bool {
+    !users.keys().any(|fine| refines(study, fine, sums))
 }
 
-/// The set from whose sums these follow by addition: the smallest of the sources that refine
-/// theirs, or their own.
-fn source(study: &Study, sources: &[&Sums], (term, set): &Sums) -> Vec<usize> {
-    let fine = sources.iter().filter(|(other, _)| other == term).map(|(_, fine)| fine);
-    let fine = fine.filter(|fine| refines(study, fine, set));
-    let smallest = fine.min_by_key(|fine| Grid::of_labels(study, fine).cells());
-    smallest.unwrap_or(set).clone()
+/// The sums from which these follow by addition: the smallest of the sources that refine them, or
+/// they themselves.
+fn source(study: &Study, sources: &[&Sums], sums: &Sums) -> Sums {
+    let fine = sources.iter().copied().filter(|fine| refines(study, fine, sums));
+    let smallest = fine.min_by_key(|(_, set)| Grid::of_values(set).cells());
+    smallest.unwrap_or(sums).clone()
 }
 
-/// Whether sums over the cells of `fine` give those over the cells of `coarse`: it has more
-/// columns, and none of these is ever missing.
-fn refines(study: &Study, fine: &[usize], coarse: &[usize]) -> bool {
-    let is_never_missing = |&place: &usize| {
-        coarse.contains(&place)
-            || study.columns().get(place).is_some_and(|column| !column.missing_allowed)
+/// Whether some sums give others by addition: they are over smaller cells, and every record of the
+/// larger cells is in one of the smaller ones.
+pub(crate) fn refines(study: &Study, fine: &Sums, coarse: &Sums) -> bool {
+    let ((fine_term, fine_set), (term, set)) = (fine, coarse);
+    if fine_set == set || fine_term.values() != term.values() || !contains(fine_set, set) {
+        return false;
+    }
+    let is_covered = |axis: &Axis| {
+        let is_split = set.iter().any(|own| own.column == axis.column);
+        let column = study.columns().get(axis.column);
+        let is_never_missing = column.is_some_and(|column| !column.missing_allowed);
+        is_split || is_never_missing || term.required().contains(&axis.column)
     };
-    fine.len() > coarse.len() && contains(fine, coarse) && fine.iter().all(is_never_missing)
-}
-
-/// Whether every column of `part` is in `whole`.
-pub(crate) fn contains(whole: &[usize], part: &[usize]) -> bool {
-    part.iter().all(|column| whole.contains(column))
+    fine_set.iter().all(is_covered) && term.normal(study, fine_set).as_ref() == Some(fine_term)
 }
 
 /// The statistic with which the amounts exceed a limit, and their total.
 fn exceeded(mut amounts: Vec<(usize, usize)>, limit: usize) -> Option<(usize, usize)> {
     amounts.sort_unstable();
-    let total: usize = amounts.iter().map(|(_, amount)| amount).sum();
-    let mut so_far = 0;
+    let total = amounts.iter().fold(0usize, |total, (_, amount)| total.saturating_add(*amount));
+    let mut so_far = 0usize;
     let crossing = amounts.iter().find(|(_, amount)| {
-        so_far += amount;
+        so_far = so_far.saturating_add(*amount);
         so_far > limit
     });
     crossing.map(|&(statistic, _)| (statistic, total))

@@ -37,7 +37,7 @@ use super::{Term, grid::Grid, layout::Sums};
 use crate::{
     error::Rule,
     limits,
-    study::{Column, Differential, Study},
+    study::{Differential, Study},
 };
 
 /// The noise of a study's sums, and what opening them costs. Nothing here is secret.
@@ -49,10 +49,11 @@ pub struct Noise {
     budget: u64,
 }
 
-/// How much one record can change a block.
+/// How much a change of one record changes a block. In double precision: the margin of a scale
+/// covers the rounding.
 struct Sensitivity {
-    l1: u128,
-    l2_squared: u128,
+    l1: f64,
+    l2: f64,
 }
 
 impl Noise {
@@ -64,7 +65,7 @@ impl Noise {
         for (sums, &start) in starts {
             let scale = scaling.scale(study, sums);
             let block = if scale.0 == 0 { None } else { numbers.next() };
-            let cells = Grid::of_labels(study, &sums.1).cells();
+            let cells = Grid::of_values(&sums.1).cells();
             places.extend((start..start + cells).map(|coordinate| (coordinate, scale, block)));
         }
         places.sort_unstable_by_key(|&(coordinate, _, _)| coordinate);
@@ -107,7 +108,7 @@ pub(crate) fn check<'a>(
     match blocks.into_iter().find(|sums| reach(sums) >= limits::NOISE) {
         None => Ok(()),
         Some((term, _)) => {
-            let column = term.column().and_then(|place| study.columns().get(place));
+            let column = term.values().last().and_then(|&place| study.columns().get(place));
             Err(Rule::Noise { column: column.map(|column| column.name.clone()) })
         }
     }
@@ -138,12 +139,10 @@ impl Scaling {
     }
 
     fn scale(&self, study: &Study, sums: &Sums) -> Scale {
-        let Some(Sensitivity { l1, l2_squared }) = sensitivity(study, sums) else {
-            return Scale(0);
-        };
+        let Some(Sensitivity { l1, l2 }) = sensitivity(study, sums) else { return Scale(0) };
         let sensitivity = match self.distribution {
-            Distribution::Gaussian => libm::sqrt(l2_squared as f64),
-            Distribution::Laplace => l1 as f64,
+            Distribution::Gaussian => l2,
+            Distribution::Laplace => l1,
         };
         /// More than all rounding errors on the way: there are fewer than 2^10 of 2^−53.
         const MARGIN: f64 = 1.0 + 1.0 / (1u64 << 40) as f64;
@@ -162,25 +161,14 @@ fn rho(epsilon: f64, delta: f64) -> f64 {
 
 /// How much a change of one record changes these sums; none for the number of all records.
 fn sensitivity(study: &Study, (term, set): &Sums) -> Option<Sensitivity> {
-    if *term == Term::Records && set.is_empty() {
+    if *term == Term::records() && set.is_empty() {
         return None;
     }
-    let largest = largest(study, *term);
+    // What a record adds to a cell is from 0 to this.
+    let largest = term.span(study) as f64;
     // One cell loses a value; if there is another, it may gain one.
-    let cells = if Grid::of_labels(study, set).cells() == 1 { 1 } else { 2 };
-    // Below 2^62 · 2 and 2^124 · 2.
-    Some(Sensitivity { l1: cells * largest, l2_squared: cells * largest * largest })
-}
-
-/// The largest number that a record adds to a cell; the smallest is 0.
-fn largest(study: &Study, term: Term) -> u128 {
-    match term {
-        Term::Records | Term::Present(_) => 1,
-        Term::Value(column) => {
-            let range = study.columns().get(column).and_then(Column::range);
-            range.map_or(0, |(min, max)| max.abs_diff(min).into())
-        }
-    }
+    let cells = if Grid::of_values(set).cells() == 1 { 1.0 } else { 2.0 };
+    Some(Sensitivity { l1: cells * largest, l2: libm::sqrt(cells) * largest })
 }
 
 #[cfg(test)]

@@ -1,22 +1,23 @@
 //! Opening: which coordinates may be opened, and in which order, so that the values of small cells
 //! stay closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Term,
+    Plan,
+    disclosure::Disclosure,
     grid::Grid,
     layout::{Layout, Sums},
 };
 use crate::study::Study;
 
 /// What has to be known before a coordinate is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Gate {
     /// Nothing: it is a count.
     Count,
-    /// That the cell's count, at this coordinate, is large enough.
-    AtLeast(usize),
+    /// That the cell is not withheld, and its count, at this coordinate, is large enough.
+    Cell(usize),
     /// Nothing but the counts: it is over all records, of which `min_records` are enough.
     AllRecords,
 }
@@ -26,12 +27,12 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
     let mut gates: Vec<(usize, Gate)> = Vec::new();
     for (sums, &start) in blocks {
         let (term, set) = sums;
-        let count = blocks.get(&(term.counted_by(study), set.clone()));
-        for cell in 0..Grid::of_labels(study, set).cells() {
-            let gate = match (term, count) {
-                (Term::Records | Term::Present(_), _) => Gate::Count,
-                (Term::Value(_), Some(count)) => Gate::AtLeast(count + cell),
-                (Term::Value(_), None) => Gate::AllRecords,
+        let count = count_of(study, sums).and_then(|count| blocks.get(&count));
+        for cell in 0..Grid::of_values(set).cells() {
+            let gate = match (term.values(), count) {
+                ([], _) => Gate::Count,
+                (_, Some(count)) => Gate::Cell(count + cell),
+                (_, None) => Gate::AllRecords,
             };
             gates.push((start + cell, gate));
         }
@@ -41,32 +42,54 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
     gates.into_iter().map(|(_, gate)| gate).collect()
 }
 
+/// The counts of the records that some sums are over.
+pub(crate) fn count_of(study: &Study, (term, set): &Sums) -> Option<Sums> {
+    let count = term.counted_by().normal(study, set)?;
+    Some((count, set.clone()))
+}
+
 /// The coordinates to open next.
-pub(crate) fn next(gates: &[Gate], min_cell: u64, opened: &[Option<i128>]) -> Vec<usize> {
+pub(crate) fn next(plan: &Plan, records: u64, opened: &[Option<i128>]) -> Vec<usize> {
+    let min_cell = plan.study.privacy().min_cell;
     let value = |coordinate: usize| opened.get(coordinate).copied().flatten();
-    let closed = |wanted: &dyn Fn(Gate) -> bool| -> Vec<usize> {
-        let coordinates = gates.iter().enumerate();
-        let closed = coordinates.filter(|&(place, &gate)| value(place).is_none() && wanted(gate));
+    let closed = |wanted: &dyn Fn(&Gate) -> bool| -> Vec<usize> {
+        let coordinates = plan.gates.iter().enumerate();
+        let closed = coordinates.filter(|&(place, gate)| value(place).is_none() && wanted(gate));
         closed.map(|(place, _)| place).collect()
     };
     if min_cell <= 1 {
         return closed(&|_| true);
     }
-    let counts = closed(&|gate| gate == Gate::Count);
+    let counts = closed(&|gate| *gate == Gate::Count);
     if !counts.is_empty() {
         return counts;
     }
+    let withheld = withheld_counts(plan, records, opened);
     closed(&|gate| match gate {
         Gate::Count => false,
-        Gate::AtLeast(count) => value(count).is_some_and(|count| count >= min_cell.into()),
+        Gate::Cell(count) => {
+            let is_large = value(*count).is_some_and(|count| count >= min_cell.into());
+            is_large && !withheld.contains(count)
+        }
         Gate::AllRecords => true,
     })
 }
 
+/// The coordinates of the counts of withheld cells.
+fn withheld_counts(plan: &Plan, records: u64, opened: &[Option<i128>]) -> BTreeSet<usize> {
+    let disclosure = Disclosure::new(plan, records, opened);
+    let tables = plan.blocks.iter().flat_map(|(sums, &start)| {
+        let cells = 0..Grid::of_values(&sums.1).cells();
+        let withheld = cells.filter(|&cell| disclosure.withheld(sums, cell).is_some());
+        withheld.map(|cell| start + cell).collect::<Vec<_>>()
+    });
+    tables.collect()
+}
+
 /// Whether every value over real cells has a count of its own to be decided by.
 fn counts_are_there(study: &Study, blocks: &BTreeMap<Sums, usize>) -> bool {
-    blocks.keys().all(|(term, set)| {
-        let count = (term.counted_by(study), set.clone());
-        set.is_empty() || blocks.contains_key(&count)
+    blocks.keys().all(|sums| {
+        let count = count_of(study, sums);
+        sums.1.is_empty() || count.is_some_and(|count| blocks.contains_key(&count))
     })
 }

@@ -1,5 +1,7 @@
 //! CSV: answers as one table for programs.
 
+use serde_json::Value;
+
 use super::{Cell, StatisticResult, StudyResult};
 
 /// A row per cell. The columns of every statistic's `by` are there, empty where a statistic is not
@@ -31,8 +33,19 @@ fn row(statistic: &StatisticResult, cell: &Cell, by: &[&str]) -> Vec<String> {
     let start = [statistic.name.clone(), statistic.kind.clone(), statistic.of.join(" ")];
     let end = [
         number(cell.count.map(|count| count.to_string())),
-        number(cell.value.map(|value| value.to_string())),
+        number(cell.value.as_ref().map(text)),
         cell.suppressed.to_string(),
     ];
     start.into_iter().chain(labels).chain(end).collect()
+}
+
+/// A number with full double precision, a text as it is.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().map_or_else(String::new, |number| number.to_string())
+        }
+        value => value.to_string(),
+    }
 }

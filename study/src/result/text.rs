@@ -2,8 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::{Cell, StatisticResult, StudyResult};
-use crate::decimal;
+use super::{Cell, Presentation, StatisticResult, StudyResult};
 
 const COUNT: &str = "count";
 
@@ -28,7 +27,7 @@ fn statistic(statistic: &StatisticResult) -> String {
     for cell in &statistic.cells {
         let labels = cell.by.0.iter().map(|(_, label)| label.clone());
         let row = labels.chain([count(statistic, cell)]);
-        table.add_row(row.chain(shows_value.then(|| value(statistic, cell))));
+        table.add_row(row.chain(shows_value.then(|| value(cell))));
     }
     let by = statistic.by.len();
     for place in [by, by + 1] {
@@ -48,17 +47,12 @@ fn count(statistic: &StatisticResult, cell: &Cell) -> String {
     }
 }
 
-fn value(statistic: &StatisticResult, cell: &Cell) -> String {
-    // Small numbers: at most the decimals of a column and four.
-    let digits = statistic.digits as usize;
-    match (cell.value, cell.exact) {
-        // A total is shown with exactly the decimals that it has.
-        (Some(_), Some(exact)) if !exact.is_average => {
-            decimal::format(exact.numerator, exact.decimals)
-        }
-        (Some(value), _) => format!("{:.digits$}", value.to_f64()),
-        (None, _) if cell.suppressed => "suppressed".into(),
-        (None, _) => "–".into(),
+fn value(cell: &Cell) -> String {
+    match &cell.shown {
+        Some(Presentation::Number(text) | Presentation::Text(text)) => text.clone(),
+        Some(_) => cell.value.as_ref().map_or_else(String::new, |value| value.to_string()),
+        None if cell.suppressed => "suppressed".into(),
+        None => "–".into(),
     }
 }
 

@@ -1,11 +1,9 @@
 //! Count: how many records there are in a cell.
 
-use super::{Answer, Kind, Sums};
+use super::{Answer, Formula, Key, Kind, Page, Question, Refusal, Sums, number};
 use crate::{
-    error::Rule,
-    plan::Term,
-    result::{Exact, Scalar},
-    study::Column,
+    plan::{Request, Term},
+    result::Reason,
 };
 
 /// Σ1 over the records of a cell. It is of no column.
@@ -20,28 +18,40 @@ impl Kind for Count {
         "number of records"
     }
 
-    fn check(&self, of: &[&Column]) -> Result<(), Rule> {
-        match of {
-            [] => Ok(()),
-            _ => Err(Rule::TakesNoColumn { kind: self.name() }),
+    fn keys(&self) -> &'static [Key] {
+        &[]
+    }
+
+    fn page(&self) -> Page {
+        Page {
+            formula: "n = Σ1",
+            cost: "one sum per cell; none without `by`, where it is the public number of records",
+            value: "a whole number",
+            example: "name = \"people\"\nkind = \"count\"\nby = \"region\"",
         }
     }
 
-    fn terms(&self, _of: &[usize]) -> Vec<Term> {
+    fn formula(&self, _question: &Question<'_>) -> Result<Box<dyn Formula>, Refusal> {
+        Ok(Box::new(Records))
+    }
+}
+
+struct Records;
+
+impl Formula for Records {
+    fn of(&self) -> Vec<usize> {
         Vec::new()
     }
 
-    fn value(&self, cell: &Sums<'_>) -> Option<Answer> {
-        let exact = Exact {
-            numerator: cell.count.into(),
-            count: cell.count,
-            decimals: 0,
-            is_average: false,
-        };
-        Some(Answer { value: Scalar::from_integer(exact.numerator), exact })
+    fn counted(&self) -> Term {
+        Term::records()
     }
 
-    fn digits(&self, _of: &[&Column]) -> u32 {
-        0
+    fn requests(&self) -> Vec<Request> {
+        Vec::new()
+    }
+
+    fn answer(&self, cell: &Sums<'_>) -> Result<Answer, Reason> {
+        number::decimal(&cell.count.into(), 0)
     }
 }

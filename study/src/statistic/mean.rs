@@ -1,10 +1,8 @@
 //! Mean: the average of a number column over the records of a cell.
 
-use super::{Answer, Kind, Sums, average, is_number, one_column};
-use crate::{error::Rule, plan::Term, study::Column};
+use super::{Chosen, Formula, Key, Kind, Page, Question, Refusal, average::Average};
 
-/// Σx / Σ1 over the records of a cell that have a value, where Σx = Σv + min·Σ1 and v = x − min.
-/// The sums are integers; the one division comes last.
+/// Σx / Σ1 over the records of a cell that have a value.
 pub(super) struct Mean;
 
 impl Kind for Mean {
@@ -16,19 +14,22 @@ impl Kind for Mean {
         "average of an integer or decimal column"
     }
 
-    fn check(&self, of: &[&Column]) -> Result<(), Rule> {
-        one_column(self.name(), of, "integer or decimal", is_number)
+    fn keys(&self) -> &'static [Key] {
+        const { &[Key::columns("of", "an integer or decimal column")] }
     }
 
-    fn terms(&self, of: &[usize]) -> Vec<Term> {
-        of.iter().map(|&column| Term::Value(column)).collect()
+    fn page(&self) -> Page {
+        Page {
+            formula: "Σx / n, over the n records that have a value",
+            cost: "per cell Σx and n",
+            value: "a number; none without records",
+            example: "name = \"earnings by region\"\nkind = \"mean\"\nof = \"earnings\"\nby = \"region\"",
+        }
     }
 
-    fn value(&self, cell: &Sums<'_>) -> Option<Answer> {
-        average(cell)
-    }
-
-    fn digits(&self, of: &[&Column]) -> u32 {
-        of.first().map_or(0, |column| u32::from(column.decimals()) + 2)
+    fn formula(&self, question: &Question<'_>) -> Result<Box<dyn Formula>, Refusal> {
+        let of = question.column("of", "integer or decimal", Chosen::is_number)?;
+        let decimals = of.decimals();
+        Ok(Box::new(Average { column: of.place, decimals, digits: decimals + 2 }))
     }
 }

@@ -1,11 +1,7 @@
 //! Share: which part of the records of a cell is true in a boolean column.
 
-use super::{Answer, Kind, Sums, average, one_column};
-use crate::{
-    error::Rule,
-    plan::Term,
-    study::{Column, ColumnType},
-};
+use super::{Formula, Key, Kind, Page, Question, Refusal, average::Average};
+use crate::study::ColumnType;
 
 /// Σv / Σ1 over the records of a cell that have a value, where v is 1 for true: in 0..=1.
 pub(super) struct Share;
@@ -19,20 +15,22 @@ impl Kind for Share {
         "part of the records that is true in a boolean column, 0 to 1"
     }
 
-    fn check(&self, of: &[&Column]) -> Result<(), Rule> {
-        let is_boolean = |column: &Column| column.holds == ColumnType::Boolean;
-        one_column(self.name(), of, "boolean", is_boolean)
+    fn keys(&self) -> &'static [Key] {
+        const { &[Key::columns("of", "a boolean column")] }
     }
 
-    fn terms(&self, of: &[usize]) -> Vec<Term> {
-        of.iter().map(|&column| Term::Value(column)).collect()
+    fn page(&self) -> Page {
+        Page {
+            formula: "Σv / n, over the n records that have a value, where v is 1 for true",
+            cost: "per cell Σv and n",
+            value: "a number from 0 to 1; none without records",
+            example: "name = \"graduates by region\"\nkind = \"share\"\nof = \"graduate\"\nby = \"region\"",
+        }
     }
 
-    fn value(&self, cell: &Sums<'_>) -> Option<Answer> {
-        average(cell)
-    }
-
-    fn digits(&self, _of: &[&Column]) -> u32 {
-        4
+    fn formula(&self, question: &Question<'_>) -> Result<Box<dyn Formula>, Refusal> {
+        let is_boolean = |column: &crate::Column| column.holds == ColumnType::Boolean;
+        let of = question.column("of", "boolean", is_boolean)?;
+        Ok(Box::new(Average { column: of.place, decimals: 0, digits: 4 }))
     }
 }

@@ -1,16 +1,12 @@
 //! Sum: the total of a number column over the records of a cell.
 
-use super::{Answer, Kind, Sums, is_number, one_column};
+use super::{Answer, Chosen, Formula, Key, Kind, Page, Question, Refusal, Sums, number};
 use crate::{
-    decimal,
-    error::Rule,
-    plan::Term,
-    result::{Exact, Scalar},
-    study::Column,
+    plan::{Request, Term},
+    result::Reason,
 };
 
-/// Σx = Σv + min·Σ1 over the records of a cell that have a value, where v = x − min. Without any
-/// it is 0.
+/// Σx over the records of a cell that have a value. Without any it is 0.
 pub(super) struct Sum;
 
 impl Kind for Sum {
@@ -22,29 +18,44 @@ impl Kind for Sum {
         "total of an integer or decimal column"
     }
 
-    fn check(&self, of: &[&Column]) -> Result<(), Rule> {
-        one_column(self.name(), of, "integer or decimal", is_number)
+    fn keys(&self) -> &'static [Key] {
+        const { &[Key::columns("of", "an integer or decimal column")] }
     }
 
-    fn terms(&self, of: &[usize]) -> Vec<Term> {
-        of.iter().map(|&column| Term::Value(column)).collect()
+    fn page(&self) -> Page {
+        Page {
+            formula: "Σx, over the records that have a value",
+            cost: "per cell Σx and n",
+            value: "a number; 0 without records",
+            example: "name = \"total earnings\"\nkind = \"sum\"\nof = \"earnings\"",
+        }
     }
 
-    fn value(&self, cell: &Sums<'_>) -> Option<Answer> {
-        let exact = Exact {
-            numerator: cell.total(),
-            count: cell.count,
-            decimals: cell.decimals(),
-            is_average: false,
-        };
-        let value = match exact.decimals {
-            0 => Scalar::from_integer(exact.numerator),
-            decimals => Scalar::Real(decimal::nearest(exact.numerator, decimals)),
-        };
-        Some(Answer { value, exact })
+    fn formula(&self, question: &Question<'_>) -> Result<Box<dyn Formula>, Refusal> {
+        let of = question.column("of", "integer or decimal", Chosen::is_number)?;
+        Ok(Box::new(Total { column: of.place, decimals: of.decimals() }))
+    }
+}
+
+struct Total {
+    column: usize,
+    decimals: u32,
+}
+
+impl Formula for Total {
+    fn of(&self) -> Vec<usize> {
+        vec![self.column]
     }
 
-    fn digits(&self, of: &[&Column]) -> u32 {
-        of.first().map_or(0, |column| column.decimals().into())
+    fn counted(&self) -> Term {
+        Term::present([self.column])
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        vec![Request::total(Term::product([self.column]))]
+    }
+
+    fn answer(&self, cell: &Sums<'_>) -> Result<Answer, Reason> {
+        number::decimal(cell.total(0)?, self.decimals)
     }
 }

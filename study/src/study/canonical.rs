@@ -8,8 +8,8 @@ use mpc::sign::PublicKey;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Column, ColumnType, Differential, Parameter, Privacy, Statistic, Study, StudyServer, Unit,
-    check,
+    Column, ColumnType, Differential, Parameter, Privacy, Setting, Statistic, Study, StudyServer,
+    Unit, check,
 };
 use crate::{
     error::{Place, Rule, StudyError, Subject},
@@ -82,8 +82,15 @@ enum CanonicalType {
 struct CanonicalStatistic {
     name: String,
     kind: String,
-    of: Vec<String>,
     by: Vec<String>,
+    settings: Vec<(String, CanonicalSetting)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CanonicalSetting {
+    Texts(Vec<String>),
+    Numbers(Vec<String>),
 }
 
 /// The canonical encoding of a study.
@@ -141,11 +148,15 @@ fn to_canonical(study: &Study) -> Canonical {
             ColumnType::Category { values } => CanonicalType::Category { values },
         },
     };
+    let setting = |(key, setting): (String, Setting)| match setting {
+        Setting::Texts(texts) => (key, CanonicalSetting::Texts(texts)),
+        Setting::Numbers(numbers) => (key, CanonicalSetting::Numbers(numbers)),
+    };
     let statistic = |statistic: &Statistic| CanonicalStatistic {
         name: statistic.name.clone(),
         kind: statistic.kind.clone(),
-        of: statistic.of.clone(),
         by: statistic.by.clone(),
+        settings: statistic.settings.iter().cloned().map(setting).collect(),
     };
     let Privacy { min_records, min_cell, differential } = study.privacy;
     let differential = differential.map(|Differential { epsilon, delta, unit }| {
@@ -188,7 +199,14 @@ fn from_canonical(canonical: Canonical) -> Result<Study, Rule> {
             CanonicalType::Category { values } => ColumnType::Category { values },
         },
     };
-    let statistic = |CanonicalStatistic { name, kind, of, by }| Statistic { name, kind, of, by };
+    let setting = |(key, setting)| match setting {
+        CanonicalSetting::Texts(texts) => (key, Setting::Texts(texts)),
+        CanonicalSetting::Numbers(numbers) => (key, Setting::Numbers(numbers)),
+    };
+    let statistic = |CanonicalStatistic { name, kind, by, settings }| {
+        let settings = settings.into_iter().map(setting).collect();
+        Statistic { name, kind, by, settings }
+    };
     let CanonicalPrivacy { min_records, min_cell, differential } = canonical.privacy;
     let differential = differential.map(from_differential).transpose()?;
     let provider = |text| key("the provider", text);

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use mpc::{ids::PARTIES, sign::PublicKey};
 
-use super::{Column, ColumnType, Statistic, Study, source::At};
+use super::{Column, ColumnType, Setting, Statistic, Study, source::At};
 use crate::{
     decimal,
     error::{Place, Rule, StudyError, Subject, label, list},
-    limits, plan, statistic, table,
+    limits,
+    plan::{self, Term},
+    statistic::{self, Holds, Kind, Question},
+    table,
 };
 
 /// A broken rule, and the key at which it is broken.
@@ -191,51 +194,89 @@ fn check_labels(values: &[String], missing_allowed: bool) -> Result<(), Rule> {
 
 /// The rules of one statistic that do not depend on the others.
 fn check_statistic(study: &Study, statistic: &Statistic) -> Result<(), Broken> {
-    let find = |key: &'static str, found: &String| {
-        let column = study.columns.iter().find(|column| column.name == *found);
-        column.ok_or_else(|| {
-            let known = list(study.columns.iter().map(|column| column.name.as_str()));
-            (key, Rule::UnknownColumn { key, found: found.clone(), known })
-        })
-    };
     let Some(kind) = statistic::find(&statistic.kind) else {
-        let known = list(statistic::kinds().map(|kind| kind.name()));
-        return Err(("kind", Rule::UnknownKind { found: statistic.kind.clone(), known }));
+        return Err(("kind", statistic::unknown_kind(&statistic.kind)));
     };
-    at_most("columns in `of`", statistic.of.len(), limits::OF_COLUMNS)
-        .map_err(|rule| ("of", rule))?;
+    check_settings(kind, statistic)?;
     at_most("columns in `by`", statistic.by.len(), limits::BY_COLUMNS)
         .map_err(|rule| ("by", rule))?;
-    let of: Vec<_> = statistic.of.iter().map(|name| find("of", name)).collect::<Result<_, _>>()?;
-    kind.check(&of).map_err(|rule| ("of", rule))?;
-    for column in of {
-        check_overflow(study, column)?;
-    }
+    let question = Question { study, statistic };
+    let formula = kind.formula(&question)?;
     let mut seen = HashSet::new();
     for name in &statistic.by {
-        let column = find("by", name)?;
-        if column.labels().is_none() {
-            let holds = column.holds.name();
+        let chosen = question.find("by", name)?;
+        if chosen.column.levels().is_none() {
+            let holds = chosen.column.holds.name();
             return Err(("by", Rule::ByType { column: name.clone(), holds }));
         }
-        if !seen.insert(name) {
+        if !seen.insert(chosen.place) {
             return Err(("by", Rule::Duplicate { what: "column", name: name.clone() }));
         }
+    }
+    for request in formula.requests() {
+        if let Some(axis) = request.axes.iter().find(|axis| seen.contains(&axis.column)) {
+            let column = study.columns.get(axis.column).map(|column| column.name.clone());
+            return Err(("by", Rule::ColumnTwice { column: column.unwrap_or_default() }));
+        }
+        check_overflow(study, &request.term)?;
     }
     Ok(())
 }
 
-/// max_records times the largest coordinate of a record stays below [`limits::SUM`].
-fn check_overflow(study: &Study, column: &Column) -> Result<(), Broken> {
-    let Some((min, max)) = column.range() else { return Ok(()) };
-    let width = u128::from(max.abs_diff(min)).max(1);
-    if u128::from(study.max_records) * width < limits::SUM {
+/// The kind's own keys, each at most once and in the kind's order, with what they hold.
+fn check_settings(kind: &dyn Kind, statistic: &Statistic) -> Result<(), Broken> {
+    let mut settings = statistic.settings.iter().peekable();
+    for key in kind.keys() {
+        let Some((_, setting)) = settings.next_if(|(own, _)| own == key.name) else {
+            match key.is_optional {
+                true => continue,
+                false => {
+                    let rule = Rule::MissingKey { key: key.name, example: key.example() };
+                    return Err((key.name, rule));
+                }
+            }
+        };
+        let checked = match (key.holds, setting) {
+            (Holds::Texts, Setting::Texts(texts)) => {
+                at_most("columns", texts.len(), limits::OF_COLUMNS)
+            }
+            (Holds::Numbers, Setting::Numbers(numbers)) => {
+                at_most("numbers", numbers.len(), limits::NUMBERS)
+                    .and_then(|()| plain_numbers(key.name, numbers))
+            }
+            _ => Err(Rule::Malformed(format!("`{}` does not hold what it should", key.name))),
+        };
+        checked.map_err(|rule| (key.name, rule))?;
+    }
+    match settings.next() {
+        // Only an encoding that nobody made from a file has such a key.
+        Some((key, _)) => {
+            let known = list(kind.keys().iter().map(|key| key.name));
+            Err(("kind", Rule::UnknownKey { key: key.clone(), known }))
+        }
+        None => Ok(()),
+    }
+}
+
+fn plain_numbers(key: &'static str, numbers: &[String]) -> Result<(), Rule> {
+    numbers.iter().try_for_each(|number| match decimal::plain(number) {
+        Ok(plain) if plain == *number => Ok(()),
+        Ok(_) => Err(Rule::NotCanonical),
+        Err(cause) => Err(Rule::Number { key, found: number.clone(), cause }),
+    })
+}
+
+/// max_records times the largest value of a term stays below [`limits::SUM`].
+fn check_overflow(study: &Study, term: &Term) -> Result<(), Broken> {
+    let span = term.span(study).max(1);
+    if span.checked_mul(study.max_records.into()).is_some_and(|largest| largest < limits::SUM) {
         return Ok(());
     }
-    // max_records is at most 2^40, so that the width here is at least 2^48.
-    let largest = u64::try_from((limits::SUM - 1) / width).unwrap_or(u64::MAX);
+    let columns = term.values().iter().filter_map(|&place| study.columns.get(place));
+    let names: Vec<_> = columns.map(|column| format!("\"{}\"", column.name)).collect();
+    let largest = u64::try_from((limits::SUM - 1) / span).unwrap_or(u64::MAX);
     let max_records = study.max_records;
-    Err(("of", Rule::Overflow { column: column.name.clone(), max_records, largest }))
+    Err(("of", Rule::Overflow { factors: names.join(" · "), max_records, largest }))
 }
 
 /// A text that can stand in a table, a log and an error: not empty, not too long, one line.

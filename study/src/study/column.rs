@@ -72,6 +72,25 @@ impl Column {
         }
     }
 
+    /// The smallest (scaled) value; 0 for a category.
+    pub fn min(&self) -> i64 {
+        self.range().map_or(0, |(min, _)| min)
+    }
+
+    /// The largest value less the smallest, scaled; 0 for a category.
+    pub fn span(&self) -> u64 {
+        self.range().map_or(0, |(min, max)| max.abs_diff(min))
+    }
+
+    /// The names of the levels that the column has by itself: the labels of a category, or false
+    /// and true. None for a number.
+    pub fn levels(&self) -> Option<Vec<&str>> {
+        match &self.holds {
+            ColumnType::Boolean => Some(vec!["false", "true"]),
+            _ => Some(self.labels()?.iter().map(String::as_str).collect()),
+        }
+    }
+
     /// The labels of a category column.
     pub fn labels(&self) -> Option<&[String]> {
         match &self.holds {

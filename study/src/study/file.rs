@@ -7,20 +7,22 @@ use toml::{
 };
 
 use super::{
-    Column, ColumnType, Privacy, Statistic, Study, StudyContext, StudyServer, differential,
+    Column, ColumnType, Privacy, Setting, Statistic, Study, StudyContext, StudyServer,
+    differential,
     source::{At, Section, Source},
 };
 use crate::{
     decimal,
     error::{Rule, StudyError, Subject, list},
     limits,
+    statistic::{self, Holds},
 };
 
 const STUDY_KEYS: &[&str] =
     &["title", "servers", "max_records", "providers", "privacy", "column", "statistic"];
 const PRIVACY_KEYS: &[&str] = &["min_records", "min_cell", "epsilon", "delta", "unit"];
 const COLUMN_KEYS: &[&str] = &["name", "type", "min", "max", "decimals", "values", "missing"];
-const STATISTIC_KEYS: &[&str] = &["name", "kind", "of", "by"];
+const STATISTIC_KEYS: &[&str] = &["name", "kind", "by"];
 
 const DEFAULT_MAX_RECORDS: u64 = 1_000_000;
 const DEFAULT_MIN_RECORDS: u64 = 10;
@@ -45,7 +47,8 @@ pub(super) fn read(
     })?;
     let root = root.get_ref();
     note_lines(&mut source, root);
-    let section = Section::new(&source, At::Study, root, STUDY_KEYS)?;
+    let section = Section::new(&source, At::Study, root);
+    section.only(STUDY_KEYS)?;
     let study = Study {
         title: section.require(section.string("title")?, "title", "title = \"…\"")?,
         servers: servers(&section, context.available)?,
@@ -120,7 +123,8 @@ fn privacy(source: &Source, root: &Section<'_>) -> Result<Privacy, StudyError> {
     let DeValue::Table(table) = value.get_ref() else {
         return Err(root.wrong_type("privacy", value, "a table; write [privacy]"));
     };
-    let section = Section::new(source, At::Privacy, table, PRIVACY_KEYS)?;
+    let section = Section::new(source, At::Privacy, table);
+    section.only(PRIVACY_KEYS)?;
     let count = |key, default| Ok(section.count(key, 1, limits::RECORDS)?.unwrap_or(default));
     Ok(Privacy {
         min_records: count("min_records", defaults.min_records)?,
@@ -140,7 +144,8 @@ fn column<'a>(
     place: usize,
     table: &'a DeTable<'a>,
 ) -> Result<Column, StudyError> {
-    let section = Section::new(source, At::Column(place), table, COLUMN_KEYS)?;
+    let section = Section::new(source, At::Column(place), table);
+    section.only(COLUMN_KEYS)?;
     let name = section.require(section.string("name")?, "name", "name = \"…\"")?;
     let holds = section.string("type")?;
     let holds = section.require(holds, "type", "type = \"integer\", or another type")?;
@@ -231,15 +236,36 @@ fn bound(
 }
 
 fn statistics(source: &Source, root: &Section<'_>) -> Result<Vec<Statistic>, StudyError> {
-    let statistic = |(place, (_, table))| {
-        let section = Section::new(source, At::Statistic(place), table, STATISTIC_KEYS)?;
-        let kind = section.string("kind")?;
-        Ok(Statistic {
-            name: section.require(section.string("name")?, "name", "name = \"…\"")?,
-            kind: section.require(kind, "kind", "kind = \"mean\", or another kind")?,
-            of: section.names("of")?.unwrap_or_default(),
-            by: section.names("by")?.unwrap_or_default(),
-        })
-    };
-    root.tables("statistic")?.into_iter().enumerate().map(statistic).collect()
+    let tables = root.tables("statistic")?.into_iter().enumerate();
+    tables.map(|(place, (_, table))| statistic(source, place, table)).collect()
+}
+
+fn statistic<'a>(
+    source: &'a Source,
+    place: usize,
+    table: &'a DeTable<'a>,
+) -> Result<Statistic, StudyError> {
+    let section = Section::new(source, At::Statistic(place), table);
+    let name = section.string("name")?;
+    let name = section.require(name, "name", "name = \"…\"")?;
+    let kind = section.string("kind")?;
+    let kind = section.require(kind, "kind", "kind = \"mean\", or another kind")?;
+    let found = statistic::find(&kind)
+        .ok_or_else(|| section.error("kind", statistic::unknown_kind(&kind)))?;
+    let keys = found.keys();
+    let known: Vec<&str> =
+        STATISTIC_KEYS.iter().copied().chain(keys.iter().map(|k| k.name)).collect();
+    section.only(&known)?;
+    let mut settings = Vec::new();
+    for key in keys {
+        let setting = match key.holds {
+            Holds::Texts => section.names(key.name)?.map(Setting::Texts),
+            Holds::Numbers => section.decimals(key.name)?.map(Setting::Numbers),
+        };
+        settings.extend(setting.map(|setting| (key.name.to_string(), setting)));
+    }
+    let by = section.names("by")?.unwrap_or_default();
+    let mut statistic = Statistic { name, kind, by, settings };
+    found.normalise(&mut statistic);
+    Ok(statistic)
 }

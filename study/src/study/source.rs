@@ -7,7 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::error::{Place, Rule, StudyError, Subject, label, list};
+use crate::{
+    decimal,
+    error::{Place, Rule, StudyError, Subject, label, list},
+};
 
 /// A part of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,12 +75,7 @@ impl Source {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(
-        source: &'a Source,
-        at: At,
-        toml: &'a DeTable<'a>,
-        known: &[&str],
-    ) -> Result<Self, StudyError> {
+    pub(super) fn new(source: &'a Source, at: At, toml: &'a DeTable<'a>) -> Self {
         let name = toml.get("name").and_then(|name| name.get_ref().as_str());
         let subject = match at {
             At::Study => Subject::Study,
@@ -85,15 +83,17 @@ impl<'a> Section<'a> {
             At::Column(place) => Subject::Column(label(name, place)),
             At::Statistic(place) => Subject::Statistic(label(name, place)),
         };
-        let section = Self { source, at, subject, toml };
-        let unknown = toml.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        Self { source, at, subject, toml }
+    }
+
+    /// Refuses every key but these.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), StudyError> {
+        let unknown = self.toml.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
         // The first in the file: the map is in alphabetical order.
-        if let Some(key) = unknown.min_by_key(|key| key.span().start) {
-            let key = key.get_ref().to_string();
-            let known = list(known.iter().copied());
-            return Err(section.error(&key.clone(), Rule::UnknownKey { key, known }));
-        }
-        Ok(section)
+        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let key = key.get_ref().to_string();
+        let known = list(known.iter().copied());
+        Err(self.error(&key.clone(), Rule::UnknownKey { key, known }))
     }
 
     /// An error at the line of `key`.
@@ -138,6 +138,21 @@ impl<'a> Section<'a> {
             Some(DeValue::String(name)) => Ok(Some(vec![name.to_string()])),
             _ => self.strings(key),
         }
+    }
+
+    /// A number or a list of numbers, each as a plain decimal: a TOML float's own digits are read,
+    /// not its value.
+    pub(super) fn decimals(&self, key: &'static str) -> Result<Option<Vec<String>>, StudyError> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let values: Vec<_> = match value.get_ref() {
+            DeValue::Array(array) => array.iter().collect(),
+            _ => vec![value],
+        };
+        values
+            .into_iter()
+            .map(|value| self.as_decimal(key, value))
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// A whole number from `min` to `max`.
@@ -201,6 +216,20 @@ impl<'a> Section<'a> {
         };
         let rule = Rule::TomlType { key: key.into(), expected, found };
         self.source.error(self.source.line_of(value.span().start), self.subject.clone(), rule)
+    }
+
+    fn as_decimal(
+        &self,
+        key: &'static str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<String, StudyError> {
+        let found = match value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.to_string(),
+            DeValue::Float(float) => float.to_string(),
+            DeValue::String(text) => text.to_string(),
+            _ => return Err(self.wrong_type(key, value, "a number or a list of numbers")),
+        };
+        decimal::plain(&found).map_err(|cause| self.error(key, Rule::Number { key, found, cause }))
     }
 
     fn as_string(

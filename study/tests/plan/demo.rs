@@ -44,7 +44,7 @@ fn the_demo_answers_by_region_and_by_gender() {
     let result = world::answer(&study, &records);
     let cell = |statistic: usize, cell: usize| {
         let cell = &result.statistics[statistic].cells[cell];
-        (cell.count.unwrap(), cell.value.map(study::result::Scalar::to_f64))
+        (cell.count.unwrap(), cell.number())
     };
     assert_eq!(cell(0, 2), (2, Some(520.67 / 2.0)));
     assert_eq!(cell(0, 0), (0, None));

@@ -7,7 +7,9 @@ mod oracle;
 mod random;
 mod world;
 
+mod cheating;
 mod demo;
+mod disclosure;
 mod noise;
 mod opening;
 mod properties;

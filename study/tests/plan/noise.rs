@@ -57,6 +57,20 @@ fn laplace_noise_has_the_scale_sensitivity_times_blocks_over_epsilon() {
 }
 
 #[test]
+fn a_sum_of_squares_is_as_sensitive_as_the_largest_square() {
+    let text = STUDY.replace("kind = \"mean\"", "kind = \"variance\"");
+    let mut expected = vec![12.0; 3];
+    expected.extend([12_000.0; 3]);
+    expected.extend([12_000_000.0; 3]);
+    let mut found = scales(&text);
+    found.sort_by(f64::total_cmp);
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((expected..expected * 1.000_001).contains(found), "{found} {expected}");
+    }
+}
+
+#[test]
 fn gaussian_noise_has_the_scale_of_zcdp() {
     let text = STUDY.replace("epsilon = 0.5", "epsilon = 1\ndelta = 1e-6");
     // rho = 0.0174689… for both blocks together: sigma = √2·M·√(2/(2·rho)).
@@ -96,10 +110,10 @@ fn every_opening_is_charged_and_together_they_use_up_the_budget() {
     let plan = plan(&text);
     let noise = plan.noise().unwrap();
     let mut values = vec![None; plan.coordinates()];
-    let counts = plan.next_opening(&values);
+    let counts = plan.next_opening(20, &values);
     counts.iter().for_each(|&count| values[count] = Some(9));
     values[counts[0]] = Some(-4);
-    let sums = plan.next_opening(&values);
+    let sums = plan.next_opening(20, &values);
     assert_eq!((counts.len(), sums.len()), (3, 2), "a negative count is a small one");
     assert_eq!((noise.charge(&counts), noise.charge(&sums), noise.budget()), (1, 1, 2));
 }

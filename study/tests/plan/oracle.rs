@@ -1,6 +1,8 @@
 //! Oracle: a study's answers straight from its records, cell by cell, without any plan.
 
-use study::{ColumnType, Record, Study, Value};
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use study::{ColumnType, Record, Setting, Study, Value};
 
 /// What one cell should say.
 #[derive(Debug, PartialEq)]
@@ -9,8 +11,8 @@ pub enum Expected {
     Suppressed,
     /// An average of no records.
     NoRecords,
-    /// A count, the exact scaled total, and the value.
-    Answer { count: u64, total: i128, value: f64 },
+    /// A count, and the exact value.
+    Answer { count: i64, value: BigRational },
 }
 
 /// One cell: its labels in the order of `by`.
@@ -36,7 +38,11 @@ pub fn cells(study: &Study, statistic: usize, records: &[Record]) -> Vec<Expecta
     combinations
         .into_iter()
         .map(|labels| {
-            let expected = cell(study, &statistic.kind, statistic.of.first(), &labels, records);
+            let of = match statistic.setting("of") {
+                Some(Setting::Texts(columns)) => columns.first(),
+                _ => None,
+            };
+            let expected = cell(study, &statistic.kind, of, &labels, records);
             (labels, expected)
         })
         .collect()
@@ -49,7 +55,7 @@ fn cell(
     cell: &[(String, String)],
     records: &[Record],
 ) -> Expected {
-    let (mut count, mut total) = (0u64, 0i128);
+    let (mut count, mut total) = (0i64, 0i128);
     for record in records {
         let is_here = cell.iter().all(|(column, label)| {
             let value = record.values[study.column_index(column).unwrap()];
@@ -70,20 +76,19 @@ fn cell(
             Some(_) => {}
         }
     }
-    if count < study.privacy().min_cell && study.privacy().min_cell > 1 {
+    if study.privacy().min_cell > 1 && count < study.privacy().min_cell as i64 {
         return Expected::Suppressed;
     }
     let column = of.map(|column| &study.columns()[study.column_index(column).unwrap()]);
-    let scale = 10f64.powi(column.map_or(0, |column| i32::from(column.decimals())));
+    let scale = BigInt::from(10).pow(column.map_or(0, |column| column.decimals().into()));
     let value = match kind {
-        "count" => count as f64,
-        "sum" => total as f64 / scale,
+        "count" => BigRational::from_integer(count.into()),
+        "sum" => BigRational::new(total.into(), scale),
         "mean" | "share" if count == 0 => return Expected::NoRecords,
-        "mean" | "share" => total as f64 / (count as f64 * scale),
+        "mean" | "share" => BigRational::new(total.into(), scale * count),
         other => panic!("the oracle does not know {other}"),
     };
-    let total = if kind == "count" { count.into() } else { total };
-    Expected::Answer { count, total, value }
+    Expected::Answer { count, value }
 }
 
 fn labels<'a>(study: &'a Study, column: &str) -> &'a [String] {

@@ -62,13 +62,13 @@ pub fn sums(plan: &Plan, wires: &[Field128]) -> Vec<u128> {
 pub fn open(plan: &Plan, sums: &[u128], records: usize) -> Totals {
     let mut values = vec![None; sums.len()];
     loop {
-        let next = plan.next_opening(&values);
+        let next = plan.next_opening(records as u64, &values);
         if next.is_empty() {
             return Totals { records: records as u64, values };
         }
         for coordinate in next {
             assert_eq!(values[coordinate], None, "nothing is opened twice");
-            values[coordinate] = i128::try_from(sums[coordinate]).ok();
+            values[coordinate] = Some(sums[coordinate] as i128);
         }
     }
 }
