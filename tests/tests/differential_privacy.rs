@@ -8,9 +8,11 @@ use std::{collections::HashSet, time::Duration};
 use client::{status::State, studies, submit::Options};
 use mpc::{ids::StudyId, publish::Published};
 use proto::v1::{Frame, GetStudyRequest, studies_client::StudiesClient};
+use server::storage::{Charge, Charged, Storage as _, sqlite::SqliteStorage};
 use sotto_tests::{Provider, World};
 use study::{Plan, Value};
 use tonic::Code;
+use zeroize::Zeroizing;
 
 /// Counts and sums by region: two blocks of three cells.
 const STUDY: &str = r#"
@@ -152,6 +154,43 @@ async fn a_server_that_restarts_between_commitment_and_opening_publishes_with_th
         published(&world, study).await;
         let overview = studies::show(&world.profile(), study).await.unwrap();
         assert!(overview.servers.iter().all(|report| report.charged == 2), "{overview:?}");
+        world.end().await;
+    }
+}
+
+/// Charges a stopped server's ledger behind its back.
+async fn charge(world: &World, server: usize, study: StudyId, charge: Charge) {
+    let storage = SqliteStorage::open(&world.data(server).join("sotto.db")).unwrap();
+    let charged = storage.charge(study, charge.clone()).await.unwrap();
+    assert_eq!(charged, Charged::Noise(charge.noise));
+    storage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_its_ledger_refuses_ends_the_study_with_the_rule_named() {
+    let charged = |opening, coordinates| Charge {
+        opening,
+        coordinates,
+        cost: 1,
+        budget: 2,
+        noise: Zeroizing::new(vec![0; 16]),
+    };
+    let cases = [
+        (charged(7, vec![0]), "privacy budget (epsilon): 1 of 2 parts are charged, and it costs 2"),
+        (charged(0, vec![0]), "privacy budget (epsilon) was charged for an opening of other"),
+    ];
+    for (before, rule) in cases {
+        let mut world = World::servers(2).await;
+        let study = world.create(STUDY).await;
+        let csv = world.file("wages.csv", CSV);
+        world.submit(study, &csv).await.unwrap();
+        world.stop(1).await;
+        charge(&world, 1, study, before).await;
+        world.start(1).await;
+        world.close(study).await;
+        let error = world.result(study).await.unwrap_err();
+        assert_eq!(error.exit().code(), 6, "{error}");
+        assert!(error.to_string().contains(rule), "{error}");
         world.end().await;
     }
 }

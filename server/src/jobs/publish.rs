@@ -65,8 +65,7 @@ pub async fn run<M: Mesh + 'static>(
             mechanism: context.plan.noise().map(Noise::mechanism),
             salt_seed: &secrets.salt_seed,
         };
-        let records = set.records;
-        let next = |opened: &[Option<i128>]| context.plan.next_opening(records, opened);
+        let next = |opened: &[Option<i128>]| context.plan.next_opening(set.records, opened);
         let words = Words { node, context };
         let published = publication.open(opening, &words, next).await.map_err(fail)?;
         return store(node, context, &published).await;

@@ -49,9 +49,10 @@ pub struct Noise {
     budget: u64,
 }
 
-/// How much one record can change a block.
+/// How much a change of one record changes a block. In double precision: the margin of a scale
+/// covers the rounding.
 struct Sensitivity {
-    l1: u128,
+    l1: f64,
     l2: f64,
 }
 
@@ -107,7 +108,7 @@ pub(crate) fn check<'a>(
     match blocks.into_iter().find(|sums| reach(sums) >= limits::NOISE) {
         None => Ok(()),
         Some((term, _)) => {
-            let column = term.values().first().and_then(|&place| study.columns().get(place));
+            let column = term.values().last().and_then(|&place| study.columns().get(place));
             Err(Rule::Noise { column: column.map(|column| column.name.clone()) })
         }
     }
@@ -138,12 +139,10 @@ impl Scaling {
     }
 
     fn scale(&self, study: &Study, sums: &Sums) -> Scale {
-        let Some(Sensitivity { l1, l2 }) = sensitivity(study, sums) else {
-            return Scale(0);
-        };
+        let Some(Sensitivity { l1, l2 }) = sensitivity(study, sums) else { return Scale(0) };
         let sensitivity = match self.distribution {
             Distribution::Gaussian => l2,
-            Distribution::Laplace => l1 as f64,
+            Distribution::Laplace => l1,
         };
         /// More than all rounding errors on the way: there are fewer than 2^10 of 2^−53.
         const MARGIN: f64 = 1.0 + 1.0 / (1u64 << 40) as f64;
@@ -165,11 +164,11 @@ fn sensitivity(study: &Study, (term, set): &Sums) -> Option<Sensitivity> {
     if *term == Term::records() && set.is_empty() {
         return None;
     }
-    let largest = term.span(study);
+    // What a record adds to a cell is from 0 to this.
+    let largest = term.span(study) as f64;
     // One cell loses a value; if there is another, it may gain one.
-    let cells = if Grid::of_values(set).cells() == 1 { 1 } else { 2 };
-    // The largest value of a term of a study is below 2^88.
-    Some(Sensitivity { l1: cells * largest, l2: libm::sqrt(cells as f64) * largest as f64 })
+    let cells = if Grid::of_values(set).cells() == 1 { 1.0 } else { 2.0 };
+    Some(Sensitivity { l1: cells * largest, l2: libm::sqrt(cells) * largest })
 }
 
 #[cfg(test)]

@@ -58,6 +58,20 @@ fn laplace_noise_has_the_scale_sensitivity_times_blocks_over_epsilon() {
 }
 
 #[test]
+fn a_sum_of_squares_is_as_sensitive_as_the_largest_square() {
+    let text = STUDY.replace("kind = \"mean\"", "kind = \"variance\"");
+    let mut expected = vec![12.0; 3];
+    expected.extend([12_000.0; 3]);
+    expected.extend([12_000_000.0; 3]);
+    let mut found = scales(&text);
+    found.sort_by(f64::total_cmp);
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((expected..expected * 1.000_001).contains(found), "{found} {expected}");
+    }
+}
+
+#[test]
 fn gaussian_noise_has_the_scale_of_zcdp() {
     let text = STUDY.replace("epsilon = 0.5", "epsilon = 1\ndelta = 1e-6");
     // rho = 0.0174689… for both blocks together: sigma = √2·M·√(2/(2·rho)).
