@@ -16,6 +16,7 @@ use crate::statistic::Answer;
 mod csv;
 pub(crate) mod interval;
 mod text;
+pub(crate) mod unit;
 
 /// The answers of a study. As JSON it is an object with the one key `statistics`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,9 @@ pub struct StatisticResult {
     pub of: Vec<String>,
     /// The columns that it is grouped by.
     pub by: Vec<String>,
+    /// What its values are measured in, where the study says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// Its other keys, as in the study file.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
