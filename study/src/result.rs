@@ -199,8 +199,13 @@ impl StudyResult {
         text::write(self)
     }
 
-    /// All statistics as one CSV table, a row per cell, with the header
-    /// `statistic,kind,of,<the columns of all by>,count,value,suppressed`.
+    /// All statistics as one CSV table, a row per cell and number, with the header
+    /// `statistic,kind,of,<the columns of all by>,count,part,value,suppressed`, and `,low,high`
+    /// where a number has an interval.
+    ///
+    /// `part` is empty where the value is one number or text. Else it is the path of the number or
+    /// text in the value, joined by points; places in a list are counted from 0: `coefficients.age`,
+    /// `counts.3`, `counts.0.1`. Numbers have full double precision.
     pub fn to_csv(&self) -> String {
         csv::write(self)
     }
