@@ -21,8 +21,7 @@ const COUNT: &str = "count";
 const WITHHELD: &str = "withheld";
 
 /// What a column of half intervals means.
-const REACH_NOTE: &str =
-    "±: half the width of the 95 % interval for the value without noise\n";
+const REACH_NOTE: &str = "±: half the width of the 95 % interval for the value without noise\n";
 
 /// Every statistic under its name.
 pub(super) fn write(result: &StudyResult) -> String {
