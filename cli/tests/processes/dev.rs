@@ -58,8 +58,7 @@ of = "union"
 "#;
 
 const EAST: &str = "age,pay,union,region\n20,10.5,true,East\n50,30.25,no,East\n";
-const OTHERS: &str =
-    "region,age,union,pay,note\nWest,30,no,20.25,x\nWest,41,1,,\nNorth,61,yes,NA,y\nSouth,38,no,7.25,z\n";
+const OTHERS: &str = "region,age,union,pay,note\nWest,30,no,20.25,x\nWest,41,1,,\nNorth,61,yes,NA,y\nSouth,38,no,7.25,z\n";
 
 #[test]
 fn a_session_from_create_to_result_gives_the_answer_of_the_plain_data() {
