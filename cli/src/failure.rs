@@ -1,6 +1,6 @@
 //! Why a command failed, and how that is said: one line on stderr and an exit code.
 
-use std::{io, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use client::{ClientError, Exit};
 
@@ -21,6 +21,17 @@ pub enum Failure {
     /// Writing the answer failed.
     #[error("the answer could not be written: {0}")]
     Output(#[source] io::Error),
+    /// A picture could not be written to its file.
+    #[error(
+        "{}: the picture could not be written: {error}; name a file in a directory that you can write to",
+        file.display()
+    )]
+    Picture {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// Several servers were asked, and not all did it. Each has been reported.
     #[error("{done} of {asked} servers did it: {first}{remedy}")]
     Partly {
@@ -61,9 +72,11 @@ impl Failure {
         match self {
             Self::Client(error) => error.exit(),
             Self::Partly { first, .. } => first.exit(),
-            Self::Runtime(_) | Self::Temporary(_) | Self::Output(_) | Self::Server(_) => {
-                Exit::Usage
-            }
+            Self::Runtime(_)
+            | Self::Temporary(_)
+            | Self::Output(_)
+            | Self::Picture { .. }
+            | Self::Server(_) => Exit::Usage,
             Self::Differs(_) => Exit::Aborted,
             Self::Shipped(_) => Exit::InvalidData,
         }

@@ -9,8 +9,10 @@ use serde::Serialize;
 use crate::failure::Failure;
 
 mod definition;
+mod plot;
 
 pub use definition::definition;
+pub use plot::Picture;
 
 /// Lines below the header and at the end, and none between the columns.
 const STYLE: TableStyle = TableStyle::new()

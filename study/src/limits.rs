@@ -6,6 +6,8 @@ pub const TITLE_CHARS: usize = 200;
 pub const NAME_CHARS: usize = 100;
 /// Characters of one label of a category column.
 pub const LABEL_CHARS: usize = 200;
+/// Characters of a column's unit.
+pub const UNIT_CHARS: usize = 20;
 /// Columns of a study.
 pub const COLUMNS: usize = 1_000;
 /// Labels of one category column.

@@ -16,6 +16,7 @@ use crate::statistic::Answer;
 mod csv;
 pub(crate) mod interval;
 mod text;
+pub(crate) mod unit;
 
 /// The answers of a study. As JSON it is an object with the one key `statistics`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,9 @@ pub struct StatisticResult {
     pub of: Vec<String>,
     /// The columns that it is grouped by.
     pub by: Vec<String>,
+    /// What its values are measured in, where the study says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// Its other keys, as in the study file.
     #[serde(flatten)]
     pub settings: Map<String, Value>,
@@ -195,8 +199,13 @@ impl StudyResult {
         text::write(self)
     }
 
-    /// All statistics as one CSV table, a row per cell, with the header
-    /// `statistic,kind,of,<the columns of all by>,count,value,suppressed`.
+    /// All statistics as one CSV table, a row per cell and number, with the header
+    /// `statistic,kind,of,<the columns of all by>,count,part,value,suppressed`, and `,low,high`
+    /// where a number has an interval.
+    ///
+    /// `part` is empty where the value is one number or text. Else it is the path of the number or
+    /// text in the value, joined by points; places in a list are counted from 0: `coefficients.age`,
+    /// `counts.3`, `counts.0.1`. Numbers have full double precision.
     pub fn to_csv(&self) -> String {
         csv::write(self)
     }

@@ -93,6 +93,12 @@ pub trait Formula {
     /// What the count of a cell counts: the term is 1 for the records that the answer is of.
     fn counted(&self) -> Term;
 
+    /// The columns whose units, multiplied, are the unit of the values: the column itself for a
+    /// mean, twice the same for a variance. Empty where the values are plain numbers.
+    fn unit(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
     /// The sums that it needs.
     fn requests(&self) -> Vec<Request>;
 

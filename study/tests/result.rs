@@ -36,7 +36,11 @@ by = "region"
 
 /// Counts 3, 12 and 0, or with suppression 3, 12 and 25; sums of v in hundredths.
 fn result(min_cell: u64) -> StudyResult {
-    let text = STUDY.replace("min_records = 1", &format!("min_records = 1\nmin_cell = {min_cell}"));
+    result_of(STUDY, min_cell)
+}
+
+fn result_of(study: &str, min_cell: u64) -> StudyResult {
+    let text = study.replace("min_records = 1", &format!("min_records = 1\nmin_cell = {min_cell}"));
     let key = |seed| Signer::from_seed(&[seed; 32]).public();
     let server = |(name, seed): (&str, u8)| StudyServer { name: name.into(), identity: key(seed) };
     let available = [("alpha", 1), ("beta", 2)].map(server);
@@ -103,17 +107,92 @@ fn json_is_read_back() {
 }
 
 #[test]
-fn csv_has_a_row_per_cell() {
+fn csv_has_a_row_per_cell_where_the_value_is_a_number() {
     assert_eq!(
         result(10).to_csv(),
-        "statistic,kind,of,region,count,value,suppressed\n\
-         earnings by region,mean,earnings,South,,,true\n\
-         earnings by region,mean,earnings,West,,,true\n\
-         earnings by region,mean,earnings,\"Far, far away\",25,5,false\n\
-         total,sum,earnings,,40,350,false\n\
-         people,count,,South,,,true\n\
-         people,count,,West,,,true\n\
-         people,count,,\"Far, far away\",25,25,false\n"
+        "statistic,kind,of,region,count,part,value,suppressed\n\
+         earnings by region,mean,earnings,South,,,,true\n\
+         earnings by region,mean,earnings,West,,,,true\n\
+         earnings by region,mean,earnings,\"Far, far away\",25,,5,false\n\
+         total,sum,earnings,,40,,350,false\n\
+         people,count,,South,,,,true\n\
+         people,count,,West,,,,true\n\
+         people,count,,\"Far, far away\",25,,25,false\n"
+    );
+}
+
+/// The rows of one cell with this value and interval, from the count on.
+fn rows(value: serde_json::Value, interval: Option<serde_json::Value>) -> Vec<String> {
+    let mut result = result(1);
+    result.statistics.truncate(1);
+    result.statistics[0].cells.truncate(1);
+    let cell = &mut result.statistics[0].cells[0];
+    (cell.value, cell.ci95) = (Some(value), interval);
+    let csv = result.to_csv();
+    let start = "earnings by region,mean,earnings,South,3,";
+    csv.lines().skip(1).map(|line| line.strip_prefix(start).unwrap().to_string()).collect()
+}
+
+#[test]
+fn csv_has_a_row_per_number_of_an_object_with_its_path() {
+    let histogram = serde_json::json!({"edges": [0, 12.5, 20], "counts": [7, null]});
+    let expected = [
+        "edges.0,0,false",
+        "edges.1,12.5,false",
+        "edges.2,20,false",
+        "counts.0,7,false",
+        "counts.1,,false",
+    ];
+    assert_eq!(rows(histogram, None), expected);
+    let nested = serde_json::json!({"rows": ["N, S"], "counts": [[1, 2]], "p": 4.5e-35, "dof": {}});
+    let expected =
+        ["rows.0,\"N, S\",false", "counts.0.0,1,false", "counts.0.1,2,false", "p,4.5e-35,false"];
+    assert_eq!(rows(nested, None), expected);
+    assert_eq!(rows(serde_json::json!({}), None), [",,false"], "a cell is never left out");
+}
+
+#[test]
+fn csv_numbers_have_full_precision() {
+    for number in [1.0 / 3.0, 1e-5, 1.0 / 3.0e7, -2.0 / 3.0 * 1e300, 123_456_789.123_456_79] {
+        let row = rows(number.into(), None).remove(0);
+        let read: f64 = row.split(',').nth(1).unwrap().parse().unwrap();
+        assert_eq!(read, number, "{row}");
+    }
+}
+
+#[test]
+fn csv_has_limits_where_there_are_intervals() {
+    let scalar = rows(26.5.into(), Some(serde_json::json!([26.25, 26.75])));
+    assert_eq!(scalar, [",26.5,false,26.25,26.75"]);
+    let object = serde_json::json!({"edges": [0, 1], "counts": [7]});
+    let intervals = serde_json::json!({"counts": [[5.5, 8.5]]});
+    let expected = ["edges.0,0,false,,", "edges.1,1,false,,", "counts.0,7,false,5.5,8.5"];
+    assert_eq!(rows(object, Some(intervals)), expected);
+    let mut result = result(1);
+    result.statistics[1].cells[0].ci95 = Some(serde_json::json!([1, 2]));
+    let csv = result.to_csv();
+    assert!(csv.starts_with("statistic,kind,of,region,count,part,value,suppressed,low,high\n"));
+    assert!(csv.contains("earnings by region,mean,earnings,West,12,,26,false,,\n"));
+    assert!(csv.contains("total,sum,earnings,,15,,325,false,1,2\n"));
+}
+
+#[test]
+fn json_has_units_and_intervals_only_where_there_are_some() {
+    let plain = serde_json::to_string(&result(1)).unwrap();
+    assert!(!plain.contains("unit") && !plain.contains("ci95"));
+    let mut result = result_of(&STUDY.replace("max = 500", "max = 500\nunit = \"USD/h\""), 1);
+    result.statistics[0].cells[0].ci95 = Some(serde_json::json!([4.25, 4.5]));
+    let json = serde_json::to_value(&result).unwrap();
+    assert_eq!(json["statistics"][0]["unit"], "USD/h");
+    assert_eq!(json["statistics"][0]["cells"][0]["ci95"], serde_json::json!([4.25, 4.5]));
+    assert_eq!(json["statistics"][1]["unit"], "USD/h");
+    assert!(json["statistics"][2].get("unit").is_none(), "a count has no unit");
+    let read: StudyResult = serde_json::from_value(json).unwrap();
+    assert_eq!(read.statistics[0].cells[0].ci95, result.statistics[0].cells[0].ci95);
+    assert_eq!(read.statistics[0].unit, result.statistics[0].unit);
+    assert!(read.statistics[0].settings.is_empty());
+    assert!(
+        result.to_table().contains("mean (USD/h)") && result.to_table().contains("sum (USD/h)")
     );
 }
 
@@ -130,7 +209,7 @@ fn tables_are_aligned_and_explain_what_is_not_there() {
     assert_eq!(ends[0], ends[1], "numbers are aligned to the right");
     let table = result(10).to_table();
     println!("{table}");
-    assert!(table.contains("<10") && table.contains("suppressed: fewer than 10 records"));
+    assert!(table.contains("<10") && table.contains("–¹: fewer than 10 records"));
     assert!(!table.contains("4.3333"));
 }
 

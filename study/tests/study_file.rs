@@ -434,6 +434,53 @@ fn a_decoded_study_keeps_every_rule() {
 }
 
 #[test]
+fn a_column_of_numbers_may_have_a_unit() {
+    let plain = read(WAGES).unwrap();
+    assert!(plain.columns().iter().all(|column| column.unit.is_none()));
+    let text = String::from_utf8(plain.encode()).unwrap();
+    assert!(!text.contains("unit"), "a study without units is encoded as ever: {text}");
+    let unit =
+        |unit: &str| WAGES.replace("decimals = 2\n", &format!("decimals = 2\nunit = {unit}\n"));
+    let study = read(&unit("\"USD/h\"")).unwrap();
+    assert_eq!(study.columns()[1].unit.as_deref(), Some("USD/h"));
+    assert_eq!(Study::decode(&study.encode()).unwrap(), study);
+    assert_ne!(study.id(), plain.id(), "who approves it approves its units");
+    assert!(read(&unit(&format!("\"{}\"", "€".repeat(20)))).is_ok());
+}
+
+#[test]
+fn a_unit_is_a_short_name_on_a_column_of_numbers() {
+    let decimal = |unit: &str, rule| {
+        check_refused("decimals = 2", &format!("decimals = 2\nunit = {unit}"), 19, rule);
+    };
+    decimal("\"\"", "the unit is empty");
+    decimal("\" h\"", "spaces around");
+    decimal("\"a\\u001bb\"", "control characters");
+    decimal("\"abcdefghijklmnopqrstu\"", "the unit has 21 characters; at most 20");
+    decimal("1", "must be a string");
+    let boolean = "type = \"boolean\"";
+    check_refused(boolean, &format!("{boolean}\nunit = \"h\""), 31, "`unit` does not belong");
+    let category = "type = \"category\"";
+    check_refused(category, &format!("{category}\nunit = \"h\""), 26, "`unit` does not belong");
+}
+
+#[test]
+fn a_decoded_unit_has_one_form_and_keeps_the_rules() {
+    let text = String::from_utf8(read(WAGES).unwrap().encode()).unwrap();
+    let number = "\"holds\":{\"integer\":{\"min\":16,\"max\":99}}";
+    let with = |holds: &str, unit: &str| {
+        assert!(text.contains(holds), "{holds} in {text}");
+        let text = text.replacen(holds, &format!("{holds},\"unit\":{unit}"), 1);
+        Study::decode(text.as_bytes()).map_err(|error| error.to_string())
+    };
+    assert!(with(number, "\"years\"").is_ok());
+    assert!(with(number, "null").unwrap_err().contains("not the canonical encoding"));
+    assert!(with(number, "\"\"").unwrap_err().contains("the unit is empty"));
+    assert!(with(number, "\"\\u0000\"").unwrap_err().contains("control characters"));
+    assert!(with("\"holds\":\"boolean\"", "\"h\"").unwrap_err().contains("`unit` does not belong"));
+}
+
+#[test]
 fn the_same_file_proposed_twice_is_two_studies() {
     let available = servers(8);
     let id = |nonce| {

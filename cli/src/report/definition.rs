@@ -94,12 +94,13 @@ fn columns(study: &Study) -> String {
 }
 
 fn holds(column: &Column) -> String {
+    let unit = column.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
     match &column.holds {
-        ColumnType::Integer { min, max } => format!("{min} to {max}"),
+        ColumnType::Integer { min, max } => format!("{min} to {max}{unit}"),
         ColumnType::Decimal { decimals, min, max } => {
             let shown = |bound: i64| decimal::format(bound.into(), (*decimals).into());
             let decimals = counted((*decimals).into(), "decimal");
-            format!("{} to {}, {decimals}", shown(*min), shown(*max))
+            format!("{} to {}{unit}, {decimals}", shown(*min), shown(*max))
         }
         ColumnType::Boolean => "true or false".into(),
         ColumnType::Category { values } => {
@@ -208,6 +209,18 @@ mod tests {
             assert!(other.contains(expected), "{expected}:\n{other}");
         }
         assert!(other.lines().all(|line| line.chars().count() <= WIDTH.into()), "{other}");
+    }
+
+    #[test]
+    fn units_stand_behind_the_range() {
+        let wages = include_str!("../../data/wages.toml");
+        assert!(!wages.contains("unit"));
+        let with = wages.replace("max = 64", "max = 64\nunit = \"years\"");
+        let with = with.replace("max = 500", "max = 500\nunit = \"USD/h\"");
+        let shown = shown(&with);
+        for expected in ["21 to 64 years", "0.00 to 500.00 USD/h, 2 decimals"] {
+            assert!(shown.contains(expected), "{expected}:\n{shown}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     repeat, spread,
 };
 use crate::{
-    result::{Cell, Labels, Reason, StatisticResult, StudyResult},
+    result::{Cell, Labels, Reason, StatisticResult, StudyResult, unit},
     statistic::Sums,
     study::{Setting, Study},
 };
@@ -78,6 +78,7 @@ impl<'a> Answers<'a> {
             kind: statistic.kind.clone(),
             of: of.map(|column| column.name.clone()).collect(),
             by: statistic.by.clone(),
+            unit: unit::of(self.asked.formula.unit().into_iter().filter_map(|at| columns.get(at))),
             settings: settings
                 .map(|(key, setting)| (key.clone(), shown(setting)))
                 .collect::<Map<_, _>>(),

@@ -1,14 +1,27 @@
 //! Text: answers as aligned tables for people.
+//!
+//! A statistic has one of three forms. Where a cell's value is a number or a text, all cells are in
+//! one table, a row each; so are sheets of two columns without notes, turned by a quarter. Bars and
+//! other sheets are a table per cell, under a line that says which.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use serde_json::Value;
 
-use super::{Cell, Presentation, StatisticResult, StudyResult};
+use super::{Cell, Presentation, Sheet, StatisticResult, StudyResult};
 
+mod bars;
+mod columns;
+mod notes;
+mod rows;
+mod sheets;
+mod sketch;
+
+/// The kind whose value is the count itself.
 const COUNT: &str = "count";
+/// What stands where a number is withheld from a sheet.
+const WITHHELD: &str = "withheld";
 
-const STYLE: TableStyle = TableStyle::new()
-    .header_separator(LineStyle::none().fill('─').junction('─'))
-    .bottom_border(LineStyle::none().fill('─').junction('─'));
+/// What a column of half intervals means.
+const REACH_NOTE: &str = "±: half the width of the 95 % interval for the value without noise\n";
 
 /// Every statistic under its name.
 pub(super) fn write(result: &StudyResult) -> String {
@@ -17,56 +30,93 @@ pub(super) fn write(result: &StudyResult) -> String {
 }
 
 fn statistic(statistic: &StatisticResult) -> String {
-    let mut table = Table::new();
-    table.load_style(STYLE);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    // A count is its own value.
-    let shows_value = statistic.kind != COUNT;
-    let names = statistic.by.iter().map(String::as_str).chain([COUNT]);
-    table.set_header(names.chain(shows_value.then_some(statistic.kind.as_str())));
-    for cell in &statistic.cells {
-        let labels = cell.by.0.iter().map(|(_, label)| label.clone());
-        let row = labels.chain([count(statistic, cell)]);
-        table.add_row(row.chain(shows_value.then(|| value(cell))));
-    }
-    let by = statistic.by.len();
-    for place in [by, by + 1] {
-        if let Some(column) = table.column_mut(place) {
-            column.set_cell_alignment(CellAlignment::Right);
+    let first = statistic.cells.iter().find_map(|cell| cell.shown.as_ref());
+    let (more, body) = match first {
+        Some(Presentation::Bars(_)) => (String::new(), bars::write(statistic)),
+        Some(Presentation::Table(_)) => {
+            let unit = statistic.unit.as_ref().map(|unit| format!(", in {unit}"));
+            let body = rows::write_turned(statistic).unwrap_or_else(|| sheets::write(statistic));
+            (unit.unwrap_or_default(), body)
         }
-    }
-    let notes: String = notes(statistic).iter().map(|note| format!("{note}\n")).collect();
-    format!("{} ({})\n{table}\n{notes}", statistic.name, statistic.description())
+        _ => (settings(statistic), rows::write(statistic)),
+    };
+    format!("{} ({}{more})\n{body}", statistic.name, statistic.description())
 }
 
-fn count(statistic: &StatisticResult, cell: &Cell) -> String {
-    match cell.count {
-        Some(count) => count.to_string(),
-        None if statistic.min_cell > 1 => format!("<{}", statistic.min_cell),
-        None => "closed".into(),
+/// The other keys of a statistic whose answer does not show them.
+fn settings(statistic: &StatisticResult) -> String {
+    let setting = |(key, value): (&String, &Value)| match value {
+        Value::String(text) => format!(", {key} = {text}"),
+        value => format!(", {key} = {value}"),
+    };
+    statistic.settings.iter().map(setting).collect()
+}
+
+/// A name with the unit of what is under it.
+fn with_unit(name: &str, statistic: &StatisticResult) -> String {
+    statistic.unit.as_ref().map_or_else(|| name.into(), |unit| format!("{name} ({unit})"))
+}
+
+/// What stands for a count that is withheld.
+fn withheld(statistic: &StatisticResult) -> String {
+    match statistic.min_cell {
+        2.. => format!("<{}", statistic.min_cell),
+        _ => "–".into(),
     }
 }
 
-fn value(cell: &Cell) -> String {
+/// Why a count is withheld.
+fn withheld_note(statistic: &StatisticResult) -> String {
+    match statistic.min_cell {
+        2.. => format!("{}: fewer than {} records\n", withheld(statistic), statistic.min_cell),
+        _ => "–: not opened\n".into(),
+    }
+}
+
+/// Half of an interval `[low, high]`.
+fn reach(interval: &Value, decimals: usize) -> Option<String> {
+    let [low, high] = interval.as_array()?.as_slice() else { return None };
+    Some(format!("{:.decimals$}", (high.as_f64()? - low.as_f64()?) / 2.0))
+}
+
+/// What is said of each cell, with an empty line before and behind every table.
+fn blocks(blocks: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    let mut was_table = false;
+    for block in blocks {
+        let is_table = block.lines().nth(1).is_some();
+        if !text.is_empty() && (was_table || is_table) {
+            text.push('\n');
+        }
+        text.push_str(&block);
+        was_table = is_table;
+    }
+    text
+}
+
+fn sheet(cell: &Cell) -> Option<&Sheet> {
     match &cell.shown {
-        Some(Presentation::Number(text) | Presentation::Text(text)) => text.clone(),
-        Some(_) => cell.value.as_ref().map_or_else(String::new, |value| value.to_string()),
-        None if cell.suppressed => "suppressed".into(),
-        None => "–".into(),
+        Some(Presentation::Table(sheet)) => Some(sheet),
+        _ => None,
     }
 }
 
-fn notes(statistic: &StatisticResult) -> Vec<String> {
-    let mut notes = Vec::new();
-    let has = |wanted: &dyn Fn(&Cell) -> bool| statistic.cells.iter().any(wanted);
-    if has(&|cell| cell.suppressed) {
-        notes.push(match statistic.min_cell {
-            2.. => format!("suppressed: fewer than {} records", statistic.min_cell),
-            _ => "closed: the servers opened no total".into(),
-        });
-    }
-    if has(&|cell| !cell.suppressed && cell.value.is_none()) {
-        notes.push("–: no records".into());
-    }
-    notes
+/// The line above a cell's own table: its labels and its count, and why there is nothing below.
+fn heading(cell: &Cell) -> String {
+    let labels: Vec<&str> = cell.by.0.iter().map(|(_, label)| label.as_str()).collect();
+    let count = match cell.count {
+        Some(1) => Some("1 record".to_string()),
+        count => count.map(|count| format!("{count} records")),
+    };
+    let start = match (labels.is_empty(), count) {
+        (true, count) => count.unwrap_or_default(),
+        (false, None) => labels.join(", "),
+        (false, Some(count)) => format!("{} ({count})", labels.join(", ")),
+    };
+    let reason = match cell.shown {
+        Some(_) => "",
+        None => notes::reason(cell),
+    };
+    let between = if start.is_empty() || reason.is_empty() { "" } else { ": " };
+    format!("{start}{between}{reason}\n")
 }

@@ -29,6 +29,10 @@ impl Formula for Average {
         Term::present([self.column])
     }
 
+    fn unit(&self) -> Vec<usize> {
+        vec![self.column]
+    }
+
     fn requests(&self) -> Vec<Request> {
         vec![Request::total(Term::product([self.column]))]
     }

@@ -51,6 +51,10 @@ impl Formula for Total {
         Term::present([self.column])
     }
 
+    fn unit(&self) -> Vec<usize> {
+        vec![self.column]
+    }
+
     fn requests(&self) -> Vec<Request> {
         vec![Request::total(Term::product([self.column]))]
     }

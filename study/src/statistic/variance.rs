@@ -77,6 +77,10 @@ impl Formula for Moments {
         Term::present([self.column])
     }
 
+    fn unit(&self) -> Vec<usize> {
+        vec![self.column; if self.is_root { 1 } else { 2 }]
+    }
+
     fn requests(&self) -> Vec<Request> {
         let powers = [vec![self.column], vec![self.column; 2]];
         powers.into_iter().map(|columns| Request::total(Term::product(columns))).collect()

@@ -66,6 +66,9 @@ struct CanonicalColumn {
     name: String,
     missing_allowed: bool,
     holds: CanonicalType,
+    /// Not there at all where a column has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,6 +150,7 @@ fn to_canonical(study: &Study) -> Canonical {
             ColumnType::Boolean => CanonicalType::Boolean,
             ColumnType::Category { values } => CanonicalType::Category { values },
         },
+        unit: column.unit.clone(),
     };
     let setting = |(key, setting): (String, Setting)| match setting {
         Setting::Texts(texts) => (key, CanonicalSetting::Texts(texts)),
@@ -198,6 +202,7 @@ fn from_canonical(canonical: Canonical) -> Result<Study, Rule> {
             CanonicalType::Boolean => ColumnType::Boolean,
             CanonicalType::Category { values } => ColumnType::Category { values },
         },
+        unit: column.unit,
     };
     let setting = |(key, setting)| match setting {
         CanonicalSetting::Texts(texts) => (key, Setting::Texts(texts)),

@@ -140,6 +140,7 @@ fn check_column<'a>(column: &'a Column, names: &mut HashSet<&'a str>) -> Result<
     if !names.insert(&column.name) {
         return Err(("name", Rule::Duplicate { what: "column", name: column.name.clone() }));
     }
+    check_unit(column).map_err(|rule| ("unit", rule))?;
     match &column.holds {
         ColumnType::Integer { min, max } => check_range(*min, *max, 0),
         ColumnType::Decimal { decimals, min, max } => {
@@ -153,6 +154,18 @@ fn check_column<'a>(column: &'a Column, names: &mut HashSet<&'a str>) -> Result<
         ColumnType::Boolean => Ok(()),
         ColumnType::Category { values } => {
             check_labels(values, column.missing_allowed).map_err(|rule| ("values", rule))
+        }
+    }
+}
+
+fn check_unit(column: &Column) -> Result<(), Rule> {
+    let Some(unit) = &column.unit else { return Ok(()) };
+    match column.holds {
+        ColumnType::Integer { .. } | ColumnType::Decimal { .. } => {
+            text("the unit", unit, limits::UNIT_CHARS)
+        }
+        ColumnType::Boolean | ColumnType::Category { .. } => {
+            Err(Rule::ForeignKey { key: "unit", holds: column.holds.name() })
         }
     }
 }

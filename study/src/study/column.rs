@@ -9,6 +9,8 @@ pub struct Column {
     pub holds: ColumnType,
     /// Whether a record may have no value here.
     pub missing_allowed: bool,
+    /// What its numbers are measured in, for people: `USD/h`. None for labels and truth values.
+    pub unit: Option<String>,
 }
 
 /// The type of a column with its range.

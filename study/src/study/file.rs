@@ -21,7 +21,8 @@ use crate::{
 const STUDY_KEYS: &[&str] =
     &["title", "servers", "max_records", "providers", "privacy", "column", "statistic"];
 const PRIVACY_KEYS: &[&str] = &["min_records", "min_cell", "epsilon", "delta", "unit"];
-const COLUMN_KEYS: &[&str] = &["name", "type", "min", "max", "decimals", "values", "missing"];
+const COLUMN_KEYS: &[&str] =
+    &["name", "type", "min", "max", "decimals", "unit", "values", "missing"];
 const STATISTIC_KEYS: &[&str] = &["name", "kind", "by"];
 
 const DEFAULT_MAX_RECORDS: u64 = 1_000_000;
@@ -173,18 +174,18 @@ fn column<'a>(
             ColumnType::Decimal { decimals, min, max }
         }
         "boolean" => {
-            foreign(&section, "boolean", &["decimals", "min", "max", "values"])?;
+            foreign(&section, "boolean", &["decimals", "min", "max", "unit", "values"])?;
             ColumnType::Boolean
         }
         "category" => {
-            foreign(&section, "category", &["decimals", "min", "max"])?;
+            foreign(&section, "category", &["decimals", "min", "max", "unit"])?;
             let values = section.strings("values")?;
             let values = section.require(values, "values", "values = [\"…\", \"…\"]")?;
             ColumnType::Category { values }
         }
         found => return Err(section.error("type", Rule::UnknownType { found: found.into() })),
     };
-    Ok(Column { name, holds, missing_allowed })
+    Ok(Column { name, holds, missing_allowed, unit: section.string("unit")? })
 }
 
 /// Refuses keys that columns of another type have.

@@ -105,6 +105,7 @@ mod tests {
             kind: "mean".into(),
             of: vec!["earnings".into()],
             by: vec!["region".into()],
+            unit: None,
             settings: Default::default(),
             cells,
             noise: Vec::new(),
