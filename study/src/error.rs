@@ -544,7 +544,7 @@ pub(crate) fn label(name: Option<&str>, place: usize) -> String {
 }
 
 fn overflow_remedy(largest: u64) -> String {
-    let narrow = "narrow the range, or lower its decimals";
+    let narrow = "narrow the range";
     match largest {
         0 => narrow.into(),
         _ => format!("lower max_records to at most {largest}, or {narrow}"),

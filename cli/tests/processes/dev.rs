@@ -34,7 +34,7 @@ type = "boolean"
 [[column]]
 name = "region"
 type = "category"
-values = ["East", "North", "West"]
+values = ["East", "North", "South", "West"]
 [[statistic]]
 name = "people by region"
 kind = "count"
@@ -59,8 +59,7 @@ of = "union"
 "#;
 
 const EAST: &str = "age,pay,union,region\n20,10.5,true,East\n50,30.25,no,East\n";
-const OTHERS: &str =
-    "region,age,union,pay,note\nWest,30,no,20.25,x\nWest,41,1,,\nNorth,61,yes,NA,y\n";
+const OTHERS: &str = "region,age,union,pay,note\nWest,30,no,20.25,x\nWest,41,1,,\nNorth,61,yes,NA,y\nSouth,38,no,7.25,z\n";
 
 #[test]
 fn a_session_from_create_to_result_gives_the_answer_of_the_plain_data() {
@@ -88,7 +87,7 @@ fn a_session_from_create_to_result_gives_the_answer_of_the_plain_data() {
     assert_eq!(lines[1], "receipts: east.csv.receipts");
     assert!(client.has("east.csv.receipts") && !client.has("east.csv.receipts.pending"));
     let submitted = client.run(&["submit", id, "others.csv", "--json"]).json();
-    assert_eq!(submitted[0]["records"], 3);
+    assert_eq!(submitted[0]["records"], 4);
     assert_eq!(submitted[0]["ignored_columns"], json!(["note"]));
 
     let shown = client.show(id);
@@ -97,12 +96,12 @@ fn a_session_from_create_to_result_gives_the_answer_of_the_plain_data() {
         shown["servers"].as_array().unwrap().iter().zip(["alpha", "beta", "gamma"])
     {
         assert_eq!(server["server"], name);
-        assert_eq!((&server["records"], &server["submissions"]), (&json!(5), &json!(2)));
+        assert_eq!((&server["records"], &server["submissions"]), (&json!(6), &json!(2)));
     }
 
     client.close(id);
     let table = client.run(&["result", id, "--wait"]).ok().stdout;
-    for part in ["Pay and age", "5 records in 2 submissions", "61.00", "20.375", "<2"] {
+    for part in ["Pay and age", "6 records in 2 submissions", "68.25", "20.375", "<2"] {
         assert!(table.contains(part), "{part}: {table}");
     }
     assert_eq!(client.run(&["result", id, "--json"]).json(), expected(id));
@@ -114,7 +113,7 @@ fn a_session_from_create_to_result_gives_the_answer_of_the_plain_data() {
 fn check_plot(client: &Client, id: &str, table: &str) {
     assert_eq!(client.run(&["result", id, "--plot", "picture.svg"]).ok().stdout, table);
     let picture = std::fs::read_to_string(client.dir.join("picture.svg")).unwrap();
-    for part in ["<svg ", "Pay and age", "people by region", "East", "61.00", "</svg>"] {
+    for part in ["<svg ", "Pay and age", "people by region", "East", "68.25", "</svg>"] {
         assert!(picture.contains(part), "{part}: {picture}");
     }
     let outcome = client.run(&["result", id, "--csv", "--plot", "missing/picture.svg"]);
@@ -133,18 +132,20 @@ fn expected(id: &str) -> serde_json::Value {
     json!({
         "study": id, "title": "Pay and age", "state": "published",
         "servers": ["alpha", "beta", "gamma"],
-        "records": 5, "submissions": 2, "rejected": 0,
+        "records": 6, "submissions": 2, "rejected": 0,
         "statistics": [
             {"name": "people by region", "kind": "count", "of": [], "by": ["region"],
-             "cells": [cell("East", 2, json!(2)), closed("North"), cell("West", 2, json!(2))]},
+             "cells": [cell("East", 2, json!(2)), closed("North"), closed("South"),
+                       cell("West", 2, json!(2))]},
             {"name": "mean age", "kind": "mean", "of": ["age"], "by": [],
-             "cells": all(5, json!(40.4))},
+             "cells": all(6, json!(40.0))},
             {"name": "total pay", "kind": "sum", "of": ["pay"], "by": [],
-             "cells": all(3, json!(61.0))},
+             "cells": all(4, json!(68.25))},
             {"name": "pay by region", "kind": "mean", "of": ["pay"], "by": ["region"],
-             "cells": [cell("East", 2, json!(20.375)), closed("North"), closed("West")]},
+             "cells": [cell("East", 2, json!(20.375)), closed("North"), closed("South"),
+                       closed("West")]},
             {"name": "members", "kind": "share", "of": ["union"], "by": [],
-             "cells": all(5, json!(0.6))},
+             "cells": all(6, json!(0.5))},
         ]
     })
 }
@@ -153,13 +154,15 @@ const EXPECTED_CSV: &str = "\
 statistic,kind,of,region,count,part,value,suppressed
 people by region,count,,East,2,,2,false
 people by region,count,,North,,,,true
+people by region,count,,South,,,,true
 people by region,count,,West,2,,2,false
-mean age,mean,age,,5,,40.4,false
-total pay,sum,pay,,3,,61,false
+mean age,mean,age,,6,,40,false
+total pay,sum,pay,,4,,68.25,false
 pay by region,mean,pay,East,2,,20.375,false
 pay by region,mean,pay,North,,,,true
+pay by region,mean,pay,South,,,,true
 pay by region,mean,pay,West,,,,true
-members,share,union,,5,,0.6,false
+members,share,union,,6,,0.5,false
 ";
 
 #[test]
