@@ -164,6 +164,34 @@ fn intervals_are_half_widths_beside_the_number() {
 }
 
 #[test]
+fn noisy_counts_have_bars_though_some_are_negative() {
+    let with = |cell: Cell, low: i64| Cell { ci95: Some(json!([low, low + 8])), ..cell };
+    let cells = vec![with(number("Midwest", 40, "40"), 36), with(number("South", -2, "-2"), -6)];
+    let count = StatisticResult { of: vec![], ..statistic("count", &["region"], cells) };
+    check(
+        StatisticResult { unit: None, min_cell: 1, ..count },
+        &[
+            "answer (count by region)",
+            " region    count   ±",
+            "────────────────────────────────────────────────────────────────",
+            " Midwest      40   4   ████████████████████████████████████████",
+            " South        -2   4",
+            "────────────────────────────────────────────────────────────────",
+            "±: half the width of the 95 % interval for the value without noise",
+        ],
+    );
+    let counts = Cell {
+        ci95: Some(json!({"counts": [[1, 7], null, [3, 8]]})),
+        ..cell(&[], 9, bars(&[Some(4), Some(5), Some(6)]))
+    };
+    let table = shown(statistic("histogram", &[], vec![counts]));
+    assert!(table.contains("   4   3   █") && table.contains("   5       █"), "{table}");
+    assert!(
+        table.ends_with("±: half the width of the 95 % interval for the value without noise\n")
+    );
+}
+
+#[test]
 fn one_number_has_no_bar() {
     let cells = vec![cell(&[], 61395, Presentation::Number("18.3521".into()))];
     check(

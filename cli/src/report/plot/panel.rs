@@ -24,6 +24,9 @@ const BETWEEN: i32 = 18;
 /// The height of a line of notes.
 const NOTE: i32 = 15;
 
+/// What lines on bars and points mean.
+const INTERVALS: &str = "dark lines: 95 % interval for the value without noise";
+
 /// A drawing with a height of its own.
 pub trait Part {
     /// Its height.
@@ -53,9 +56,9 @@ impl Panel {
             Shape::Single | Shape::Ranges => {
                 let (rows, left_out) = rows::of_cells(statistic, ACROSS);
                 let (parts, notes): (Vec<Box<dyn Part>>, _) = (vec![Box::new(rows)], Vec::new());
-                Self { heading, parts, columns: 1, left_out, notes }.noted()
+                Self { heading, parts, columns: 1, left_out, notes }.noted(statistic)
             }
-            _ => Self::of_parts(heading, statistic, shape).noted(),
+            _ => Self::of_parts(heading, statistic, shape).noted(statistic),
         }
     }
 
@@ -82,8 +85,10 @@ impl Panel {
     }
 
     /// The same, with all notes in lines.
-    fn noted(mut self) -> Self {
-        let notes = self.left_out.iter().chain(&self.notes);
+    fn noted(mut self, statistic: &StatisticResult) -> Self {
+        let has_intervals = statistic.cells.iter().any(|cell| cell.ci95.is_some());
+        let intervals = has_intervals.then(|| INTERVALS.to_string());
+        let notes = self.left_out.iter().chain(&intervals).chain(&self.notes);
         self.notes = notes.flat_map(|note| wrap(note, SMALL, ACROSS, 6)).collect();
         self
     }
@@ -151,6 +156,10 @@ fn about(statistic: &StatisticResult, shape: Shape) -> String {
         Shape::Coefficients => {
             format!("{description}; lines reach 1.96 standard errors to both sides")
         }
+        Shape::Other => match &statistic.unit {
+            Some(unit) => format!("{description}, in {unit}"),
+            None => description,
+        },
         _ => description,
     }
 }

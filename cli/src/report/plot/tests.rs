@@ -141,6 +141,7 @@ fn a_group_without_a_value_says_why_and_whiskers_push_the_value_away() {
     let svg = picture(vec![statistic("mean", cells)]).svg;
     let texts = check_texts(&svg);
     check_has(&texts, "fewer than 10 records");
+    check_has(&texts, "dark lines: 95 % interval for the value without noise");
     let values: Vec<&Text> = texts.iter().filter(|text| text.text == "20.0000").collect();
     assert_eq!(boxes(&svg, canvas::MARK).len(), 2);
     assert!(values[1].area.left > values[0].area.left + 50.0, "behind the whisker");

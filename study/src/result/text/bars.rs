@@ -4,8 +4,8 @@ use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
 
 use super::{
-    Cell, DASH, Presentation, StatisticResult, blocks, columns::Columns, heading, reach, with_unit,
-    withheld_note,
+    Cell, DASH, Presentation, REACH_NOTE, StatisticResult, blocks, columns::Columns, heading,
+    reach, with_unit, withheld_note,
 };
 
 /// Cells whose values are bars.
@@ -18,7 +18,8 @@ pub(super) fn write(statistic: &StatisticResult) -> String {
     };
     let has_withheld = statistic.cells.iter().flat_map(bars).any(|(_, count)| count.is_none());
     let note = if has_withheld { withheld_note(statistic) } else { String::new() };
-    blocks(statistic.cells.iter().map(cell)) + &note
+    let has_reach = statistic.cells.iter().any(|cell| cell.ci95.is_some());
+    blocks(statistic.cells.iter().map(cell)) + &note + if has_reach { REACH_NOTE } else { "" }
 }
 
 fn bars(cell: &Cell) -> &[(String, Option<BigInt>)] {

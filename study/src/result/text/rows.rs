@@ -30,7 +30,12 @@ pub(super) fn write(statistic: &StatisticResult) -> String {
     if has_reach {
         table.numbers("±", reaches.into_iter().map(Option::unwrap_or_default).collect());
     }
-    let numbers: Vec<_> = statistic.cells.iter().map(|cell| text(cell)?.parse().ok()).collect();
+    let number = |cell: &Cell| {
+        let number: f64 = text(cell)?.parse().ok()?;
+        // Noise can make a count negative.
+        Some(if statistic.kind == COUNT { number.max(0.0) } else { number })
+    };
+    let numbers: Vec<_> = statistic.cells.iter().map(number).collect();
     if let Some(largest) = sketch::scale(&numbers) {
         table.bars(&numbers, largest);
     }
