@@ -77,6 +77,10 @@ impl Formula for End {
         self.ranked.counted()
     }
 
+    fn unit(&self) -> Vec<usize> {
+        vec![self.ranked.column]
+    }
+
     fn requests(&self) -> Vec<Request> {
         vec![self.ranked.request()]
     }

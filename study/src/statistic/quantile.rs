@@ -95,6 +95,10 @@ impl Formula for Quantiles {
         self.ranked.counted()
     }
 
+    fn unit(&self) -> Vec<usize> {
+        vec![self.ranked.column]
+    }
+
     fn requests(&self) -> Vec<Request> {
         vec![self.ranked.request()]
     }

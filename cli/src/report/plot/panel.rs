@@ -71,13 +71,14 @@ impl Panel {
                 Shape::Histogram => Box::new(Histogram::new(statistic, cell, largest, width)),
                 Shape::Pairs => heat::part(statistic, cell, width),
                 Shape::Coefficients => coefficients::part(statistic, cell, width),
-                _ => Box::new(Table::of_cell(statistic, cell, width)),
+                _ => Box::new(Table::of_cell(cell, width)),
             }
         };
         let parts = filled.iter().take(MOST_PARTS).map(part).collect();
         let is_cut = filled.len() > MOST_PARTS;
         let left_out = is_cut.then(|| left_out(statistic, MOST_PARTS, filled.len()));
-        Self { heading, parts, columns, left_out, notes: reasons(statistic) }
+        let notes = value::withheld(statistic).into_iter().chain(reasons(statistic)).collect();
+        Self { heading, parts, columns, left_out, notes }
     }
 
     /// The same, with all notes in lines.

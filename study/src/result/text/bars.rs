@@ -4,8 +4,8 @@ use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
 
 use super::{
-    Cell, Presentation, StatisticResult, blocks, columns::Columns, heading, reach, with_unit,
-    withheld, withheld_note,
+    Cell, DASH, Presentation, StatisticResult, blocks, columns::Columns, heading, reach, with_unit,
+    withheld_note,
 };
 
 /// Cells whose values are bars.
@@ -43,7 +43,7 @@ fn table(
     table.texts(with_unit(&statistic.of.join(", "), statistic), aligned(&labels));
     let text = |count: &Option<BigInt>| match count {
         Some(count) => count.to_string(),
-        None => withheld(statistic),
+        None => DASH.into(),
     };
     table.numbers("count", bars.iter().map(|(_, count)| text(count)).collect());
     let interval = |place: usize| cell.ci95.as_ref()?.get("counts")?.get(place);

@@ -1,10 +1,10 @@
 //! Rows: one table of all cells, a row each.
 
 use super::{
-    COUNT, Cell, Presentation, REACH_NOTE, StatisticResult,
+    COUNT, Cell, DASH, Presentation, REACH_NOTE, StatisticResult,
     columns::Columns,
     notes::{self, Notes},
-    reach, sheet, sketch, with_unit, withheld,
+    reach, sheet, sketch, with_unit,
 };
 use crate::result::Sheet;
 
@@ -75,9 +75,9 @@ fn start(statistic: &StatisticResult, notes: &Notes) -> Columns {
     }
     let count = |cell: &Cell| match cell.count {
         Some(count) => count.to_string(),
-        None if notes::is_small(statistic, notes::reason(cell)) => withheld(statistic),
+        None if notes::is_small(statistic, notes::reason(cell)) => notes::limit(statistic),
         None if statistic.kind == COUNT => notes.sign(cell),
-        None => "–".into(),
+        None => DASH.into(),
     };
     table.numbers(COUNT, statistic.cells.iter().map(count).collect());
     table
