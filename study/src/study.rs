@@ -178,6 +178,16 @@ impl Study {
         &self.providers
     }
 
+    /// The same study without one statistic, by its place; none if it has no other, or if what is
+    /// left breaks a rule (the cells of a finer grouping may have stood for many coarser ones).
+    pub fn without(&self, statistic: usize) -> Option<Self> {
+        let mut rest = self.clone();
+        if statistic < rest.statistics.len() {
+            rest.statistics.remove(statistic);
+        }
+        check::check(&rest).is_ok().then_some(rest)
+    }
+
     /// The place of a column, by name.
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)

@@ -31,7 +31,7 @@ fn facts(plan: &Plan) -> String {
     };
     // Sums of suppressed cells stay closed.
     let at_most = if privacy.min_cell > 1 { "at most " } else { "" };
-    let Cost { wires, bits, products, outputs } = plan.cost();
+    let Cost { wires, bits, products, outputs, .. } = plan.cost();
     let number = |count: usize, thing| counted(count as u64, thing);
     let (wires, bits) = (number(wires, "field element"), number(bits, "bit"));
     let (products, outputs) = (number(products, "product"), number(outputs, "sum"));
