@@ -111,6 +111,12 @@ impl Study {
         Ok(study)
     }
 
+    /// The servers that a study file names, before anything else of it is read; empty where it
+    /// names none.
+    pub fn named_servers(text: &str) -> Vec<String> {
+        file::named_servers(text)
+    }
+
     /// Reads a canonical encoding: every rule is checked again, and only the bytes that
     /// [`Study::encode`] gives are accepted, so that a study has one id.
     pub fn decode(bytes: &[u8]) -> Result<Self, StudyError> {

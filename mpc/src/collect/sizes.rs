@@ -2,7 +2,7 @@
 
 use prio::flp::Flp as _;
 
-use super::{BLINDING, Collect};
+use super::{BLINDING, Collect, verify::message_len};
 use crate::circuit::Validity;
 
 /// Bytes of a seed and of a blind of Prio3.
@@ -19,8 +19,10 @@ pub struct Sizes {
     pub first: usize,
     /// The payload of every other server.
     pub other: usize,
-    /// The verifier share that every server sends to every other.
+    /// A server's verifier share.
     pub verifier_share: usize,
+    /// What every server sends to every other: its verifier share, and what it is of.
+    pub message: usize,
 }
 
 impl Collect {
@@ -30,11 +32,13 @@ impl Collect {
         let validity = Validity::new(self.circuit.clone(), records as usize);
         // Per server a part of the joint randomness and the hash of its payload.
         let public = 2 + 32 + 16 + 4 + 32 + 4 + 1 + 2 * 32 * self.parties();
+        let verifier_share = ELEMENT * validity.verifier_len() + SEED;
         Sizes {
             public,
             first: first_payload(&validity),
             other: BLINDING + 2 * SEED,
-            verifier_share: ELEMENT * validity.verifier_len() + SEED,
+            verifier_share,
+            message: message_len(verifier_share),
         }
     }
 }

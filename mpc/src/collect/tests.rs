@@ -356,9 +356,10 @@ fn the_sizes_of_a_submission_are_those_of_its_messages() {
         assert_eq!(sharded.public.encode().len(), sizes.public);
         for (party, payload) in sharded.payloads.iter().enumerate() {
             assert_eq!(payload.len(), if party == 0 { sizes.first } else { sizes.other });
-            let prepared = collect.prepare(&KEY, Party(party as u8), &sharded.public, payload);
-            let verifier_share = prepared.expect("prepared").verifier_share;
-            assert_eq!(verifier_share.len(), sizes.verifier_share, "{parties} servers");
+            let items = items(&collect, &sharded, Party(party as u8));
+            assert_eq!(super::verify::encode(&items).len(), sizes.message, "{parties} servers");
+            let Item::Fresh { prepared, .. } = &items[0] else { panic!("nothing is prepared") };
+            assert_eq!(prepared.verifier_share.len(), sizes.verifier_share);
         }
     }
 }
