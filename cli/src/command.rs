@@ -1,12 +1,12 @@
 //! The command line: what there is to say, and which file does it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{
     Parser, Subcommand,
     builder::{FalseyValueParser, styling::Styles},
 };
-use client::Profile;
+use client::{Profile, profile::ProfileError};
 
 use crate::{failure::Failure, logging::Logs, report::Format};
 
@@ -48,6 +48,9 @@ Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised,
 5 a server is unreachable, 6 the protocol aborted, 7 refused by policy,
 130 interrupted.";
 
+/// The profile that is read where none is named.
+const DEFAULT_PROFILE: &str = "sotto.toml";
+
 /// What every command takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
@@ -57,7 +60,7 @@ pub struct Global {
         global = true,
         value_name = "FILE",
         env = "SOTTO_PROFILE",
-        default_value = "sotto.toml"
+        default_value = DEFAULT_PROFILE
     )]
     profile: PathBuf,
     /// Answer in JSON on stdout.
@@ -115,6 +118,15 @@ impl Cli {
 impl Global {
     fn profile(&self) -> Result<Profile, Failure> {
         Ok(Profile::load(&self.profile).map_err(client::ClientError::from)?)
+    }
+
+    /// The profile, for a command that can do without: only one that somebody asked for has to be
+    /// there.
+    fn profile_if_any(&self) -> Result<Option<Profile>, Failure> {
+        match Profile::load(&self.profile) {
+            Err(ProfileError::Missing { file }) if file == Path::new(DEFAULT_PROFILE) => Ok(None),
+            profile => Ok(Some(profile.map_err(client::ClientError::from)?)),
+        }
     }
 
     fn format(&self) -> Format {

@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+mod cost;
 mod definition;
 mod plot;
 
+pub use cost::cost;
 pub use definition::definition;
 pub use plot::Picture;
 
@@ -18,6 +20,9 @@ pub use plot::Picture;
 const STYLE: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .bottom_border(LineStyle::none().fill('─').junction('─'));
+
+/// Columns of the terminal that has to be enough: longer cells are wrapped.
+const WIDTH: u16 = 80;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +75,16 @@ where
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.to_string()
+}
+
+/// A table whose long cells go on in the next line.
+pub fn wrapped(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(header.iter().map(|title| title.to_string()));
+    table.add_rows(rows);
+    table
 }
 
 /// A study with every server's view of it.

@@ -10,6 +10,8 @@ use std::{
 use client::progress::{Event, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::report;
+
 /// Draws the [`Event`]s of one operation.
 #[derive(Debug)]
 pub struct Terminal {
@@ -73,6 +75,10 @@ impl Progress for Terminal {
             Event::Uploaded { records } => self.bar.set_position(records),
             Event::Retrying { server, reason } => {
                 self.say(format!("{server} does not take it now ({reason}); trying again"));
+            }
+            Event::Measuring { records } => {
+                let records = report::counted(records.into(), "record");
+                self.bar.set_message(format!("measuring submissions of {records}"));
             }
             Event::Waiting { what } => {
                 self.bar.set_message(format!("waiting for {what}"));

@@ -68,6 +68,16 @@ pub enum ClientError {
         /// The file.
         file: PathBuf,
     },
+    /// A number of servers that is not that of the study file.
+    #[error("{}: the file names {named} servers, and --servers asks for {asked}: leave --servers out", file.display())]
+    OtherServers {
+        /// The file.
+        file: PathBuf,
+        /// Servers that it names.
+        named: usize,
+        /// Servers that were asked for.
+        asked: usize,
+    },
     /// The proof system cannot handle the study.
     #[error("the study cannot be computed: {0}")]
     Collect(#[from] mpc::collect::CollectError),
@@ -354,6 +364,7 @@ impl ClientError {
             | Self::UnknownStudy { .. }
             | Self::ServerNotInProfile { .. }
             | Self::BatchSize { .. }
+            | Self::OtherServers { .. }
             | Self::WorkerFailed => Exit::Usage,
             // The question came too early; or its answer depends on a server that is down.
             Self::NotPublished { unreachable, .. } if unreachable.is_empty() => Exit::Usage,

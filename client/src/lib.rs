@@ -2,9 +2,10 @@
 //!
 //! A [`profile::Profile`] says which servers there are and which keys are ours; a
 //! [`connection::Cluster`] is checked channels to them; [`studies`], [`submit`] and [`result`] are
-//! what one does with it. The library prints nothing: it tells a [`progress::Progress`].
+//! what one does with it; [`cost`] needs none of that. The library prints nothing: it tells a [`progress::Progress`].
 
 pub mod connection;
+pub mod cost;
 pub mod error;
 pub mod keys;
 pub mod profile;

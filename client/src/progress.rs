@@ -27,6 +27,11 @@ pub enum Event {
         /// Its reason.
         reason: String,
     },
+    /// Submissions of so many records are made and verified here, to see how long that takes.
+    Measuring {
+        /// Records of one submission.
+        records: u32,
+    },
     /// Nothing can be done until something happens elsewhere.
     Waiting {
         /// For what, and for whom.

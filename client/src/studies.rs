@@ -12,7 +12,7 @@ use futures::future::join_all;
 use mpc::{
     dst,
     ids::StudyId,
-    sign::{Signature, Signer},
+    sign::{PublicKey, Signature, Signer},
 };
 use proto::v1;
 use rand::Rng as _;
@@ -77,20 +77,33 @@ pub async fn create(
 
 /// Reads and checks a study file, with a new nonce: the same file twice is two studies.
 pub fn read(profile: &Profile, file: &Path, analyst: &Signer) -> Result<Study, ClientError> {
-    let text = text_of(file)?;
-    let available: Vec<StudyServer> = profile
-        .servers()
-        .iter()
-        .map(|server| StudyServer { name: server.name.clone(), identity: server.identity })
-        .collect();
     let mut nonce = [0; 16];
     rand::rng().fill_bytes(&mut nonce);
-    let context = StudyContext { available: &available, analyst: analyst.public(), nonce };
-    Ok(Study::from_file(&text, &file.display().to_string(), context)?)
+    parse(&text_of(file)?, file, &available(profile), analyst.public(), nonce)
+}
+
+/// The servers of a profile, as a study names them.
+pub(crate) fn available(profile: &Profile) -> Vec<StudyServer> {
+    let servers = profile.servers().iter();
+    servers
+        .map(|server| StudyServer { name: server.name.clone(), identity: server.identity })
+        .collect()
+}
+
+/// Checks the text of a study file.
+pub(crate) fn parse(
+    text: &str,
+    file: &Path,
+    available: &[StudyServer],
+    analyst: PublicKey,
+    nonce: [u8; 16],
+) -> Result<Study, ClientError> {
+    let context = StudyContext { available, analyst, nonce };
+    Ok(Study::from_file(text, &file.display().to_string(), context)?)
 }
 
 /// A study file's text. Of a file that is too long no more than that is read.
-fn text_of(file: &Path) -> Result<String, ClientError> {
+pub(crate) fn text_of(file: &Path) -> Result<String, ClientError> {
     const MOST: u64 = study::limits::FILE_BYTES as u64;
     let failed = |source| ClientError::File { path: file.to_owned(), source };
     let opened = File::open(file).map_err(failed)?;

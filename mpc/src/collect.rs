@@ -19,7 +19,7 @@
 //! 2. S_j → all, for a batch of submissions: hash of the public part, verifier share.
 //!
 //! # Cost
-//! 16·(m·w + 2L + 2P) + 64 bytes to S_0, 128 to each other server, 16·(2L + 2) + 68 between each
+//! 16·(m·w + 2L + 2P) + 64 bytes to S_0, 96 to each other server, 16·(2L + 2) + 68 between each
 //! pair of servers, per submission of m records of w wires; L, P ≈ √(m·multiplications).
 //!
 //! # Source
@@ -50,9 +50,11 @@ use crate::{
 };
 
 mod public_part;
+mod sizes;
 mod verify;
 
 pub use public_part::{PublicPart, check_credential, credential};
+pub use sizes::Sizes;
 pub use verify::{Item, Reason, Verdict, verify};
 
 /// The largest payload of a submission of more than one record, in bytes.
@@ -256,9 +258,7 @@ impl Collect {
 
     /// Bytes of one verifier share of a submission of `records` records.
     pub fn verifier_share_len(&self, records: u32) -> usize {
-        use prio::flp::Flp;
-        let validity = Validity::new(self.circuit.clone(), records as usize);
-        16 * validity.verifier_len() + 32
+        self.sizes(records).verifier_share
     }
 
     /// Decodes an output share as stored: 16 bytes per coordinate.
@@ -335,10 +335,9 @@ fn payload_hash(payload: &[u8]) -> [u8; 32] {
 
 /// The largest m whose leader payload stays below [`MAX_PAYLOAD`], at least 1.
 fn max_records(circuit: &Arc<Circuit>) -> u32 {
-    use prio::flp::Flp;
     let fits = |records: u32| {
         let validity = Validity::new(circuit.clone(), records as usize);
-        16 * (validity.input_len() + validity.proof_len()) + 32 + BLINDING <= MAX_PAYLOAD
+        sizes::first_payload(&validity) <= MAX_PAYLOAD
     };
     let (mut low, mut high) = (1, MAX_RECORDS);
     while low < high {

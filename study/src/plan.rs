@@ -64,6 +64,7 @@ pub use noise::Noise;
 use grid::Grid;
 
 mod build;
+mod cost;
 mod decode;
 mod disclosure;
 mod encode;
@@ -78,6 +79,7 @@ mod spread;
 mod term;
 mod values;
 
+pub use cost::{Cost, Used};
 pub use term::{Axis, Request, Term};
 
 /// The plan of a study.
@@ -101,19 +103,6 @@ pub struct Totals {
     /// A total per coordinate, with its noise if it has any (then it may be negative); none where it
     /// was never opened.
     pub values: Vec<Option<i128>>,
-}
-
-/// What one record costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// Field elements that a provider sends.
-    pub wires: usize,
-    /// Those of them that are bits.
-    pub bits: usize,
-    /// Those of them that are products.
-    pub products: usize,
-    /// Sums that the servers keep.
-    pub outputs: usize,
 }
 
 impl Plan {
@@ -153,12 +142,6 @@ impl Plan {
     /// How many coordinates there are.
     pub fn coordinates(&self) -> usize {
         self.circuit.outputs()
-    }
-
-    /// What one record costs.
-    pub fn cost(&self) -> Cost {
-        let (wires, bits) = (self.circuit.wires(), self.circuit.bits());
-        Cost { wires, bits, products: wires - bits, outputs: self.circuit.outputs() }
     }
 
     /// Which coordinates may be opened next, given the number of accepted records and what is open

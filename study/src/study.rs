@@ -111,6 +111,12 @@ impl Study {
         Ok(study)
     }
 
+    /// The servers that a study file names, before anything else of it is read; empty where it
+    /// names none.
+    pub fn named_servers(text: &str) -> Vec<String> {
+        file::named_servers(text)
+    }
+
     /// Reads a canonical encoding: every rule is checked again, and only the bytes that
     /// [`Study::encode`] gives are accepted, so that a study has one id.
     pub fn decode(bytes: &[u8]) -> Result<Self, StudyError> {
@@ -176,6 +182,16 @@ impl Study {
     /// Who may submit; empty: anyone.
     pub fn providers(&self) -> &[PublicKey] {
         &self.providers
+    }
+
+    /// The same study without one statistic, by its place; none if it has no other, or if what is
+    /// left breaks a rule (the cells of a finer grouping may have stood for many coarser ones).
+    pub fn without(&self, statistic: usize) -> Option<Self> {
+        let mut rest = self.clone();
+        if statistic < rest.statistics.len() {
+            rest.statistics.remove(statistic);
+        }
+        check::check(&rest).is_ok().then_some(rest)
     }
 
     /// The place of a column, by name.

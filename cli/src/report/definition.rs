@@ -1,13 +1,11 @@
 //! A study as its operators have to judge it: who, what, under which rules and at what cost.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table};
+use comfy_table::ColumnConstraint;
 use mpc::noise::Distribution;
 use study::{Column, ColumnType, Differential, Plan, Setting, Study, Unit, decimal, plan::Cost};
 
-use super::{STYLE, counted};
+use super::{counted, wrapped};
 
-/// Columns of the terminal that has to be enough: longer cells are wrapped.
-const WIDTH: u16 = 80;
 /// Labels of a category that are shown; `--json` has them all.
 const LABELS: usize = 8;
 
@@ -31,7 +29,7 @@ fn facts(plan: &Plan) -> String {
     };
     // Sums of suppressed cells stay closed.
     let at_most = if privacy.min_cell > 1 { "at most " } else { "" };
-    let Cost { wires, bits, products, outputs } = plan.cost();
+    let Cost { wires, bits, products, outputs, .. } = plan.cost();
     let number = |count: usize, thing| counted(count as u64, thing);
     let (wires, bits) = (number(wires, "field element"), number(bits, "bit"));
     let (products, outputs) = (number(products, "product"), number(outputs, "sum"));
@@ -134,22 +132,12 @@ fn statistics(study: &Study) -> String {
     wrapped(&["statistic", "kind", "of", "by"], rows).trim_fmt()
 }
 
-/// A table whose long cells go on in the next line.
-fn wrapped(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
-    let mut table = Table::new();
-    table.load_style(STYLE);
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(header.iter().map(|title| title.to_string()));
-    table.add_rows(rows);
-    table
-}
-
 #[cfg(test)]
 mod tests {
     use mpc::sign::{PublicKey, Signer};
     use study::{Plan, StudyContext, StudyServer};
 
-    use super::*;
+    use super::{super::WIDTH, *};
 
     fn key(seed: u8) -> PublicKey {
         Signer::from_seed(&[seed; 32]).public()

@@ -345,3 +345,21 @@ fn a_study_that_needs_no_coordinate_still_has_a_proof() {
     let verdicts = verdicts(&collect, &shard(&collect, wires.repeat(3)));
     assert_eq!(totals(&collect, &verdicts), Vec::<u128>::new());
 }
+
+#[test]
+fn the_sizes_of_a_submission_are_those_of_its_messages() {
+    for (parties, records) in [(2, 1), (3, 7), (8, 100)] {
+        let collect = collect(parties);
+        let sharded = shard(&collect, record(Some(2), 0).repeat(records));
+        // Few enough for a u32.
+        let sizes = collect.sizes(records as u32);
+        assert_eq!(sharded.public.encode().len(), sizes.public);
+        for (party, payload) in sharded.payloads.iter().enumerate() {
+            assert_eq!(payload.len(), if party == 0 { sizes.first } else { sizes.other });
+            let items = items(&collect, &sharded, Party(party as u8));
+            assert_eq!(super::verify::encode(&items).len(), sizes.message, "{parties} servers");
+            let Item::Fresh { prepared, .. } = &items[0] else { panic!("nothing is prepared") };
+            assert_eq!(prepared.verifier_share.len(), sizes.verifier_share);
+        }
+    }
+}

@@ -146,8 +146,13 @@ fn broken(party: Party) -> MeshError {
     MeshError::Broken { round: 0, party, what: "a verifier share that cannot be decoded" }
 }
 
+/// Bytes of a message about one submission whose verifier share has this length.
+pub(super) fn message_len(verifier_share: usize) -> usize {
+    1 + 32 + 4 + verifier_share
+}
+
 /// Per item: 0, or 1 ‖ public hash (32) ‖ length (4) ‖ verifier share.
-fn encode(items: &[Item]) -> Vec<u8> {
+pub(super) fn encode(items: &[Item]) -> Vec<u8> {
     let mut out = Vec::new();
     for item in items {
         let (public, share) = match item {

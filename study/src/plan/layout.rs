@@ -248,8 +248,8 @@ fn needs(study: &Study, questions: &[Asked]) -> BTreeMap<Sums, Need> {
             }
         }
     }
-    if counts_all(study, &users) {
-        users.insert(all, BTreeSet::from([0]));
+    if let Some(statistics) = counting_all(study, &users) {
+        users.insert(all, statistics);
     }
     let sources: Vec<_> = users.keys().filter(|sums| is_source(study, &users, sums)).collect();
     let need = |sums: &Sums, statistics: &BTreeSet<usize>| {
@@ -259,15 +259,20 @@ fn needs(study: &Study, questions: &[Asked]) -> BTreeMap<Sums, Need> {
     users.iter().map(|(sums, users)| need(sums, users)).collect()
 }
 
-/// Whether the number of all records needs a coordinate although it is public: to decide which
-/// sums over all records may be opened, where `min_records` does not settle that beforehand, or
-/// because a circuit without any wire would be none.
-fn counts_all(study: &Study, users: &BTreeMap<Sums, BTreeSet<usize>>) -> bool {
+/// The statistics for which the number of all records needs a coordinate although it is public: to
+/// decide which sums over all records may be opened, where `min_records` does not settle that
+/// beforehand, or because a circuit without any wire would be none.
+fn counting_all(study: &Study, users: &BTreeMap<Sums, BTreeSet<usize>>) -> Option<BTreeSet<usize>> {
+    if users.is_empty() {
+        return Some((0..study.statistics().len()).collect());
+    }
     let privacy = study.privacy();
     let is_gated = |(term, set): &Sums| {
         set.is_empty() && !term.values().is_empty() && term.required().is_empty()
     };
-    users.is_empty() || (privacy.min_cell > privacy.min_records && users.keys().any(is_gated))
+    let gated = users.iter().filter(|(sums, _)| is_gated(sums));
+    let gated: BTreeSet<usize> = gated.flat_map(|(_, statistics)| statistics).copied().collect();
+    (privacy.min_cell > privacy.min_records && !gated.is_empty()).then_some(gated)
 }
 
 /// Whether sums follow from no others.

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{Cell, Presentation, Sheet, StatisticResult, StudyResult};
+use super::{Cell, DifferentialPrivacy, Presentation, Sheet, StatisticResult, StudyResult};
 
 mod bars;
 mod columns;
@@ -26,9 +26,14 @@ const DASH: &str = "–";
 /// What a column of half intervals means.
 const REACH_NOTE: &str = "±: half the width of the 95 % interval for the value without noise\n";
 
-/// Every statistic under its name.
+/// What noise there is, and every statistic under its name.
 pub(super) fn write(result: &StudyResult) -> String {
-    let tables: Vec<_> = result.statistics.iter().map(statistic).collect();
+    let noise = result.differential_privacy.as_ref().map(|privacy| {
+        let DifferentialPrivacy { mechanism, epsilon, delta, unit } = privacy;
+        let delta = if *delta > 0.0 { format!(", delta {delta}") } else { String::new() };
+        format!("{mechanism} noise from every server: epsilon {epsilon}{delta} per {unit}\n")
+    });
+    let tables: Vec<_> = noise.into_iter().chain(result.statistics.iter().map(statistic)).collect();
     tables.join("\n")
 }
 

@@ -66,6 +66,18 @@ pub(super) fn read(
     Ok((study, source))
 }
 
+/// The names at the key `servers`.
+pub(super) fn named_servers(text: &str) -> Vec<String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.len() > limits::FILE_BYTES {
+        return Vec::new();
+    }
+    let root = DeTable::parse(text).ok();
+    let names = root.as_ref().and_then(|root| root.get_ref().get("servers")?.get_ref().as_array());
+    let names = names.into_iter().flat_map(|names| names.iter());
+    names.filter_map(|name| name.get_ref().as_str().map(str::to_owned)).collect()
+}
+
 /// Remembers every key's line before anything is refused.
 fn note_lines(source: &mut Source, root: &DeTable<'_>) {
     source.note(At::Study, 0, root);

@@ -8,6 +8,7 @@ mod random;
 mod world;
 
 mod cheating;
+mod cost;
 mod demo;
 mod disclosure;
 mod noise;

@@ -205,7 +205,10 @@ impl Progress for Share {
                 self.all.event(Event::Uploaded { records: uploaded.iter().sum() });
             }
             Event::Retrying { .. } => self.all.event(event),
-            Event::Checking { .. } | Event::Uploading { .. } | Event::Waiting { .. } => {}
+            Event::Checking { .. }
+            | Event::Uploading { .. }
+            | Event::Measuring { .. }
+            | Event::Waiting { .. } => {}
         }
     }
 }
