@@ -67,7 +67,8 @@ pub fn part(statistic: &StatisticResult, cell: &Cell, width: i32) -> Box<dyn Par
 impl Heat {
     /// The widths of the rows' labels and of a column.
     fn widths(&self) -> (i32, i32) {
-        let labels = self.rows.iter().chain(&self.names[..1]).map(String::as_str);
+        let [rows, _] = &self.names;
+        let labels = self.rows.iter().chain([rows]).map(String::as_str);
         let labels = widest(labels, LETTERS).min(LABELS.0) + 10;
         let columns = i32::try_from(self.columns.len()).unwrap_or(1).max(1);
         let column = ((self.width - labels) / columns).clamp(*COLUMN.start(), *COLUMN.end());

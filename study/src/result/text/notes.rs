@@ -64,6 +64,6 @@ pub(super) fn reason(cell: &Cell) -> &str {
 /// A number in raised digits.
 fn raised(number: usize) -> String {
     let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let raised = |digit: char| digit.to_digit(10).and_then(|at| digits.get(at as usize));
+    let raised = |digit: char| digits.get(usize::try_from(digit.to_digit(10)?).ok()?);
     number.to_string().chars().filter_map(raised).collect()
 }
