@@ -224,19 +224,33 @@ impl Group {
         exposed.map(|(table, cell)| Cell { table, cell, is_left: true }).collect()
     }
 
-    /// The smallest published cell of the equations with a cell, on its own side if there is one:
-    /// the cells beside it rather than their total.
-    fn complement(&self, cell: Cell) -> Option<Cell> {
-        let is_same = |other: &Cell| (other.table, other.cell) == (cell.table, cell.cell);
-        let equations = self.equations.iter().filter(|equation| equation.iter().any(is_same));
-        let candidates = equations.flatten().filter_map(|other| {
-            let table = self.tables.get(other.table)?;
-            let count = *table.counts.get(other.cell)?;
-            let is_open = self.withheld(other.table, other.cell).is_none();
-            let order = (other.table != cell.table, count);
-            (table.is_ours && is_open && count > 0).then_some((order, *other))
-        });
-        candidates.min_by_key(|(order, _)| *order).map(|(_, cell)| cell)
+    /// The published cell that is withheld for the sake of an exposed one: of the equations with
+    /// that cell or, where all their cells are withheld already, of those with one of these, and so
+    /// on. The smallest, and of the same table if there is one: a cell beside it rather than their
+    /// total.
+    fn complement(&self, exposed: Cell) -> Option<Cell> {
+        let mut reached = BTreeSet::from([(exposed.table, exposed.cell)]);
+        loop {
+            let is_reached = |cell: &Cell| reached.contains(&(cell.table, cell.cell));
+            let equations = self.equations.iter().filter(|own| own.iter().any(is_reached));
+            let cells: Vec<Cell> = equations.flatten().copied().collect();
+            let candidates = cells.iter().filter_map(|cell| {
+                let table = self.tables.get(cell.table)?;
+                let count = *table.counts.get(cell.cell)?;
+                let is_open = self.withheld(cell.table, cell.cell).is_none();
+                let order = (cell.table != exposed.table, count);
+                (table.is_ours && is_open && count > 0).then_some((order, *cell))
+            });
+            if let Some((_, cell)) = candidates.min_by_key(|(order, _)| *order) {
+                return Some(cell);
+            }
+            let before = reached.len();
+            let withheld = cells.iter().filter(|own| self.withheld(own.table, own.cell).is_some());
+            reached.extend(withheld.map(|cell| (cell.table, cell.cell)));
+            if reached.len() == before {
+                return None;
+            }
+        }
     }
 
     fn withheld(&self, table: usize, cell: usize) -> Option<Withheld> {

@@ -132,7 +132,7 @@ fn records(seeds: &[u32], missing: bool) -> Vec<Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn no_small_cell_follows_from_what_is_shown(
@@ -148,6 +148,25 @@ proptest! {
             prop_assert!(exposed.is_empty(), "{kind} {exposed:?}\n{}", result.to_table());
         }
     }
+}
+
+#[test]
+fn a_withheld_total_does_not_follow_from_finer_cells() {
+    // Four are (l0, l0) and two are (l0, l2) by the last two columns. The two of l2 follow from the
+    // four of l0, which are withheld, and those from the finer (l0, l0): withheld, too.
+    let study = study(&[4, 6], false);
+    let record = |level| Record {
+        values: vec![
+            Value::Number(1),
+            Value::Category(0),
+            Value::Category(0),
+            Value::Category(level),
+        ],
+    };
+    let records = [0, 0, 0, 0, 2, 2].map(record);
+    let result = world::answer(&study, &records);
+    assert!(exposed(&result, "count", &records).is_empty(), "{}", result.to_table());
+    assert!(result.statistics[1].cells[0].suppressed);
 }
 
 #[test]
