@@ -57,6 +57,7 @@ fn every_command_explains_itself_on_stdout() {
         &["serve"],
         &["study"],
         &["study", "create"],
+        &["study", "cost"],
         &["study", "list"],
         &["study", "show"],
         &["study", "approve"],

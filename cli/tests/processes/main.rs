@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod client;
+mod cost;
 mod demo;
 mod dev;
 mod dev_cluster;
