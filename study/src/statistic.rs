@@ -211,7 +211,7 @@ impl Sums<'_> {
     /// The sum of a request that has no axes.
     pub fn total(&self, request: usize) -> Result<&BigInt, Reason> {
         let sum = self.totals.get(request).and_then(|totals| totals.first());
-        sum.and_then(Option::as_ref).ok_or(Reason::NotOpened)
+        sum.and_then(Option::as_ref).ok_or(Reason::SmallGroup)
     }
 
     /// All sums of a request with axes, if none of them is withheld.

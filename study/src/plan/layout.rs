@@ -238,8 +238,10 @@ fn needs(study: &Study, questions: &[Asked]) -> BTreeMap<Sums, Need> {
         let counted = Request::total(asked.formula.counted());
         for request in asked.requests.iter().chain([&counted]) {
             let set = asked.set(&request.axes);
-            let summands = request.term.expansion(study).into_iter().map(|(_, term)| term);
-            for term in summands.chain([request.term.counted_by()]) {
+            let summands = request.term.expansion(study).into_iter();
+            let terms =
+                summands.flat_map(|(_, term)| [term.counted_by(study), term.population(), term]);
+            for term in terms {
                 let term = term.normal(study, &set);
                 let sums = term.map(|term| (term, set.clone())).filter(|sums| *sums != all);
                 sums.into_iter().for_each(|sums| {

@@ -16,11 +16,8 @@ mod distributions;
 mod groups;
 mod moments;
 mod regression;
-mod small;
 mod tables;
 mod values;
-
-pub use small::has_small_cells;
 
 /// A number without rounding.
 type Exact = BigRational;
