@@ -480,6 +480,18 @@ pub enum Rule {
         /// How many sums it needs.
         found: usize,
     },
+    /// Too many groupings for small cells to be protected.
+    #[error(
+        "with min_cell = {min_cell} the groupings of the study have {found} cells to compare, and at most {} \
+         are allowed; ask for fewer groupings, or set min_cell = 1",
+        limits::TABLES
+    )]
+    Tables {
+        /// The study's `min_cell`.
+        min_cell: u64,
+        /// The cells.
+        found: usize,
+    },
     /// A record that is too large.
     #[error(
         "with this statistic a record takes {found} field elements; at most {} are allowed",

@@ -50,3 +50,5 @@ pub const NOISE: u128 = 1 << 64;
 pub const ENCODING_BYTES: usize = 1 << 20;
 /// Bytes of a study file.
 pub const FILE_BYTES: usize = 4 << 20;
+/// Cells of all pairs of tables that have to be looked at together to protect small cells.
+pub const TABLES: usize = 1 << 19;

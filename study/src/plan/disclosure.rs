@@ -124,7 +124,7 @@ struct Tables {
 /// The tables of a study, with the counts that are open.
 fn tables(plan: &Plan, records: u64, opened: &[Option<i128>]) -> Vec<Table> {
     let mut tables = Vec::new();
-    let published = published(plan);
+    let published = published(&plan.study, plan.blocks.keys());
     for (sums, &start) in plan.blocks.iter().filter(|(sums, _)| published.contains(sums)) {
         tables.extend(Table::new(&plan.study, sums, |cell| {
             // Sums that no records have are as good as closed.
@@ -141,8 +141,7 @@ fn tables(plan: &Plan, records: u64, opened: &[Option<i128>]) -> Vec<Table> {
 
 /// The counts that a result shows, or by which sums are opened. Others, such as those of every step
 /// of a column for a quantile, are seen in no result.
-fn published(plan: &Plan) -> BTreeSet<Sums> {
-    let study = &plan.study;
+fn published<'a>(study: &Study, sums: impl Iterator<Item = &'a Sums>) -> BTreeSet<Sums> {
     let mut published = BTreeSet::new();
     for asked in questions(study) {
         let counted = Request::total(asked.formula.counted());
@@ -151,31 +150,41 @@ fn published(plan: &Plan) -> BTreeSet<Sums> {
             published.extend(count_of(study, &(request.term.clone(), asked.set(&request.axes))));
         }
     }
-    let values = plan.blocks.keys().filter(|(term, _)| !term.values().is_empty());
+    let values = sums.filter(|(term, _)| !term.values().is_empty());
     published.extend(values.filter_map(|sums| count_of(study, sums)));
     published
 }
 
+/// How large the system of equations of a study is: the cells of every pair of tables.
+pub(crate) fn size<'a>(study: &Study, sums: impl Iterator<Item = &'a Sums>) -> usize {
+    let tables = published(study, sums);
+    let cells = tables.iter().filter_map(|sums| division(study, sums)?.checked_cells());
+    let cells: Vec<usize> = cells.collect();
+    // Each table is in as many pairs as there are others; one more is the number of all records.
+    cells.iter().fold(0usize, |all, own| all.saturating_add(own.saturating_mul(cells.len())))
+}
+
+/// The division of all records that some counts are of. None where a truth value is both counted and
+/// an axis.
+fn division(study: &Study, (term, set): &Sums) -> Option<Grid> {
+    let mut axes: Set = set.clone();
+    for &bit in term.values() {
+        axes.push(Axis::steps(bit, study.columns().get(bit)?)?);
+    }
+    for &place in term.required() {
+        if !axes.iter().any(|axis| axis.column == place) {
+            axes.push(Axis::bins(place, vec![0]));
+        }
+    }
+    axes.sort_unstable();
+    let is_twice = |pair: &[Axis]| matches!(pair, [one, other] if one.column == other.column);
+    (!axes.windows(2).any(is_twice)).then(|| Grid::of_records(study, &axes))
+}
+
 impl Table {
-    /// None where a truth value is both counted and an axis.
     fn new(study: &Study, sums: &Sums, opened: impl Fn(usize) -> Option<i128>) -> Option<Self> {
         let (term, set) = sums;
-        let mut axes: Set = set.clone();
-        let column = |place: usize| study.columns().get(place);
-        for &bit in term.values() {
-            axes.push(Axis::steps(bit, column(bit)?)?);
-        }
-        let has = |axes: &Set, place: usize| axes.iter().any(|axis| axis.column == place);
-        for &place in term.required() {
-            if !has(&axes, place) {
-                axes.push(Axis::bins(place, vec![0]));
-            }
-        }
-        axes.sort_unstable();
-        if axes.windows(2).any(|pair| pair[0].column == pair[1].column) {
-            return None;
-        }
-        let grid = Grid::of_records(study, &axes);
+        let grid = division(study, sums)?;
         let counted = Grid::of_values(set);
         let level = |levels: &[usize], axis: &Axis| {
             let own = set.iter().position(|own| own == axis).and_then(|place| levels.get(place));
@@ -184,7 +193,7 @@ impl Table {
         };
         let place = |cell: usize| {
             let levels = counted.levels_of(cell);
-            grid.cell_at(&axes.iter().map(|axis| level(&levels, axis)).collect::<Vec<_>>())
+            grid.cell_at(&grid.axes.iter().map(|axis| level(&levels, axis)).collect::<Vec<_>>())
         };
         let places: Vec<usize> = (0..counted.cells()).map(place).collect::<Option<_>>()?;
         let mut cells = vec![Cell::default(); grid.checked_cells()?];

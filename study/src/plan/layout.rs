@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Axis, Request, Term,
+    Axis, Request, Term, disclosure,
     grid::{Grid, Set, contains},
     values::Values,
 };
@@ -115,9 +115,23 @@ impl Layout {
         if let Some((statistic, found)) = coordinates {
             return Err((statistic, "by", Rule::Coordinates { found }));
         }
-        match exceeded(wires, limits::WIRES) {
-            Some((statistic, found)) => Err((statistic, "by", Rule::Wires { found })),
-            None => Ok(()),
+        if let Some((statistic, found)) = exceeded(wires, limits::WIRES) {
+            return Err((statistic, "by", Rule::Wires { found }));
+        }
+        self.check_tables(study)
+    }
+
+    /// Small cells can be protected in reasonable time.
+    fn check_tables(&self, study: &Study) -> Result<(), Blame> {
+        let min_cell = study.privacy().min_cell;
+        if min_cell <= 1 || study.privacy().differential.is_some() {
+            return Ok(());
+        }
+        let found = disclosure::size(study, self.needs.keys());
+        let last = study.statistics().len().saturating_sub(1);
+        match found > limits::TABLES {
+            true => Err((last, "by", Rule::Tables { min_cell, found })),
+            false => Ok(()),
         }
     }
 }
