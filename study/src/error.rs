@@ -351,6 +351,15 @@ pub enum Rule {
         /// The key.
         key: &'static str,
     },
+    /// A kind whose answer the noise would decide.
+    #[error(
+        "the {kind} of a study with epsilon would be decided by noise in values that no record has; \
+         ask for a quantile instead, or remove epsilon"
+    )]
+    NoisyKind {
+        /// The kind.
+        kind: &'static str,
+    },
     /// A number that a kind cannot take.
     #[error("{key} = {found} is {problem}")]
     Setting {

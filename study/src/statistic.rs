@@ -102,6 +102,12 @@ pub trait Formula {
     /// The sums that it needs.
     fn requests(&self) -> Vec<Request>;
 
+    /// Whether drawing noise again tells how far noise has moved the answer. It does not where the
+    /// answer from noisy sums is biased: the redraws have the same bias.
+    fn has_interval(&self) -> bool {
+        true
+    }
+
     /// The answer in one cell, or why there is none.
     fn answer(&self, cell: &Sums<'_>) -> Result<Answer, Reason>;
 }
