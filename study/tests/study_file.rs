@@ -380,6 +380,20 @@ fn thousands_of_sums_over_different_cells_are_not_compared_with_each_other() {
 }
 
 #[test]
+fn a_regression_has_at_most_32_predictors() {
+    let asked = |labels: usize| {
+        let labels: Vec<_> = (0..labels).map(|label| format!("l{label}")).collect();
+        let keys = "kind = \"regression\"\ny = \"age\"\nx = \"region\"";
+        let text = WAGES.replace("[\"Midwest\", \"South\"]", &format!("{labels:?}"));
+        let text = text.replace("kind = \"mean\"\nof = \"earnings\"", keys);
+        read(&text.replace("by = [\"region\"]\n", ""))
+    };
+    assert!(asked(33).is_ok());
+    let error = asked(34).unwrap_err().to_string();
+    assert!(error.contains("there are 33 predictors") && error.contains("at most 32"), "{error}");
+}
+
+#[test]
 fn a_product_with_a_constant_column_is_summed_and_could_overflow() {
     let text = |constant: u64, max: u64, records: u128| {
         format!(
