@@ -29,17 +29,32 @@ use rand::RngExt as _;
 
 use prio3::Figures;
 use studies::Case;
+use table::median;
 
 /// Servers of every measurement.
 const SERVERS: u8 = 3;
-/// Processor time for each figure.
-const FULL: Duration = Duration::from_millis(1500);
+/// Turns, and processor time for each figure in each of them.
+const FULL: (usize, Duration) = (7, Duration::from_millis(300));
+const ONCE: (usize, Duration) = (1, Duration::ZERO);
+
+/// The columns of every table: what a record costs.
+const HEADER: [&str; 9] = [
+    "",
+    "m",
+    "provider µs",
+    "server µs",
+    "bytes to S0",
+    "to another",
+    "between",
+    "ratios to H",
+    "ratios to S",
+];
 
 type Products = ParallelSum<Field128, Mul>;
 
 fn main() {
     let given = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let budget = if given("--bench") && !given("--test") { FULL } else { Duration::ZERO };
+    let budget = if given("--bench") && !given("--test") { FULL } else { ONCE };
     println!(
         "{SERVERS} servers, one thread, processor time. m: records under one proof, 1 or as many as \
          go by default.\nH, S: Prio3Histogram and Prio3SumVec of as many coordinates (SumVec with the \
@@ -47,64 +62,65 @@ fn main() {
          gives, about the square root.\nRatios: Sotto's figure by theirs, for the provider, a server \
          (the mean of all) and the bytes to the first server."
     );
-    let rows: Vec<_> = studies::all().iter().flat_map(|case| measure(case, budget)).collect();
-    let header = [
-        "",
-        "m",
-        "provider µs",
-        "server µs",
-        "bytes to S0",
-        "to another",
-        "between",
-        "by H",
-        "by S",
-    ];
-    table::print("a record costs", &header, &rows);
+    for case in studies::all() {
+        let cost = case.plan.cost();
+        let title = format!(
+            "{}: {} sums, {} wires, {} multiplications a record",
+            case.name, cost.outputs, cost.wires, cost.multiplications
+        );
+        table::print(&title, &HEADER, &measure(&case, budget));
+    }
 }
 
-/// Measures one study and its two companions.
-fn measure(case: &Case, budget: Duration) -> Vec<Vec<String>> {
-    let cost = case.plan.cost();
-    let histogram = histogram(cost.outputs, budget);
-    let sums = sum_vec(cost.outputs, case.bits, budget);
-    let most = usize::try_from(case.most()).unwrap();
-    let mut rows = vec![vec![format!(
-        "{}: {} sums, {} wires, {} multiplications",
-        case.name, cost.outputs, cost.wires, cost.multiplications
-    )]];
-    rows[0].resize(9, String::new());
-    let mut sizes = vec![1, most];
+/// Measures one study and its two companions, turn by turn, so that whatever else the machine does
+/// meets all of them alike.
+fn measure(case: &Case, (turns, budget): (usize, Duration)) -> Vec<Vec<String>> {
+    let length = case.plan.cost().outputs;
+    let mut sizes = vec![1, usize::try_from(case.most()).unwrap()];
     sizes.dedup();
-    for size in sizes {
-        let ours = prio3::measure(
-            case.validity(size),
-            size,
-            || case.records(size),
-            |records| case.encode(records),
-            budget,
-        );
-        let ratio = |theirs: &Figures| {
-            format!(
-                "{:.2} {:.2} {:.2}",
-                ours.provider / theirs.provider,
-                ours.server / theirs.server,
-                ours.first_bytes / theirs.first_bytes
-            )
-        };
-        rows.push(row("  Sotto", size, &ours, [ratio(&histogram), ratio(&sums)]));
+    let mut ours = vec![Vec::new(); sizes.len()];
+    let (mut histograms, mut sums) = (Vec::new(), Vec::new());
+    for _ in 0..turns {
+        for (figures, &size) in ours.iter_mut().zip(&sizes) {
+            figures.push(sotto(case, size, budget));
+        }
+        histograms.push(histogram(length, budget));
+        sums.push(sum_vec(length, case.bits, budget));
+    }
+    let mut rows = Vec::new();
+    for (figures, &size) in ours.iter().zip(&sizes) {
+        rows.push(row("Sotto", size, figures, [&histograms, &sums].map(|of| ratios(figures, of))));
     }
     let none = || [String::new(), String::new()];
-    rows.push(row("  Prio3Histogram", 1, &histogram, none()));
-    rows.push(row(&format!("  Prio3SumVec, {} bits", case.bits), 1, &sums, none()));
+    rows.push(row("Prio3Histogram", 1, &histograms, none()));
+    rows.push(row(&format!("Prio3SumVec, {} bits", case.bits), 1, &sums, none()));
     rows
 }
 
-fn row(name: &str, size: usize, figures: &Figures, ratios: [String; 2]) -> Vec<String> {
-    let times = [figures.provider, figures.server].map(|micros| format!("{micros:.1}"));
-    let bytes = [figures.first_bytes, figures.other_bytes, figures.between_bytes];
-    let bytes = bytes.map(|bytes| format!("{bytes:.1}"));
-    let figures = [name.to_owned(), size.to_string()].into_iter().chain(times).chain(bytes);
-    figures.chain(ratios).collect()
+/// Our figures by theirs of the same turn: provider, server, bytes to the first server.
+fn ratios(ours: &[Figures], theirs: &[Figures]) -> String {
+    let ratio = |of: fn(&Figures) -> f64| {
+        let turns = ours.iter().zip(theirs);
+        format!("{:.2}", median(turns.map(|(ours, theirs)| of(ours) / of(theirs))))
+    };
+    [ratio(|own| own.provider), ratio(|own| own.server), ratio(|own| own.first_bytes)].join(" ")
+}
+
+fn row(name: &str, size: usize, turns: &[Figures], ratios: [String; 2]) -> Vec<String> {
+    let middle = |of: fn(&Figures) -> f64| format!("{:.1}", median(turns.iter().map(of)));
+    let figures = [
+        middle(|own| own.provider),
+        middle(|own| own.server),
+        middle(|own| own.first_bytes),
+        middle(|own| own.other_bytes),
+        middle(|own| own.between_bytes),
+    ];
+    [name.to_owned(), size.to_string()].into_iter().chain(figures).chain(ratios).collect()
+}
+
+fn sotto(case: &Case, size: usize, budget: Duration) -> Figures {
+    let records = || case.records(size);
+    prio3::measure(case.validity(size), size, records, |records| case.encode(records), budget)
 }
 
 fn histogram(length: usize, budget: Duration) -> Figures {

@@ -10,7 +10,7 @@ use prio::{
 };
 use rand::RngExt as _;
 
-use super::{SERVERS, cpu};
+use super::{SERVERS, cpu, table::median};
 
 /// The first algorithm id for private use.
 const ALGORITHM: u32 = 0xFFFF_0000;
@@ -50,16 +50,16 @@ where
         Prio3::new(SERVERS, 1, ALGORITHM, circuit.clone()).expect("parameters that fit");
     let mut rng = rand::rng();
     let verify_key: [u8; 32] = rng.random();
-    let (mut provider, mut servers) = (Duration::ZERO, Duration::ZERO);
+    let (mut provider, mut servers) = (Vec::new(), Vec::new());
     let mut figures = Figures::default();
-    let mut rounds = 0.0;
-    while rounds < 1.0 || provider + servers < budget {
+    let begun = cpu::now();
+    while provider.is_empty() || cpu::now() - begun < budget {
         let content = content();
         let nonce: [u8; 16] = rng.random();
         let start = cpu::now();
         let measurement = encode(&content);
         let (public, shares) = prio.shard(CONTEXT, &measurement, &nonce).expect("a measurement");
-        provider += cpu::now() - start;
+        provider.push(cpu::micros_each(start, records));
 
         let start = cpu::now();
         let (mut states, mut messages) = (Vec::new(), Vec::new());
@@ -85,8 +85,7 @@ where
                 VerifyTransition::Continue(..) => panic!("Prio3 has one round"),
             }
         }
-        servers += cpu::now() - start;
-        rounds += 1.0;
+        servers.push(cpu::micros_each(start, records));
 
         let encoded = circuit.encode_measurement(&measurement).expect("a measurement");
         assert_eq!(outputs, circuit.truncate(encoded).expect("an encoding"), "shares add up");
@@ -97,8 +96,7 @@ where
         figures.other_bytes = each(other.map(|len| len + public));
         figures.between_bytes = each(between);
     }
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / (rounds * records as f64);
-    figures.provider = each(provider);
-    figures.server = each(servers) / f64::from(SERVERS);
+    figures.provider = median(provider);
+    figures.server = median(servers) / f64::from(SERVERS);
     figures
 }
