@@ -50,7 +50,7 @@ fn profile(dir: &Path) {
 #[test]
 fn every_command_explains_itself_on_stdout() {
     let dir = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["demo"],
         &["dev"],
