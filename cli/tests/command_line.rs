@@ -85,10 +85,11 @@ fn every_command_explains_itself_on_stdout() {
 fn a_wrong_command_line_is_usage() {
     let dir = tempfile::tempdir().unwrap();
     let two_files = ["submit", ID, "a.csv", "b.csv", "--receipts", "r"];
-    let wrong: [&[&str]; 4] = [
+    let wrong: [&[&str]; 5] = [
         &["nonsense"],
         &["study", "show", "not-an-id"],
         &["result", ID, "--json", "--csv"],
+        &["result", ID, "--plot", "result.png"],
         &two_files,
     ];
     for arguments in wrong {

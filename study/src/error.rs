@@ -351,6 +351,15 @@ pub enum Rule {
         /// The key.
         key: &'static str,
     },
+    /// A kind whose answer the noise would decide.
+    #[error(
+        "the {kind} of a study with epsilon would be decided by noise in values that no record has; \
+         ask for a quantile instead, or remove epsilon"
+    )]
+    NoisyKind {
+        /// The kind.
+        kind: &'static str,
+    },
     /// A number that a kind cannot take.
     #[error("{key} = {found} is {problem}")]
     Setting {
@@ -478,6 +487,18 @@ pub enum Rule {
     )]
     Coordinates {
         /// How many sums it needs.
+        found: usize,
+    },
+    /// Too many groupings for small cells to be protected.
+    #[error(
+        "with min_cell = {min_cell} the groupings of the study have {found} cells to compare, and at most {} \
+         are allowed; ask for fewer groupings, or set min_cell = 1",
+        limits::TABLES
+    )]
+    Tables {
+        /// The study's `min_cell`.
+        min_cell: u64,
+        /// The cells.
         found: usize,
     },
     /// A record that is too large.

@@ -8,6 +8,8 @@ pub const NAME_CHARS: usize = 100;
 pub const LABEL_CHARS: usize = 200;
 /// Characters of a column's unit.
 pub const UNIT_CHARS: usize = 20;
+/// Characters of a text that a statistic's key holds: a column's name, or two with a colon between.
+pub const TEXT_CHARS: usize = 2 * NAME_CHARS + 1;
 /// Columns of a study.
 pub const COLUMNS: usize = 1_000;
 /// Labels of one category column.
@@ -27,7 +29,7 @@ pub const STEPS: usize = 1_024;
 /// Numbers that one key of a statistic may list.
 pub const NUMBERS: usize = STEPS + 1;
 /// Predictors of one regression: numbers, labels of categories, and their products.
-pub const PREDICTORS: usize = 64;
+pub const PREDICTORS: usize = 32;
 /// Cells of one grouping, and of one joint one-hot vector.
 pub const CELLS: usize = 4_096;
 /// Cells of all statistics together.
@@ -50,3 +52,5 @@ pub const NOISE: u128 = 1 << 64;
 pub const ENCODING_BYTES: usize = 1 << 20;
 /// Bytes of a study file.
 pub const FILE_BYTES: usize = 4 << 20;
+/// Cells of all pairs of tables that have to be looked at together to protect small cells.
+pub const TABLES: usize = 1 << 19;

@@ -102,6 +102,12 @@ pub trait Formula {
     /// The sums that it needs.
     fn requests(&self) -> Vec<Request>;
 
+    /// Whether drawing noise again tells how far noise has moved the answer. It does not where the
+    /// answer from noisy sums is biased: the redraws have the same bias.
+    fn has_interval(&self) -> bool {
+        true
+    }
+
     /// The answer in one cell, or why there is none.
     fn answer(&self, cell: &Sums<'_>) -> Result<Answer, Reason>;
 }
@@ -211,7 +217,7 @@ impl Sums<'_> {
     /// The sum of a request that has no axes.
     pub fn total(&self, request: usize) -> Result<&BigInt, Reason> {
         let sum = self.totals.get(request).and_then(|totals| totals.first());
-        sum.and_then(Option::as_ref).ok_or(Reason::NotOpened)
+        sum.and_then(Option::as_ref).ok_or(Reason::SmallGroup)
     }
 
     /// All sums of a request with axes, if none of them is withheld.

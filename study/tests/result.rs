@@ -39,13 +39,17 @@ fn result(min_cell: u64) -> StudyResult {
     result_of(STUDY, min_cell)
 }
 
-fn result_of(study: &str, min_cell: u64) -> StudyResult {
+fn read(study: &str, min_cell: u64) -> Study {
     let text = study.replace("min_records = 1", &format!("min_records = 1\nmin_cell = {min_cell}"));
     let key = |seed| Signer::from_seed(&[seed; 32]).public();
     let server = |(name, seed): (&str, u8)| StudyServer { name: name.into(), identity: key(seed) };
     let available = [("alpha", 1), ("beta", 2)].map(server);
     let context = StudyContext { available: &available, analyst: key(9), nonce: [0; 16] };
-    let study = Study::from_file(&text, "study.toml", context).unwrap();
+    Study::from_file(&text, "study.toml", context).unwrap()
+}
+
+fn result_of(study: &str, min_cell: u64) -> StudyResult {
+    let study = read(study, min_cell);
     let plan = Plan::new(&study).unwrap();
     let (records, sums): (u64, &[i128]) = match min_cell {
         1 => (15, &[3, 12, 0, 1_000, 30_000, 0]),
@@ -194,6 +198,41 @@ fn json_has_units_and_intervals_only_where_there_are_some() {
     assert!(
         result.to_table().contains("mean (USD/h)") && result.to_table().contains("sum (USD/h)")
     );
+}
+
+#[test]
+fn a_statistic_has_the_unit_of_its_values() {
+    let columns = "[[column]]\nname = \"age\"\ntype = \"integer\"\nmin = 0\nmax = 9\nunit = \"years\"\n\
+                   [[column]]\nname = \"member\"\ntype = \"boolean\"\n";
+    let study = STUDY.replace("max = 500", "max = 500\nunit = \"USD/h\"");
+    let (study, _) = study.split_once("[[statistic]]").unwrap();
+    for (kind, keys, unit) in [
+        ("sum", "of = \"age\"", Some("years")),
+        ("mean", "of = \"earnings\"", Some("USD/h")),
+        ("stddev", "of = \"earnings\"", Some("USD/h")),
+        ("variance", "of = \"earnings\"", Some("USD²/h²")),
+        ("histogram", "of = \"earnings\"\nwidth = 100", Some("USD/h")),
+        ("quantile", "of = \"age\"\nq = 0.5", Some("years")),
+        ("min", "of = \"age\"", Some("years")),
+        ("max", "of = \"age\"", Some("years")),
+        ("ttest", "of = \"age\"\nbetween = \"member\"", Some("years")),
+        ("anova", "of = \"age\"\nbetween = \"region\"", Some("years")),
+        ("covariance", "of = [\"earnings\", \"age\"]", Some("(USD/h)·years")),
+        ("covariance", "of = [\"member\", \"age\"]", Some("years")),
+        ("correlation", "of = [\"earnings\", \"age\"]", None),
+        ("regression", "y = \"earnings\"\nx = \"age\"", None),
+        ("share", "of = \"member\"", None),
+        ("ttest", "of = \"member\"\nbetween = \"member2\"", None),
+        ("mode", "of = \"region\"", None),
+        ("count", "", None),
+    ] {
+        let other = "[[column]]\nname = \"member2\"\ntype = \"boolean\"\n";
+        let asked = format!("[[statistic]]\nname = \"s\"\nkind = \"{kind}\"\n{keys}\n");
+        let study = read(&format!("{study}{columns}{other}{asked}"), 1);
+        let plan = Plan::new(&study).unwrap();
+        let totals = Totals { records: 0, values: vec![None; plan.coordinates()] };
+        assert_eq!(plan.decode(&totals).statistics[0].unit.as_deref(), unit, "{kind} {keys}");
+    }
 }
 
 #[test]

@@ -290,6 +290,9 @@ fn every_mistake_in_a_statistic_is_named_with_its_line() {
         "takes one column in `of`, and 2 are named",
     );
     check_refused("of = \"earnings\"\n", "", 32, "`of` is missing");
+    let of = |length| format!("of = \"{}\"", ":".repeat(length));
+    check_refused("of = \"earnings\"", &of(201), 35, "names no column");
+    check_refused("of = \"earnings\"", &of(202), 35, "the text has 202 characters; at most 201");
     check_refused("of = \"earnings\"", "of = 3", 35, "must be a list of strings");
     check_refused("by = [\"region\"]", "by = [\"age\"]", 36, "is of type integer");
     check_refused("by = [\"region\"]", "by = [\"country\"]", 36, "names no column");
@@ -300,6 +303,25 @@ fn every_mistake_in_a_statistic_is_named_with_its_line() {
     check_refused("[[statistic]]", &again, 37, "statistic \"n\" is there twice");
     let none = WAGES.split("[[statistic]]").next().unwrap();
     assert!(read(none).unwrap_err().to_string().contains("add at least one [[statistic]]"));
+}
+
+#[test]
+fn the_ends_of_a_column_are_refused_where_noise_would_decide_them() {
+    let asked = |kind: &str, privacy: &str| {
+        read(
+            &WAGES
+                .replace("of = \"earnings\"", "of = \"age\"")
+                .replace("kind = \"mean\"", kind)
+                .replace("min_cell = 10", privacy),
+        )
+    };
+    for kind in ["kind = \"min\"", "kind = \"max\""] {
+        assert!(asked(kind, "min_cell = 10").is_ok());
+        let error = asked(kind, "epsilon = 1.0").unwrap_err().to_string();
+        assert!(error.starts_with("wages.toml:34: statistic \"earnings by region\": "), "{error}");
+        assert!(error.contains("decided by noise") && error.contains("quantile"), "{error}");
+    }
+    assert!(asked("kind = \"quantile\"\nq = 0.5", "epsilon = 1.0").is_ok());
 }
 
 #[test]
@@ -321,6 +343,79 @@ fn sums_that_could_overflow_are_refused_with_what_would_fit() {
     check_refused("max = 500", "max = \"46116860184273879.04\"", 20, "below 2^62");
     let range = "min = -4_000_000_000_000_000_000\nmax = 4_000_000_000_000_000_000";
     check_refused("min = 16\nmax = 99", range, 13, "must be below 2^62");
+}
+
+/// Regressions on products "a:b" of a column with the second's shift, with columns of this type.
+fn regressions(count: usize, holds: &str) -> String {
+    let boolean = "type = \"boolean\"";
+    let mut text = format!("title = \"t\"\n[[column]]\nname = \"y\"\n{boolean}\n");
+    for place in 0..100 {
+        text += &format!("[[column]]\nname = \"b{place}\"\n{holds}\n");
+    }
+    for shift in 0..count {
+        let pair = |place: usize| format!("b{place}:b{}", 32 + (place + shift) % 68);
+        let x: Vec<_> = (0..32).map(pair).collect();
+        text += &format!(
+            "[[statistic]]\nname = \"r{shift}\"\nkind = \"regression\"\ny = \"y\"\nx = {x:?}\n"
+        );
+    }
+    text
+}
+
+#[test]
+fn a_study_with_far_too_many_sums_is_refused_before_they_are_compared() {
+    // Every regression has 496 products of four columns that no other one has.
+    let error = read(&regressions(68, "type = \"boolean\"")).unwrap_err().to_string();
+    assert!(error.contains("statistic \"r") && error.contains("; at most 16384"), "{error}");
+    let found = error.split("needs ").nth(1).and_then(|rest| rest.split(' ').next());
+    let found: usize = found.unwrap().parse().unwrap();
+    assert!((32_769..34_000).contains(&found), "{error}");
+}
+
+#[test]
+fn thousands_of_sums_over_different_cells_are_not_compared_with_each_other() {
+    let categories = regressions(55, "type = \"category\"\nvalues = [\"p\", \"q\"]");
+    let error = read(&categories).unwrap_err().to_string();
+    assert!(error.contains("sums; at most 16384"), "{error}");
+}
+
+#[test]
+fn a_regression_has_at_most_32_predictors() {
+    let asked = |labels: usize| {
+        let labels: Vec<_> = (0..labels).map(|label| format!("l{label}")).collect();
+        let keys = "kind = \"regression\"\ny = \"age\"\nx = \"region\"";
+        let text = WAGES.replace("[\"Midwest\", \"South\"]", &format!("{labels:?}"));
+        let text = text.replace("kind = \"mean\"\nof = \"earnings\"", keys);
+        read(&text.replace("by = [\"region\"]\n", ""))
+    };
+    assert!(asked(33).is_ok());
+    let error = asked(34).unwrap_err().to_string();
+    assert!(error.contains("there are 33 predictors") && error.contains("at most 32"), "{error}");
+}
+
+#[test]
+fn a_product_with_a_constant_column_is_summed_and_could_overflow() {
+    let text = |constant: u64, max: u64, records: u128| {
+        format!(
+            "title = \"t\"\nmax_records = {records}\n\
+             [[column]]\nname = \"y\"\ntype = \"boolean\"\n\
+             [[column]]\nname = \"c\"\ntype = \"integer\"\nmin = {constant}\nmax = {constant}\n\
+             [[column]]\nname = \"w\"\ntype = \"integer\"\nmin = 0\nmax = {max}\n\
+             [[statistic]]\nname = \"r\"\nkind = \"regression\"\ny = \"y\"\nx = [\"c:w\"]\n"
+        )
+    };
+    // Σ (c·w)² is c² times a sum of squares.
+    let largest = ((1u128 << 88) - 1) / (1 << 80);
+    let error = read(&text(5, 1 << 40, 1_000)).unwrap_err().to_string();
+    assert!(error.starts_with("wages.toml:16: statistic \"r\""), "{error}");
+    assert!(error.contains("column \"w\" · \"w\" reaches 2^88"), "{error}");
+    assert!(error.contains(&format!("at most {largest}, or")), "{error}");
+    assert!(read(&text(5, 1 << 40, largest)).is_ok());
+    assert!(read(&text(5, 1 << 40, largest + 1)).is_err());
+    let endless = read(&text(5, (1 << 62) - 1, 10)).unwrap_err().to_string();
+    assert!(endless.contains("could overflow; narrow the range"), "{endless}");
+    // Whatever is always 0 is not summed; Σ w is not asked for.
+    assert!(read(&text(0, (1 << 62) - 1, 10)).is_ok());
 }
 
 /// A study with category columns of these many labels, and one statistic per list of columns.

@@ -29,6 +29,16 @@ name = "sum"
 kind = "sum"
 of = "earnings"
 by = ["group"]
+[[statistic]]
+name = "spread"
+kind = "variance"
+of = "earnings"
+by = ["group"]
+[[statistic]]
+name = "levels"
+kind = "histogram"
+of = "earnings"
+bins = [0, 2, 5]
 "#;
 
 fn record(earnings: i128, group: u32) -> Vec<Value> {
@@ -41,7 +51,8 @@ async fn a_change_of_any_wire_of_a_record_is_rejected_and_the_honest_total_stand
     let study = world.create(STUDY).await;
     let mut provider = Provider::new(&world, study, 1).await;
     // Bits that become 2, values above the maximum, two groups at once, no group, wrong products,
-    // a value behind a missing one: every clause is broken by some wire.
+    // wrong squares, a level that is not the value's, a value behind a missing one: every clause is
+    // broken by some wire.
     let honest = provider.encode(&[record(3, 1)]);
     let missing = provider.encode(&[vec![Value::Missing, Value::Category(1)]]);
     let mut cheats = Vec::new();
@@ -69,6 +80,8 @@ async fn a_change_of_any_wire_of_a_record_is_rejected_and_the_honest_total_stand
     let cells = result["statistics"][0]["cells"].as_array().unwrap();
     let values: Vec<f64> = cells.iter().map(|cell| cell["value"].as_f64().unwrap()).collect();
     assert_eq!(values, [6.0, 4.0, 0.0]);
+    assert_eq!(result["statistics"][1]["cells"][0]["value"], 8.0);
+    assert_eq!(result["statistics"][2]["cells"][0]["value"]["counts"], serde_json::json!([2, 2]));
     world.end().await;
 }
 

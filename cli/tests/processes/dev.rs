@@ -5,6 +5,7 @@ use std::{thread, time::Duration};
 use serde_json::json;
 
 use super::{
+    client::Client,
     dev_cluster::Dev,
     one_hot::{self, assert_everybody_counts_once},
     process::{Signal, wait_until},
@@ -105,6 +106,19 @@ fn a_session_from_create_to_result_gives_the_answer_of_the_plain_data() {
     }
     assert_eq!(client.run(&["result", id, "--json"]).json(), expected(id));
     assert_eq!(client.run(&["result", id, "--csv"]).ok().stdout, EXPECTED_CSV);
+    check_plot(client, id, &table);
+}
+
+/// A picture is drawn beside the answer, and the answer stays what it is.
+fn check_plot(client: &Client, id: &str, table: &str) {
+    assert_eq!(client.run(&["result", id, "--plot", "picture.svg"]).ok().stdout, table);
+    let picture = std::fs::read_to_string(client.dir.join("picture.svg")).unwrap();
+    for part in ["<svg ", "Pay and age", "people by region", "East", "68.25", "</svg>"] {
+        assert!(picture.contains(part), "{part}: {picture}");
+    }
+    let outcome = client.run(&["result", id, "--csv", "--plot", "missing/picture.svg"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), EXPECTED_CSV));
+    assert!(outcome.stderr.contains("missing/picture.svg: the picture could not be written"));
 }
 
 /// Exactly the shape of PRODUCT.md, and the answer that one finds by hand.
@@ -137,18 +151,18 @@ fn expected(id: &str) -> serde_json::Value {
 }
 
 const EXPECTED_CSV: &str = "\
-statistic,kind,of,region,count,value,suppressed
-people by region,count,,East,2,2,false
-people by region,count,,North,,,true
-people by region,count,,South,,,true
-people by region,count,,West,2,2,false
-mean age,mean,age,,6,40,false
-total pay,sum,pay,,4,68.25,false
-pay by region,mean,pay,East,2,20.375,false
-pay by region,mean,pay,North,,,true
-pay by region,mean,pay,South,,,true
-pay by region,mean,pay,West,,,true
-members,share,union,,6,0.5,false
+statistic,kind,of,region,count,part,value,suppressed
+people by region,count,,East,2,,2,false
+people by region,count,,North,,,,true
+people by region,count,,South,,,,true
+people by region,count,,West,2,,2,false
+mean age,mean,age,,6,,40,false
+total pay,sum,pay,,4,,68.25,false
+pay by region,mean,pay,East,2,,20.375,false
+pay by region,mean,pay,North,,,,true
+pay by region,mean,pay,South,,,,true
+pay by region,mean,pay,West,,,,true
+members,share,union,,6,,0.5,false
 ";
 
 #[test]

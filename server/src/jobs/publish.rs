@@ -65,7 +65,10 @@ pub async fn run<M: Mesh + 'static>(
             mechanism: context.plan.noise().map(Noise::mechanism),
             salt_seed: &secrets.salt_seed,
         };
-        let next = |opened: &[Option<i128>]| context.plan.next_opening(set.records, opened);
+        let next = |opened: &[Option<i128>]| {
+            // With many cells, which of them are withheld takes seconds to find.
+            tokio::task::block_in_place(|| context.plan.next_opening(set.records, opened))
+        };
         let words = Words { node, context };
         let published = publication.open(opening, &words, next).await.map_err(fail)?;
         return store(node, context, &published).await;

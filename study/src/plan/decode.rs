@@ -27,8 +27,10 @@ pub(crate) fn decode(plan: &Plan, totals: &Totals) -> StudyResult {
     let mut statistics: Vec<_> = asked.iter().map(|asked| answers(totals, asked)).collect();
     let repeated = repeat::repeated(plan, totals);
     for (asked, statistic) in asked.iter().zip(&mut statistics) {
-        let repeated: Vec<_> = repeated.iter().map(|totals| answers(totals, asked)).collect();
-        spread::add_intervals(statistic, &repeated);
+        if asked.formula.has_interval() {
+            let repeated: Vec<_> = repeated.iter().map(|totals| answers(totals, asked)).collect();
+            spread::add_intervals(statistic, &repeated);
+        }
         statistic.noise = spread::noise_of(plan, asked.place);
     }
     StudyResult { differential_privacy: spread::described(&plan.study), statistics }

@@ -81,7 +81,24 @@ impl Grid {
     /// For every cell of this grid, the cell of `coarse` that it is part of; none where it is part
     /// of none, because a value is missing.
     pub(crate) fn project(&self, coarse: &Self) -> Vec<Option<usize>> {
-        (0..self.cells()).map(|cell| self.cell_in(coarse, &self.levels_of(cell))).collect()
+        // For every axis of `coarse` the place of the axis that refines it, and the level of each of
+        // that axis's levels.
+        let like = |axis: &Axis| {
+            let place = self.axes.iter().position(|own| own.refines(axis))?;
+            let own = self.axes.get(place)?;
+            let levels = own.starts().iter().map(|&start| axis.level_of(start));
+            // The level of a missing value comes after all others.
+            Some((place, levels.chain([axis.levels()]).collect::<Vec<_>>()))
+        };
+        let Some(axes) = coarse.axes.iter().map(like).collect::<Option<Vec<_>>>() else {
+            return vec![None; self.cells()];
+        };
+        let cell = |own: usize| {
+            let levels = self.levels_of(own);
+            let level = |(place, map): &(usize, Vec<usize>)| map.get(*levels.get(*place)?).copied();
+            coarse.cell_at(&axes.iter().map(level).collect::<Option<Vec<_>>>()?)
+        };
+        (0..self.cells()).map(cell).collect()
     }
 }
 

@@ -1,10 +1,13 @@
 //! Layout: which sums a study needs and where they come from, in numbers alone: nothing of the
 //! size of the plan is made, so that a study that is too large is refused at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
-    Axis, Request, Term,
+    Axis, Request, Term, disclosure,
     grid::{Grid, Set, contains},
     values::Values,
 };
@@ -50,7 +53,7 @@ impl Layout {
     pub(crate) fn new(study: &Study) -> Result<Self, Blame> {
         let questions = questions(study);
         check_cells(study, &questions)?;
-        let needs = needs(study, &questions);
+        let needs = needs(study, &questions)?;
         let joints = joints(study, &needs)?;
         let values = Values::new(study, &needs, &joints);
         let suppresses = study.privacy().min_cell > 1;
@@ -115,9 +118,23 @@ impl Layout {
         if let Some((statistic, found)) = coordinates {
             return Err((statistic, "by", Rule::Coordinates { found }));
         }
-        match exceeded(wires, limits::WIRES) {
-            Some((statistic, found)) => Err((statistic, "by", Rule::Wires { found })),
-            None => Ok(()),
+        if let Some((statistic, found)) = exceeded(wires, limits::WIRES) {
+            return Err((statistic, "by", Rule::Wires { found }));
+        }
+        self.check_tables(study)
+    }
+
+    /// Small cells can be protected in reasonable time.
+    fn check_tables(&self, study: &Study) -> Result<(), Blame> {
+        let min_cell = study.privacy().min_cell;
+        if min_cell <= 1 || study.privacy().differential.is_some() {
+            return Ok(());
+        }
+        let found = disclosure::size(study, self.needs.keys());
+        let last = study.statistics().len().saturating_sub(1);
+        match found > limits::TABLES {
+            true => Err((last, "by", Rule::Tables { min_cell, found })),
+            false => Ok(()),
         }
     }
 }
@@ -205,16 +222,31 @@ fn joints(study: &Study, needs: &BTreeMap<Sums, Need>) -> Result<Vec<Grid>, Blam
         });
         categories.for_each(|axis| add(vec![axis], user));
     }
-    let is_maximal = |set: &Set| {
-        !set.is_empty() && !sets.keys().any(|other| other != set && contains(other, set))
-    };
-    let maximal = sets.iter().filter(|(set, _)| is_maximal(set));
-    let joint = |(set, &user): (&Set, &usize)| {
+    let mut finest_first: Vec<_> = sets.into_iter().filter(|(set, _)| !set.is_empty()).collect();
+    finest_first.sort_by_key(|(set, _)| Reverse(fineness(set)));
+    let mut maximal: Vec<(Set, usize)> = Vec::new();
+    let (mut found, mut last) = (0usize, 0);
+    for (set, user) in finest_first {
+        if maximal.iter().any(|(other, _)| contains(other, &set)) {
+            continue;
+        }
+        let cells = Grid::of_records(study, &set).checked_cells();
+        found += cells.map_or(limits::CELLS, |cells| cells.min(limits::CELLS));
+        last = user.max(last);
+        maximal.push((set, user));
+        // So many are too many, and take long to compare.
+        if found > 2 * limits::WIRES {
+            return Err((last, "by", Rule::Wires { found }));
+        }
+    }
+    maximal.sort_unstable();
+    let joint = |(set, user): &(Set, usize)| {
+        let user = *user;
         let grid = Grid::of_records(study, set);
         within_cells(study, &grid).map_err(|rule| (user, "by", rule))?;
         Ok(grid)
     };
-    maximal.map(joint).collect()
+    maximal.iter().map(joint).collect()
 }
 
 fn within_cells(study: &Study, grid: &Grid) -> Result<(), Rule> {
@@ -231,32 +263,40 @@ fn within_cells(study: &Study, grid: &Grid) -> Result<(), Rule> {
 }
 
 /// Every sum that some statistic needs, and what it follows from.
-fn needs(study: &Study, questions: &[Asked]) -> BTreeMap<Sums, Need> {
+fn needs(study: &Study, questions: &[Asked]) -> Result<BTreeMap<Sums, Need>, Blame> {
     let mut users: BTreeMap<Sums, BTreeSet<usize>> = BTreeMap::new();
     let all = (Term::records(), Vec::new());
     for asked in questions {
         let counted = Request::total(asked.formula.counted());
         for request in asked.requests.iter().chain([&counted]) {
             let set = asked.set(&request.axes);
-            let summands = request.term.expansion(study).into_iter().map(|(_, term)| term);
-            for term in summands.chain([request.term.counted_by()]) {
+            let summands = request.term.expansion(study).into_iter();
+            let terms =
+                summands.flat_map(|(_, term)| [term.counted_by(study), term.population(), term]);
+            for term in terms {
                 let term = term.normal(study, &set);
                 let sums = term.map(|term| (term, set.clone())).filter(|sums| *sums != all);
                 sums.into_iter().for_each(|sums| {
                     users.entry(sums).or_default().insert(asked.place);
                 });
             }
+            // Some of them may follow from others, but not so many.
+            let found = users.len();
+            if found > 2 * limits::COORDINATES {
+                return Err((asked.place, "by", Rule::Coordinates { found }));
+            }
         }
     }
     if let Some(statistics) = counting_all(study, &users) {
         users.insert(all, statistics);
     }
-    let sources: Vec<_> = users.keys().filter(|sums| is_source(study, &users, sums)).collect();
-    let need = |sums: &Sums, statistics: &BTreeSet<usize>| {
+    let sources = sources(study, &users)?;
+    let need = |(sums, statistics): (&Sums, &BTreeSet<usize>)| {
         let statistics = statistics.iter().copied().collect();
-        (sums.clone(), Need { source: source(study, &sources, sums), statistics })
+        let sources = sources.get(&alike(study, sums)).map_or(&[][..], Vec::as_slice);
+        (sums.clone(), Need { source: source(study, sources, sums), statistics })
     };
-    users.iter().map(|(sums, users)| need(sums, users)).collect()
+    Ok(users.iter().map(need).collect())
 }
 
 /// The statistics for which the number of all records needs a coordinate although it is public: to
@@ -275,9 +315,47 @@ fn counting_all(study: &Study, users: &BTreeMap<Sums, BTreeSet<usize>>) -> Optio
     (privacy.min_cell > privacy.min_records && !gated.is_empty()).then_some(gated)
 }
 
-/// Whether sums follow from no others.
-fn is_source(study: &Study, users: &BTreeMap<Sums, BTreeSet<usize>>, sums: &Sums) -> bool {
-    !users.keys().any(|fine| refines(study, fine, sums))
+/// What sums have in common that follow from one another: their factors, and which of the columns
+/// that may be missing have a value in every record that is summed.
+type Alike<'a> = (&'a [usize], BTreeSet<usize>);
+
+fn alike<'a>(study: &Study, (term, set): &'a Sums) -> Alike<'a> {
+    let may_be_missing =
+        |place: &usize| study.columns().get(*place).is_some_and(|column| column.missing_allowed);
+    let columns = set.iter().map(|axis| axis.column).chain(term.required().iter().copied());
+    (term.values(), columns.filter(may_be_missing).collect())
+}
+
+/// The sums that follow from no others. Comparing all with all would take minutes where a study
+/// needs tens of thousands: like sums alone are compared, with the sources among them that are
+/// found already, and these are few, since each has coordinates.
+fn sources<'a>(
+    study: &Study,
+    users: &'a BTreeMap<Sums, BTreeSet<usize>>,
+) -> Result<BTreeMap<Alike<'a>, Vec<&'a Sums>>, Blame> {
+    let mut finest_first: Vec<_> = users.iter().collect();
+    finest_first.sort_by_key(|((_, set), _)| Reverse(fineness(set)));
+    let mut groups: BTreeMap<Alike<'a>, Vec<&Sums>> = BTreeMap::new();
+    let (mut found, mut last) = (0usize, 0);
+    for (sums, statistics) in finest_first {
+        let group = groups.entry(alike(study, sums)).or_default();
+        if group.iter().any(|fine| refines(study, fine, sums)) {
+            continue;
+        }
+        group.push(sums);
+        found = found.saturating_add(Grid::of_values(&sums.1).cells());
+        last = statistics.first().copied().unwrap_or(0).max(last);
+        if found > 2 * limits::COORDINATES {
+            return Err((last, "by", Rule::Coordinates { found }));
+        }
+    }
+    groups.values_mut().for_each(|group| group.sort_unstable());
+    Ok(groups)
+}
+
+/// A set that refines another has more columns, or as many and more levels.
+fn fineness(set: &[Axis]) -> (usize, usize) {
+    (set.len(), set.iter().map(Axis::levels).sum())
 }
 
 /// The sums from which these follow by addition: the smallest of the sources that refine them, or

@@ -16,6 +16,9 @@ use crate::study::Study;
 pub(crate) enum Gate {
     /// Nothing: it is a count.
     Count,
+    /// That the cell has enough records, by the count at this coordinate: it is a count of those of
+    /// them for which truth values are true.
+    True(usize),
     /// That the cell is not withheld, and its count, at this coordinate, is large enough.
     Cell(usize),
     /// Nothing but the counts: it is over all records, of which `min_records` are enough.
@@ -27,10 +30,16 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
     let mut gates: Vec<(usize, Gate)> = Vec::new();
     for (sums, &start) in blocks {
         let (term, set) = sums;
-        let count = count_of(study, sums).and_then(|count| blocks.get(&count));
+        let own = count_of(study, sums);
+        let is_true = own.as_ref() == Some(sums);
+        let all = term.population().normal(study, set).map(|term| (term, set.clone()));
+        let count = if is_true { all } else { own };
+        let count = count.and_then(|count| blocks.get(&count));
         for cell in 0..Grid::of_values(set).cells() {
             let gate = match (term.values(), count) {
                 ([], _) => Gate::Count,
+                (_, Some(count)) if is_true => Gate::True(count + cell),
+                (_, None) if is_true => Gate::Count,
                 (_, Some(count)) => Gate::Cell(count + cell),
                 (_, None) => Gate::AllRecords,
             };
@@ -42,16 +51,19 @@ pub(crate) fn gates(study: &Study, layout: &Layout, blocks: &BTreeMap<Sums, usiz
     gates.into_iter().map(|(_, gate)| gate).collect()
 }
 
-/// The counts of the records that some sums are over.
+/// The counts by which some sums are opened, and which are the sums themselves where these are
+/// counts: a sum of truth values counts records.
 pub(crate) fn count_of(study: &Study, (term, set): &Sums) -> Option<Sums> {
-    let count = term.counted_by().normal(study, set)?;
+    let count = term.counted_by(study).normal(study, set)?;
     Some((count, set.clone()))
 }
 
-/// The coordinates to open next.
+/// The coordinates to open next: counts of records, then counts of truth values in cells that are
+/// large enough, then everything else that is not withheld.
 pub(crate) fn next(plan: &Plan, records: u64, opened: &[Option<i128>]) -> Vec<usize> {
     let min_cell = plan.study.privacy().min_cell;
     let value = |coordinate: usize| opened.get(coordinate).copied().flatten();
+    let is_large = |count: usize| value(count).is_some_and(|count| count >= min_cell.into());
     let closed = |wanted: &dyn Fn(&Gate) -> bool| -> Vec<usize> {
         let coordinates = plan.gates.iter().enumerate();
         let closed = coordinates.filter(|&(place, gate)| value(place).is_none() && wanted(gate));
@@ -64,13 +76,14 @@ pub(crate) fn next(plan: &Plan, records: u64, opened: &[Option<i128>]) -> Vec<us
     if !counts.is_empty() {
         return counts;
     }
+    let counts = closed(&|gate| matches!(gate, Gate::True(count) if is_large(*count)));
+    if !counts.is_empty() {
+        return counts;
+    }
     let withheld = withheld_counts(plan, records, opened);
     closed(&|gate| match gate {
-        Gate::Count => false,
-        Gate::Cell(count) => {
-            let is_large = value(*count).is_some_and(|count| count >= min_cell.into());
-            is_large && !withheld.contains(count)
-        }
+        Gate::Count | Gate::True(_) => false,
+        Gate::Cell(count) => is_large(*count) && !withheld.contains(count),
         Gate::AllRecords => true,
     })
 }

@@ -45,22 +45,26 @@ impl Reader<'_> {
                 }
             }
         }
-        if request.is_shown {
-            self.withhold(request, &mut sums);
-        }
+        self.withhold(request, &mut sums);
         sums
     }
 
-    /// Takes the totals of small and withheld cells out of what is shown.
+    /// Takes the counts of small and withheld cells out of what is shown. A sum of truth values
+    /// counts records, too, and shows in any answer; that of a cell without any is no secret.
     fn withhold(&self, request: &Request, sums: &mut [Vec<Option<BigInt>>]) {
-        let min_cell = self.plan.study.privacy().min_cell;
-        if min_cell <= 1 {
+        let study = &self.plan.study;
+        let min_cell = i128::from(study.privacy().min_cell);
+        let count = request.term.counted_by(study);
+        let of_truth = !count.values().is_empty() && count.values() == request.term.values();
+        if min_cell <= 1 || !(request.is_shown || of_truth) {
             return;
         }
-        let counts = self.ordered(request, &request.term.counted_by()).into_iter().flatten();
+        let counts = self.ordered(request, &count).into_iter().flatten();
         let withheld = self.withheld(request).into_iter().flatten();
         for ((sum, count), withheld) in sums.iter_mut().flatten().zip(counts).zip(withheld) {
-            if withheld.is_some() || count.is_none_or(|count| count < min_cell.into()) {
+            let is_empty = of_truth && (count == Some(0) || *sum == Some(BigInt::ZERO));
+            let is_large = is_empty || count.is_some_and(|count| count >= min_cell);
+            if withheld.is_some() || !is_large {
                 *sum = None;
             }
         }
@@ -69,7 +73,7 @@ impl Reader<'_> {
     /// Which cells of a request are withheld, in the order of [`Reader::ordered`].
     pub(super) fn withheld(&self, request: &Request) -> Vec<Vec<Option<Withheld>>> {
         let set = self.asked.set(&request.axes);
-        let counts = request.term.counted_by().normal(&self.plan.study, &set);
+        let counts = request.term.counted_by(&self.plan.study).normal(&self.plan.study, &set);
         let counts = counts.map(|counts| (counts, set.clone()));
         let withheld = |cell| self.disclosure.withheld(counts.as_ref()?, cell);
         let all: Vec<_> = (0..Grid::of_values(&set).cells()).map(withheld).collect();

@@ -20,7 +20,7 @@ use super::{Plan, Totals};
 /// How often noise is drawn again: the ends of a 95 % interval are then the 10th values from
 /// either end. Fewer times where there are many sums: so many draws in all, but at least 100.
 const DRAWS: usize = 400;
-const ALL_DRAWS: usize = 1 << 18;
+const ALL_DRAWS: usize = 1 << 16;
 
 /// The totals with noise drawn again; none without noise.
 pub(crate) fn repeated(plan: &Plan, totals: &Totals) -> Vec<Totals> {

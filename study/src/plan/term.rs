@@ -57,8 +57,17 @@ impl Term {
         Self { values, present }
     }
 
+    /// 1 for every record that the term can be other than 0 for: among those over which it is
+    /// summed, those whose factors that are 0 or 1 are all 1.
+    pub(crate) fn counted_by(&self, study: &Study) -> Self {
+        let is_bit = |place: &usize| study.columns().get(*place).is_some_and(|c| c.span() == 1);
+        let mut values: Vec<usize> = self.values.iter().copied().filter(is_bit).collect();
+        values.dedup();
+        Self { values, present: self.present.clone() }
+    }
+
     /// 1 for every record over which this term is summed.
-    pub(crate) fn counted_by(&self) -> Self {
+    pub(crate) fn population(&self) -> Self {
         Self { values: Vec::new(), present: self.present.clone() }
     }
 

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{Cell, Presentation, Sheet, StatisticResult, StudyResult};
+use super::{Cell, DifferentialPrivacy, Presentation, Sheet, StatisticResult, StudyResult};
 
 mod bars;
 mod columns;
@@ -20,12 +20,20 @@ const COUNT: &str = "count";
 /// What stands where a number is withheld from a sheet.
 const WITHHELD: &str = "withheld";
 
+/// What stands for a count that is withheld within a value. That it is small is not said: it may be
+/// one from which a small one would follow.
+const DASH: &str = "–";
 /// What a column of half intervals means.
 const REACH_NOTE: &str = "±: half the width of the 95 % interval for the value without noise\n";
 
-/// Every statistic under its name.
+/// What noise there is, and every statistic under its name.
 pub(super) fn write(result: &StudyResult) -> String {
-    let tables: Vec<_> = result.statistics.iter().map(statistic).collect();
+    let noise = result.differential_privacy.as_ref().map(|privacy| {
+        let DifferentialPrivacy { mechanism, epsilon, delta, unit } = privacy;
+        let delta = if *delta > 0.0 { format!(", delta {delta}") } else { String::new() };
+        format!("{mechanism} noise from every server: epsilon {epsilon}{delta} per {unit}\n")
+    });
+    let tables: Vec<_> = noise.into_iter().chain(result.statistics.iter().map(statistic)).collect();
     tables.join("\n")
 }
 
@@ -57,19 +65,15 @@ fn with_unit(name: &str, statistic: &StatisticResult) -> String {
     statistic.unit.as_ref().map_or_else(|| name.into(), |unit| format!("{name} ({unit})"))
 }
 
-/// What stands for a count that is withheld.
-fn withheld(statistic: &StatisticResult) -> String {
-    match statistic.min_cell {
-        2.. => format!("<{}", statistic.min_cell),
-        _ => "–".into(),
-    }
-}
-
-/// Why a count is withheld.
+/// Why a count is withheld within a value.
 fn withheld_note(statistic: &StatisticResult) -> String {
     match statistic.min_cell {
-        2.. => format!("{}: fewer than {} records\n", withheld(statistic), statistic.min_cell),
-        _ => "–: not opened\n".into(),
+        small @ 2.. => {
+            format!(
+                "{DASH}: withheld, fewer than {small} records, or such a count would follow from it\n"
+            )
+        }
+        _ => format!("{DASH}: not opened\n"),
     }
 }
 

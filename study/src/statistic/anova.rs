@@ -77,6 +77,10 @@ impl Formula for OneWay {
         self.0.counted()
     }
 
+    fn unit(&self) -> Vec<usize> {
+        self.0.unit()
+    }
+
     fn requests(&self) -> Vec<Request> {
         self.0.requests()
     }

@@ -83,6 +83,10 @@ impl Formula for Moments {
         Term::present(self.columns)
     }
 
+    fn unit(&self) -> Vec<usize> {
+        if self.is_scaled { Vec::new() } else { self.columns.to_vec() }
+    }
+
     fn requests(&self) -> Vec<Request> {
         let [x, y] = self.columns;
         let squares = if self.is_scaled { vec![vec![x, x], vec![y, y]] } else { Vec::new() };

@@ -7,6 +7,7 @@ use super::{
     ranked::{Ranked, WIDTH},
 };
 use crate::{
+    error::Rule,
     plan::{Request, Term},
     result::{Presentation, Reason},
 };
@@ -41,7 +42,7 @@ impl Kind for Extreme {
         let cost = "one sum per cell and possible value, and one bit per record and possible value; at \
                     most 1,024 values, or bins of a `width`";
         let value = "a number; with `width` the smallest and the largest value of its bin, `from` and \
-                     `to`; none without records";
+                     `to`; none without records; refused in a study with epsilon";
         match self.is_max {
             true => Page {
                 formula: "max x, over the records that have a value",
@@ -59,6 +60,9 @@ impl Kind for Extreme {
     }
 
     fn formula(&self, question: &Question<'_>) -> Result<Box<dyn Formula>, Refusal> {
+        if question.study.privacy().differential.is_some() {
+            return Err(("kind", Rule::NoisyKind { kind: self.name() }));
+        }
         Ok(Box::new(End { ranked: Ranked::read(question)?, is_max: self.is_max }))
     }
 }
@@ -75,6 +79,10 @@ impl Formula for End {
 
     fn counted(&self) -> Term {
         self.ranked.counted()
+    }
+
+    fn unit(&self) -> Vec<usize> {
+        vec![self.ranked.column]
     }
 
     fn requests(&self) -> Vec<Request> {

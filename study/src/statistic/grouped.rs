@@ -69,6 +69,12 @@ impl Grouped {
         self.columns.to_vec()
     }
 
+    /// The number column, whose unit the means have.
+    pub(super) fn unit(&self) -> Vec<usize> {
+        let [x, _] = self.columns;
+        vec![x]
+    }
+
     /// 1 for the records that have a value and a group.
     pub(super) fn counted(&self) -> Term {
         Term::present(self.columns)

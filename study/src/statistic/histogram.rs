@@ -66,6 +66,10 @@ impl Formula for Counts {
         Term::present([self.column])
     }
 
+    fn unit(&self) -> Vec<usize> {
+        vec![self.column]
+    }
+
     fn requests(&self) -> Vec<Request> {
         let axes = vec![self.bins.axis.clone()];
         vec![Request::split(Term::present([self.column]), axes).shown()]

@@ -47,7 +47,8 @@ impl Kind for Quantile {
             cost: "one sum per cell and possible value, and one bit per record and possible value; at \
                    most 1,024 values, or bins of a `width`",
             value: "per q a number of the column; with `width` the smallest and the largest value of \
-                    its bin, `from` and `to`; none without records",
+                    its bin, `from` and `to`; none without records. With noise it has no `ci95`: \
+                    noise in empty steps biases it, and noise drawn again would have the same bias",
             example: "name = \"quartiles of age\"\nkind = \"quantile\"\nof = \"age\"\nq = [0.25, 0.5, 0.75]",
         }
     }
@@ -93,6 +94,14 @@ impl Formula for Quantiles {
 
     fn counted(&self) -> Term {
         self.ranked.counted()
+    }
+
+    fn unit(&self) -> Vec<usize> {
+        vec![self.ranked.column]
+    }
+
+    fn has_interval(&self) -> bool {
+        false
     }
 
     fn requests(&self) -> Vec<Request> {

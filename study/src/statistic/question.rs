@@ -67,13 +67,17 @@ impl<'a> Question<'a> {
         self.texts(key).iter().map(|name| self.find(key, name)).collect()
     }
 
+    /// The column of this name, if there is one.
+    pub fn named(&self, name: &str) -> Option<Chosen<'a>> {
+        let place = self.study.column_index(name)?;
+        Some(Chosen { place, column: self.study.columns().get(place)? })
+    }
+
     /// The column of this name, which stands at a key.
     pub fn find(&self, key: &'static str, name: &str) -> Result<Chosen<'a>, Refusal> {
-        let columns = self.study.columns();
-        let place = columns.iter().position(|column| column.name == name);
-        let chosen = place.and_then(|place| Some(Chosen { place, column: columns.get(place)? }));
-        chosen.ok_or_else(|| {
-            let known = list(columns.iter().map(|column| column.name.as_str()));
+        self.named(name).ok_or_else(|| {
+            let columns = self.study.columns().iter();
+            let known = list(columns.map(|column| column.name.as_str()));
             (key, Rule::UnknownColumn { key, found: name.into(), known })
         })
     }

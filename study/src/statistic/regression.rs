@@ -48,7 +48,7 @@ impl Kind for Regression {
                       s²·(XᵀX)⁻¹ with s² = Σ ε² / (n − k), t = β_j / error, p two-sided with n − k degrees \
                       of freedom, k coefficients",
             cost: "per cell a sum per pair of predictors and y, and about as many products per record; at \
-                   most 64 predictors",
+                   most 32 predictors",
             value: "`coefficients`, `std_errors`, `t` and `p`, each by predictor with `intercept` first; \
                     `r2`; `n`. `t` and `p` are null where every record is met exactly, `r2` where y is \
                     constant. None with too few records, or where a predictor follows from others",

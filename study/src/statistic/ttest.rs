@@ -69,6 +69,10 @@ impl Formula for Welch {
         self.0.counted()
     }
 
+    fn unit(&self) -> Vec<usize> {
+        self.0.unit()
+    }
+
     fn requests(&self) -> Vec<Request> {
         self.0.requests()
     }

@@ -231,7 +231,10 @@ fn check_statistic(study: &Study, statistic: &Statistic) -> Result<(), Broken> {
             let column = study.columns.get(axis.column).map(|column| column.name.clone());
             return Err(("by", Rule::ColumnTwice { column: column.unwrap_or_default() }));
         }
-        check_overflow(study, &request.term)?;
+        let summands = request.term.expansion(study).into_iter();
+        for term in summands.filter_map(|(_, term)| term.normal(study, &request.axes)) {
+            check_overflow(study, &term)?;
+        }
     }
     Ok(())
 }
@@ -252,6 +255,7 @@ fn check_settings(kind: &dyn Kind, statistic: &Statistic) -> Result<(), Broken> 
         let checked = match (key.holds, setting) {
             (Holds::Texts, Setting::Texts(texts)) => {
                 at_most("columns", texts.len(), limits::OF_COLUMNS)
+                    .and_then(|()| short_texts(texts))
             }
             (Holds::Numbers, Setting::Numbers(numbers)) => {
                 at_most("numbers", numbers.len(), limits::NUMBERS)
@@ -271,6 +275,15 @@ fn check_settings(kind: &dyn Kind, statistic: &Statistic) -> Result<(), Broken> 
     }
 }
 
+fn short_texts(texts: &[String]) -> Result<(), Rule> {
+    let (what, limit) = ("the text", limits::TEXT_CHARS);
+    let lengths = texts.iter().map(|text| text.chars().count());
+    match lengths.max().filter(|&found| found > limit) {
+        Some(found) => Err(Rule::TooLong { what, found, limit }),
+        None => Ok(()),
+    }
+}
+
 fn plain_numbers(key: &'static str, numbers: &[String]) -> Result<(), Rule> {
     numbers.iter().try_for_each(|number| match decimal::plain(number) {
         Ok(plain) if plain == *number => Ok(()),
@@ -279,8 +292,10 @@ fn plain_numbers(key: &'static str, numbers: &[String]) -> Result<(), Rule> {
     })
 }
 
-/// max_records times the largest value of a term stays below [`limits::SUM`].
+/// max_records times the largest value of a term that is really summed stays below
+/// [`limits::SUM`].
 fn check_overflow(study: &Study, term: &Term) -> Result<(), Broken> {
+    // A term in its normal form has no factor that is always 0.
     let span = term.span(study).max(1);
     if span.checked_mul(study.max_records.into()).is_some_and(|largest| largest < limits::SUM) {
         return Ok(());

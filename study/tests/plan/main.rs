@@ -7,6 +7,9 @@ mod oracle;
 mod random;
 mod world;
 
+#[path = "../vectors/compare.rs"]
+mod compare;
+
 mod cheating;
 mod cost;
 mod demo;

@@ -228,3 +228,23 @@ fn a_noisy_result_says_mechanism_budget_scale_and_interval() {
     assert!((deviation / count - servers.sqrt()).abs() < 1e-9, "every server adds all of it");
     assert_eq!(json["statistics"][1]["cells"][0]["ci95"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_noisy_quantile_has_no_interval() {
+    let text = |kind: &str| {
+        format!(
+            "title = \"t\"\n[privacy]\nmin_records = 1\nepsilon = 4.0\n\
+             [[column]]\nname = \"x\"\ntype = \"integer\"\nmin = 0\nmax = 9\n\
+             [[statistic]]\nname = \"s\"\nof = \"x\"\nkind = {kind}\n"
+        )
+    };
+    let cell = |kind| {
+        let plan = plan(&text(kind));
+        let values = (0..plan.coordinates()).map(|place| Some(40 + 3 * place as i128)).collect();
+        plan.decode(&Totals { records: 500, values }).statistics[0].cells[0].clone()
+    };
+    let quantile = cell("\"quantile\"\nq = 0.5");
+    assert!(quantile.value.is_some() && quantile.ci95.is_none(), "{quantile:?}");
+    let histogram = cell("\"histogram\"\nwidth = 1");
+    assert!(histogram.value.is_some() && histogram.ci95.is_some(), "{histogram:?}");
+}

@@ -1,62 +1,210 @@
 //! Properties that hold for every study and all of its records.
 
-use num_traits::ToPrimitive as _;
-use proptest::prelude::*;
-use study::{Plan, Record, Study, Value};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashSet},
+    mem::{Discriminant, discriminant},
+};
+
+use proptest::{prelude::*, test_runner::TestRunner};
+use serde_json::Value as Json;
+use study::{
+    Plan, Record, Study, StudyResult, Value,
+    result::{Cell, Reason},
+    statistic::kinds,
+};
 
 use crate::{
-    oracle::{self, Expected},
-    random::cases,
+    compare::note_differences,
+    oracle::{self, Expectation},
+    random::{Case, cases},
     world,
 };
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+/// Relative error of an interval's ends, to the larger of them: one may be near 0.
+const INTERVAL: f64 = 1e-9;
 
-    #[test]
-    fn answers_equal_the_plaintext_oracle(case in cases()) {
-        let study = world::study(&case.file);
-        let records = case.records(&study);
-        let plan = Plan::new(&study).unwrap();
-        let wires = world::encode(&plan, &records);
-        prop_assert_eq!(wires.len(), records.len() * plan.cost().wires);
-        prop_assert!(records.is_empty() || world::is_valid(&plan, &wires));
-        let sums = world::sums(&plan, &wires);
-        let bounds = plan.bounds(records.len() as u64);
-        prop_assert_eq!(bounds.len(), sums.len());
-        prop_assert!(sums.iter().zip(&bounds).all(|(sum, bound)| sum <= bound));
-        let totals = world::open(&plan, &sums, records.len());
-        let result = plan.decode(&totals);
-        for (place, statistic) in result.statistics.iter().enumerate() {
-            let expected = oracle::cells(&study, place, &records);
-            prop_assert_eq!(statistic.cells.len(), expected.len());
-            for (cell, (labels, expected)) in statistic.cells.iter().zip(expected) {
-                prop_assert_eq!(&cell.by.0, &labels);
-                // Which cells are withheld for the sake of others is another property's matter.
-                if cell.reason.as_deref().is_some_and(|reason| reason.starts_with("withheld")) {
-                    prop_assert!(cell.suppressed && study.privacy().min_cell > 1);
-                    prop_assert_eq!((cell.count, &cell.value), (None, &None));
-                    continue;
-                }
-                let found = match (cell.suppressed, cell.exact.clone(), cell.value.clone()) {
-                    (true, None, None) => {
-                        prop_assert_eq!(cell.count, None);
-                        Expected::Suppressed
-                    }
-                    (false, None, None) => {
-                        prop_assert_eq!(cell.count, Some(0));
-                        Expected::NoRecords
-                    }
-                    (false, Some(exact), Some(value)) => {
-                        prop_assert_eq!(value.as_f64(), exact.to_f64());
-                        Expected::Answer { count: cell.count.unwrap(), value: exact }
-                    }
-                    _ => return Err(TestCaseError::fail(format!("{cell:?}"))),
-                };
-                prop_assert_eq!(found, expected, "{} {:?}\n{}", statistic.name, labels, case.file);
+/// What the cases were like.
+#[derive(Debug, Default)]
+struct Seen {
+    kinds: BTreeMap<String, Tally>,
+    /// Why there was no value.
+    reasons: HashSet<Discriminant<Reason>>,
+}
+
+/// How many cells of a kind there were, had a value, and were passed over.
+#[derive(Debug, Default)]
+struct Tally {
+    cells: usize,
+    values: usize,
+    withheld: usize,
+}
+
+#[test]
+fn answers_equal_the_plaintext_oracle() {
+    let config = ProptestConfig { source_file: Some(file!()), ..ProptestConfig::with_cases(1_000) };
+    let seen = RefCell::new(Seen::default());
+    let outcome = TestRunner::new(config).run(&cases(), |case| {
+        let differences = differences_of(&case, &mut seen.borrow_mut());
+        prop_assert!(differences.is_empty(), "{}", differences.join("\n"));
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    check_variety(&seen.into_inner());
+}
+
+/// Every kind was answered often enough to tell, and every reason that records can give was met.
+fn check_variety(seen: &Seen) {
+    for kind in kinds() {
+        let tally = &seen.kinds[kind.name()];
+        let (name, is_often) = (kind.name(), tally.values * 8 > tally.cells);
+        assert!(tally.values >= 20 && is_often, "{name}: {tally:?}");
+        assert!(tally.withheld * 3 < tally.cells, "{name}: {tally:?}");
+    }
+    let group = String::new;
+    for reason in [
+        Reason::NoRecords,
+        Reason::TooFew { needed: 2 },
+        Reason::FewerThan(2),
+        Reason::SmallGroup,
+        Reason::EmptyGroup(group()),
+        Reason::TooFewIn { group: group(), needed: 2 },
+        Reason::OneGroup,
+        Reason::ConstantInGroups(group()),
+        Reason::Constant(group()),
+        Reason::Collinear(group()),
+    ] {
+        assert!(seen.reasons.contains(&discriminant(&reason)), "never met: {reason}");
+    }
+}
+
+/// One line for everything that a case's result says otherwise than the oracle.
+fn differences_of(case: &Case, seen: &mut Seen) -> Vec<String> {
+    let mut differences = Vec::new();
+    let study = world::study(&case.file);
+    let records = case.records(&study);
+    let result = checked_answer(&study, &records);
+    let may_withhold = study.privacy().min_cell > 1;
+    for (place, statistic) in result.statistics.iter().enumerate() {
+        let expected = oracle::cells(&study, place, &records, &statistic.cells, may_withhold);
+        for (cell, expected) in statistic.cells.iter().zip(expected) {
+            let tally = seen.kinds.entry(statistic.kind.clone()).or_default();
+            tally.cells += 1;
+            tally.values += usize::from(cell.value.is_some());
+            // Which cells are withheld for the sake of others is another property's matter.
+            if may_withhold && (is_withheld(cell, &expected) || has_withheld_rate(cell)) {
+                tally.withheld += 1;
+                continue;
             }
+            seen.reasons.extend(expected.outcome.as_ref().err().map(discriminant));
+            let name = format!("{} {} {:?}", statistic.name, statistic.kind, expected.labels);
+            note_cell(&name, cell, &expected, &mut differences);
         }
     }
+    if !differences.is_empty() {
+        differences.extend(records.iter().map(|record| shown(&study, record)));
+    }
+    differences
+}
+
+/// The result of a study by way of its plan, which keeps to what it says of itself.
+fn checked_answer(study: &Study, records: &[Record]) -> StudyResult {
+    let plan = Plan::new(study).unwrap();
+    let wires = world::encode(&plan, records);
+    assert_eq!(wires.len(), records.len() * plan.cost().wires);
+    assert!(records.is_empty() || world::is_valid(&plan, &wires), "an honest record is refused");
+    let sums = world::sums(&plan, &wires);
+    assert_eq!([sums.len(); 2], [plan.coordinates(), plan.cost().outputs]);
+    let bounds = plan.bounds(records.len() as u64);
+    assert_eq!(bounds.len(), sums.len());
+    assert!(sums.iter().zip(&bounds).all(|(sum, bound)| sum <= bound), "{sums:?} {bounds:?}");
+    let result = plan.decode(&world::open(&plan, &sums, records.len()));
+    // For people and for programs: no text may fail, and no number may be lost on the way.
+    assert!(!result.to_table().contains("NaN") && !result.to_csv().contains("NaN"));
+    let json = serde_json::to_string(&result).unwrap();
+    let read: StudyResult = serde_json::from_str(&json).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), json);
+    result
+}
+
+/// Whether a cell is withheld, or made of one that is, because a smaller one would follow.
+fn is_withheld(cell: &Cell, expected: &Expectation) -> bool {
+    let is_reason = |reason: Reason| cell.reason.as_deref() == Some(&reason.to_string());
+    let has_small_group = matches!(expected.outcome, Err(Reason::SmallGroup));
+    let is_withheld =
+        is_reason(Reason::Complement) || (is_reason(Reason::SmallGroup) && !has_small_group);
+    is_withheld && cell.suppressed && cell.count.is_none() && cell.value.is_none()
+}
+
+/// Whether a group's rates are withheld, because few of its records are true, or false.
+fn has_withheld_rate(cell: &Cell) -> bool {
+    let groups = cell.value.as_ref().and_then(|value| value.get("groups")?.as_object());
+    groups.is_some_and(|groups| {
+        let is_null = |group: &Json, key: &str| group.get(key).is_some_and(Json::is_null);
+        let rates = ["selection_rate", "tpr", "fpr"];
+        groups.values().any(|group| rates.iter().any(|key| is_null(group, key)))
+    })
+}
+
+fn note_cell(name: &str, found: &Cell, expected: &Expectation, differences: &mut Vec<String>) {
+    let mut check = |what: &str, is_equal: bool| {
+        if !is_equal {
+            differences.push(format!("{name}: {what} differs: {found:?}, not {expected:?}"));
+        }
+    };
+    check("by", found.by.0 == expected.labels);
+    let count = i64::try_from(expected.count).unwrap();
+    let (value, exact) = match &expected.outcome {
+        Err(reason) => {
+            let is_suppressed = matches!(reason, Reason::FewerThan(_) | Reason::SmallGroup);
+            check("suppressed", found.suppressed == is_suppressed);
+            check("count", found.count == (!is_suppressed).then_some(count));
+            check("reason", found.reason == Some(reason.to_string()));
+            check("value", found.value.is_none() && found.exact.is_none());
+            check("shown", found.shown.is_none());
+            return;
+        }
+        Ok(answer) => (&answer.value, &answer.exact),
+    };
+    check("suppressed", !found.suppressed);
+    check("count", found.count == Some(count));
+    check("reason", found.reason.is_none());
+    check("exact", found.exact == *exact);
+    check("shown", found.shown.is_some());
+    let (Some(mut own), mut value) = (found.value.clone(), value.clone()) else {
+        return check("value", false);
+    };
+    check("ci95", are_near(take_interval(&mut own), take_interval(&mut value)));
+    note_differences(name, &own, &value, differences);
+}
+
+/// The interval of a value, taken out of it.
+fn take_interval(value: &mut Json) -> Option<[f64; 2]> {
+    let interval = value.as_object_mut()?.remove("ci95")?;
+    Some([interval[0].as_f64()?, interval[1].as_f64()?])
+}
+
+fn are_near(found: Option<[f64; 2]>, expected: Option<[f64; 2]>) -> bool {
+    let (Some(found), Some(expected)) = (found, expected) else {
+        return found == expected;
+    };
+    let largest = expected[0].abs().max(expected[1].abs());
+    found.iter().zip(expected).all(|(found, end)| (found - end).abs() <= INTERVAL * largest)
+}
+
+/// A record as a row of a table; the records here are nobody's.
+fn shown(study: &Study, record: &Record) -> String {
+    let value = |(column, value): (&study::Column, &Value)| match value {
+        Value::Number(scaled) => study::decimal::format(*scaled, column.decimals().into()),
+        Value::Boolean(boolean) => boolean.to_string(),
+        Value::Category(place) => column.labels().unwrap()[*place as usize].clone(),
+        Value::Missing => String::new(),
+    };
+    study.columns().iter().zip(&record.values).map(value).collect::<Vec<_>>().join(",")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn a_study_survives_its_canonical_encoding(case in cases()) {

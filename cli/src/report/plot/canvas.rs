@@ -31,7 +31,7 @@ pub const MARK: RGBColor = RGBColor(0x3d, 0x7e, 0xaa);
 /// What is on bars: intervals.
 pub const WHISKER: RGBColor = RGBColor(0x17, 0x36, 0x4d);
 /// What is withheld.
-pub const WITHHELD: RGBColor = RGBColor(0xee, 0xf0, 0xf2);
+pub const EMPTY: RGBColor = RGBColor(0xee, 0xf0, 0xf2);
 /// Letters on dark marks.
 pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 

@@ -5,12 +5,12 @@ use serde_json::Value;
 use study::result::{Cell, Presentation, StatisticResult};
 
 use super::{
-    canvas::{Canvas, Drawing, INK, LETTERS, Letters, MUTED, PAPER, SMALL, WITHHELD},
+    canvas::{Canvas, Drawing, EMPTY, INK, LETTERS, Letters, MUTED, PAPER, SMALL},
     heading::Heading,
     lettering::{cut, widest, width, wrap},
     panel::Part,
     tables::Table,
-    value,
+    value::{self, WITHHELD},
 };
 
 /// The most rows and columns that are drawn.
@@ -33,7 +33,6 @@ struct Heat {
     rows: Vec<String>,
     columns: Vec<String>,
     counts: Vec<Vec<Option<f64>>>,
-    withheld: String,
     notes: Vec<String>,
     width: i32,
 }
@@ -60,7 +59,6 @@ pub fn part(statistic: &StatisticResult, cell: &Cell, width: i32) -> Box<dyn Par
         rows,
         columns,
         counts: counts.map(|row| value::numbers(Some(row))).collect(),
-        withheld: value::withheld(statistic),
         notes: notes.iter().flat_map(|note| wrap(note, SMALL, width, 2)).collect(),
         width,
     })
@@ -69,7 +67,8 @@ pub fn part(statistic: &StatisticResult, cell: &Cell, width: i32) -> Box<dyn Par
 impl Heat {
     /// The widths of the rows' labels and of a column.
     fn widths(&self) -> (i32, i32) {
-        let labels = self.rows.iter().chain(&self.names[..1]).map(String::as_str);
+        let [rows, _] = &self.names;
+        let labels = self.rows.iter().chain([rows]).map(String::as_str);
         let labels = widest(labels, LETTERS).min(LABELS.0) + 10;
         let columns = i32::try_from(self.columns.len()).unwrap_or(1).max(1);
         let column = ((self.width - labels) / columns).clamp(*COLUMN.start(), *COLUMN.end());
@@ -123,9 +122,9 @@ impl Heat {
     ) -> Drawing {
         let share =
             count.filter(|_| largest > 0.0).map_or(0.0, |count| (count / largest).clamp(0.0, 1.0));
-        let color = if count.is_some() { shade(share) } else { WITHHELD };
+        let color = if count.is_some() { shade(share) } else { EMPTY };
         canvas.fill((left, top), (left + column - 1, top + ROW - 1), color)?;
-        let text = count.map_or_else(|| self.withheld.clone(), |count| count.to_string());
+        let text = count.map_or_else(|| WITHHELD.into(), |count| count.to_string());
         let size = if width(&text, SMALL) <= column - 2 { SMALL } else { SMALL - 2 };
         if width(&text, size) > column {
             return Ok(());

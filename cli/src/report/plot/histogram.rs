@@ -3,12 +3,12 @@
 use study::result::{Cell, StatisticResult};
 
 use super::{
-    canvas::{AXIS, Canvas, Drawing, GRID, INK, Letters, MARK, MUTED, SMALL, WHISKER, WITHHELD},
+    canvas::{AXIS, Canvas, Drawing, EMPTY, GRID, INK, Letters, MARK, MUTED, SMALL, WHISKER},
     heading::Heading,
     lettering::{cut, widest, width},
     panel::Part,
     scale::{Scale, extent},
-    value::{self, Range},
+    value::{self, Range, WITHHELD},
 };
 
 /// The height between the axes.
@@ -30,8 +30,6 @@ pub struct Histogram {
     /// None where it is withheld.
     counts: Vec<Option<f64>>,
     intervals: Vec<Option<Range>>,
-    /// What stands for a count that is withheld.
-    withheld: String,
     axis: String,
     scale: Range,
     width: i32,
@@ -62,7 +60,6 @@ impl Histogram {
             edges: list("edges").into_iter().flatten().collect(),
             counts: list("counts"),
             intervals: intervals(cell),
-            withheld: value::withheld(statistic),
             axis: value::with_unit(&statistic.of.join(", "), statistic),
             scale,
             width,
@@ -119,14 +116,14 @@ impl Histogram {
     /// A low box, so that it is not taken for a count.
     fn draw_withheld(&self, canvas: &Canvas<'_>, (from, to): (i32, i32), zero: i32) -> Drawing {
         let letters = Letters::new(COUNTS).color(MUTED).around();
-        let needed = width(&self.withheld, COUNTS);
+        let needed = width(WITHHELD, COUNTS);
         let is_upright = needed > to - from;
         let height = if is_upright { needed + 6 } else { COUNTS + 6 };
-        canvas.fill((from + 1, zero - height), (to, zero), WITHHELD)?;
+        canvas.fill((from + 1, zero - height), (to, zero), EMPTY)?;
         let middle = ((from + to) / 2, zero - height / 2);
         match (is_upright, to - from >= COUNTS + 2) {
-            (false, _) => canvas.text(&self.withheld, middle, letters),
-            (true, true) => canvas.text(&self.withheld, middle, letters.upright()),
+            (false, _) => canvas.text(WITHHELD, middle, letters),
+            (true, true) => canvas.text(WITHHELD, middle, letters.upright()),
             (true, false) => Ok(()),
         }
     }

@@ -24,6 +24,9 @@ const BETWEEN: i32 = 18;
 /// The height of a line of notes.
 const NOTE: i32 = 15;
 
+/// What lines on bars and points mean.
+const INTERVALS: &str = "dark lines: 95 % interval for the value without noise";
+
 /// A drawing with a height of its own.
 pub trait Part {
     /// Its height.
@@ -53,9 +56,9 @@ impl Panel {
             Shape::Single | Shape::Ranges => {
                 let (rows, left_out) = rows::of_cells(statistic, ACROSS);
                 let (parts, notes): (Vec<Box<dyn Part>>, _) = (vec![Box::new(rows)], Vec::new());
-                Self { heading, parts, columns: 1, left_out, notes }.noted()
+                Self { heading, parts, columns: 1, left_out, notes }.noted(statistic)
             }
-            _ => Self::of_parts(heading, statistic, shape).noted(),
+            _ => Self::of_parts(heading, statistic, shape).noted(statistic),
         }
     }
 
@@ -71,18 +74,21 @@ impl Panel {
                 Shape::Histogram => Box::new(Histogram::new(statistic, cell, largest, width)),
                 Shape::Pairs => heat::part(statistic, cell, width),
                 Shape::Coefficients => coefficients::part(statistic, cell, width),
-                _ => Box::new(Table::of_cell(statistic, cell, width)),
+                _ => Box::new(Table::of_cell(cell, width)),
             }
         };
         let parts = filled.iter().take(MOST_PARTS).map(part).collect();
         let is_cut = filled.len() > MOST_PARTS;
         let left_out = is_cut.then(|| left_out(statistic, MOST_PARTS, filled.len()));
-        Self { heading, parts, columns, left_out, notes: reasons(statistic) }
+        let notes = value::withheld(statistic).into_iter().chain(reasons(statistic)).collect();
+        Self { heading, parts, columns, left_out, notes }
     }
 
     /// The same, with all notes in lines.
-    fn noted(mut self) -> Self {
-        let notes = self.left_out.iter().chain(&self.notes);
+    fn noted(mut self, statistic: &StatisticResult) -> Self {
+        let has_intervals = statistic.cells.iter().any(|cell| cell.ci95.is_some());
+        let intervals = has_intervals.then(|| INTERVALS.to_string());
+        let notes = self.left_out.iter().chain(&intervals).chain(&self.notes);
         self.notes = notes.flat_map(|note| wrap(note, SMALL, ACROSS, 6)).collect();
         self
     }
@@ -150,6 +156,10 @@ fn about(statistic: &StatisticResult, shape: Shape) -> String {
         Shape::Coefficients => {
             format!("{description}; lines reach 1.96 standard errors to both sides")
         }
+        Shape::Other => match &statistic.unit {
+            Some(unit) => format!("{description}, in {unit}"),
+            None => description,
+        },
         _ => description,
     }
 }

@@ -3,7 +3,9 @@
 use study::result::{Cell, Presentation, StatisticResult};
 
 use super::{
-    canvas::{AXIS, Canvas, Drawing, GRID, INK, LETTERS, Letters, MARK, MUTED, SMALL, WHISKER},
+    canvas::{
+        AXIS, Canvas, Drawing, GRID, INK, LETTERS, Letters, MARK, MUTED, PAPER, SMALL, WHISKER,
+    },
     heading::Heading,
     lettering::{cut, widest, width, wrap},
     panel::{self, Part},
@@ -253,6 +255,9 @@ impl Row {
         let x = ends.max().unwrap_or(from) + 8;
         let color = if self.is_reason { MUTED } else { INK };
         let text = cut(&self.text, LETTERS, end - x);
+        // The lines of the axis end at the letters.
+        let wide = width(&text, LETTERS);
+        canvas.fill((x - 3, y - LINE / 2), (x + wide, y + LINE / 2), PAPER)?;
         canvas.text(&text, (x, y), Letters::new(LETTERS).color(color))
     }
 

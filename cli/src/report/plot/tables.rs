@@ -1,13 +1,13 @@
 //! Tables: what has no picture of its own, in letters.
 
-use study::result::{Cell, Presentation, Sheet, StatisticResult};
+use study::result::{Cell, Presentation, Sheet};
 
 use super::{
     canvas::{Canvas, Drawing, GRID, LETTERS, Letters, MUTED, SMALL},
     heading::Heading,
     lettering::{cut, widest, wrap},
     panel::Part,
-    value,
+    value::{self, WITHHELD},
 };
 
 /// The most rows that are written.
@@ -31,13 +31,10 @@ pub struct Table {
 
 impl Table {
     /// One cell's sheet.
-    pub fn of_cell(statistic: &StatisticResult, cell: &Cell, width: i32) -> Self {
+    pub fn of_cell(cell: &Cell, width: i32) -> Self {
         let heading = (!cell.by.0.is_empty()).then(|| Heading::of_part(&value::label(cell), width));
         match &cell.shown {
-            Some(Presentation::Table(sheet)) => {
-                let withheld = value::withheld(statistic);
-                Self::new(heading, sheet.clone(), &withheld, width)
-            }
+            Some(Presentation::Table(sheet)) => Self::new(heading, sheet.clone(), width),
             _ => {
                 let text = cell.value.as_ref().map(|value| value.to_string());
                 Self::of_notes(heading, text.into_iter().collect(), width)
@@ -47,17 +44,17 @@ impl Table {
 
     /// Lines of words.
     pub fn of_notes(heading: Option<Heading>, notes: Vec<String>, width: i32) -> Self {
-        Self::new(heading, Sheet { notes, ..Sheet::default() }, "", width)
+        Self::new(heading, Sheet { notes, ..Sheet::default() }, width)
     }
 
-    fn new(heading: Option<Heading>, mut sheet: Sheet, withheld: &str, width: i32) -> Self {
+    fn new(heading: Option<Heading>, mut sheet: Sheet, width: i32) -> Self {
         if let Some(more) = sheet.rows.len().checked_sub(MOST_ROWS + 1) {
             sheet.rows.truncate(MOST_ROWS);
             sheet.notes.push(format!("and {} more rows", more + 1));
         }
         let numbers = sheet.rows.iter_mut().flat_map(|row| row.iter_mut().skip(1));
         for text in numbers.filter(|text| *text == "withheld") {
-            *text = withheld.into();
+            *text = WITHHELD.into();
         }
         let columns = i32::try_from(sheet.header.len()).unwrap_or(1).max(1);
         let most = (width / columns - BETWEEN).max(60);

@@ -141,6 +141,7 @@ fn a_group_without_a_value_says_why_and_whiskers_push_the_value_away() {
     let svg = picture(vec![statistic("mean", cells)]).svg;
     let texts = check_texts(&svg);
     check_has(&texts, "fewer than 10 records");
+    check_has(&texts, "dark lines: 95 % interval for the value without noise");
     let values: Vec<&Text> = texts.iter().filter(|text| text.text == "20.0000").collect();
     assert_eq!(boxes(&svg, canvas::MARK).len(), 2);
     assert!(values[1].area.left > values[0].area.left + 50.0, "behind the whisker");
@@ -168,12 +169,14 @@ fn histograms_stand_over_their_edges_and_say_what_is_withheld() {
     ];
     let svg = picture(vec![statistic("histogram", cells)]).svg;
     let texts = check_texts(&svg);
-    for wanted in ["South", "West", "400", "200", "<10", "0", "100.5", "records"] {
+    for wanted in ["South", "West", "400", "200", "–", "0", "100.5", "records"] {
         check_has(&texts, wanted);
     }
     check_has(&texts, "fewer than 10 records: East");
+    let reason = "–: withheld, fewer than 10 records, or such a count would follow from it";
+    check_has(&texts, reason);
     let bars = boxes(&svg, canvas::MARK);
-    assert_eq!((bars.len(), boxes(&svg, canvas::WITHHELD).len()), (8, 2));
+    assert_eq!((bars.len(), boxes(&svg, canvas::EMPTY).len()), (8, 2));
     let width = |bar: &Box| bar.right - bar.left;
     assert!(width(&bars[2]) > 4.0 * width(&bars[0]), "58 beside 10: {bars:?}");
     let height = |bar: &Box| bar.bottom - bar.top;
@@ -213,7 +216,7 @@ fn pairs_of_labels_are_shades_with_their_counts() {
     });
     let crosstab = |value| statistic("crosstab", vec![cell("", value, sheet(&["χ² = 1.5"]))]);
     let texts = check_texts(&picture(vec![crosstab(small), crosstab(wide)]).svg);
-    for wanted in ["none", "college", "Clinton", "Dole", "12", "<10", "200", "150", "χ² = 1.5"] {
+    for wanted in ["none", "college", "Clinton", "Dole", "12", "–", "200", "150", "χ² = 1.5"] {
         check_has(&texts, wanted);
     }
     for wanted in ["industry 8 and more of it", "occupation 24", "584"] {
@@ -250,7 +253,7 @@ fn everything_else_is_a_table() {
     let ttest = statistic("ttest", vec![test("South"), test("West")]);
     let mode = cell("South", json!("Perot"), Presentation::Text("Perot".into()));
     let texts = check_texts(&picture(vec![ttest, statistic("mode", vec![mode])]).svg);
-    for wanted in ["South", "female", "<10", "31", "20.0864", "t = 1.5, dof = 3, p = 0.5", "Perot"]
+    for wanted in ["South", "female", "–", "31", "20.0864", "t = 1.5, dof = 3, p = 0.5", "Perot"]
     {
         check_has(&texts, wanted);
     }

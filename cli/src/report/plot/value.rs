@@ -106,7 +106,26 @@ pub fn with_unit(name: &str, statistic: &StatisticResult) -> String {
     statistic.unit.as_ref().map_or_else(|| name.to_string(), |unit| format!("{name} ({unit})"))
 }
 
-/// What stands for a count that is withheld.
-pub fn withheld(statistic: &StatisticResult) -> String {
-    if statistic.min_cell > 1 { format!("<{}", statistic.min_cell) } else { "withheld".into() }
+/// What stands for a count that is withheld within a value. That it is small is not said: it may be
+/// one from which a small one would follow.
+pub const WITHHELD: &str = "–";
+
+/// Why counts are withheld within the values, if some are.
+pub fn withheld(statistic: &StatisticResult) -> Option<String> {
+    let counts = statistic.cells.iter().filter_map(|cell| cell.value.as_ref()?.get("counts"));
+    let reason = match statistic.min_cell {
+        small @ 2.. => {
+            format!("fewer than {small} records, or such a count would follow from it")
+        }
+        _ => "not opened".into(),
+    };
+    counts.into_iter().any(has_null).then(|| format!("{WITHHELD}: withheld, {reason}"))
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        _ => false,
+    }
 }

@@ -4,8 +4,8 @@ use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
 
 use super::{
-    Cell, Presentation, StatisticResult, blocks, columns::Columns, heading, reach, with_unit,
-    withheld, withheld_note,
+    Cell, DASH, Presentation, REACH_NOTE, StatisticResult, blocks, columns::Columns, heading,
+    reach, with_unit, withheld_note,
 };
 
 /// Cells whose values are bars.
@@ -18,7 +18,8 @@ pub(super) fn write(statistic: &StatisticResult) -> String {
     };
     let has_withheld = statistic.cells.iter().flat_map(bars).any(|(_, count)| count.is_none());
     let note = if has_withheld { withheld_note(statistic) } else { String::new() };
-    blocks(statistic.cells.iter().map(cell)) + &note
+    let has_reach = statistic.cells.iter().any(|cell| cell.ci95.is_some());
+    blocks(statistic.cells.iter().map(cell)) + &note + if has_reach { REACH_NOTE } else { "" }
 }
 
 fn bars(cell: &Cell) -> &[(String, Option<BigInt>)] {
@@ -43,7 +44,7 @@ fn table(
     table.texts(with_unit(&statistic.of.join(", "), statistic), aligned(&labels));
     let text = |count: &Option<BigInt>| match count {
         Some(count) => count.to_string(),
-        None => withheld(statistic),
+        None => DASH.into(),
     };
     table.numbers("count", bars.iter().map(|(_, count)| text(count)).collect());
     let interval = |place: usize| cell.ci95.as_ref()?.get("counts")?.get(place);

@@ -1,6 +1,6 @@
 //! Notes: why something is not there, each reason once.
 
-use super::{COUNT, Cell, StatisticResult, withheld};
+use super::{COUNT, Cell, DASH, StatisticResult};
 use crate::result::Reason;
 
 /// The reasons of a statistic's cells without a value.
@@ -24,10 +24,10 @@ impl Notes {
         let mut dash = 0;
         let sign = |reason: &&str| {
             if is_said(reason) {
-                return withheld(statistic);
+                return limit(statistic);
             }
             dash += 1;
-            if dashes > 1 { format!("–{}", raised(dash)) } else { "–".into() }
+            if dashes > 1 { format!("{DASH}{}", raised(dash)) } else { DASH.into() }
         };
         let signs: Vec<_> = reasons.iter().map(sign).collect();
         Self { reasons: reasons.into_iter().map(String::from).zip(signs).collect() }
@@ -37,7 +37,7 @@ impl Notes {
     /// several.
     pub(super) fn sign(&self, cell: &Cell) -> String {
         let known = self.reasons.iter().find(|(known, _)| known == reason(cell));
-        known.map_or_else(|| "–".into(), |(_, sign)| sign.clone())
+        known.map_or_else(|| DASH.into(), |(_, sign)| sign.clone())
     }
 
     /// The notes, a line each.
@@ -51,6 +51,11 @@ pub(super) fn is_small(statistic: &StatisticResult, reason: &str) -> bool {
     statistic.min_cell > 1 && reason == Reason::FewerThan(statistic.min_cell).to_string()
 }
 
+/// What stands for the count of a cell that is small.
+pub(super) fn limit(statistic: &StatisticResult) -> String {
+    format!("<{}", statistic.min_cell)
+}
+
 /// Why a cell has no value.
 pub(super) fn reason(cell: &Cell) -> &str {
     cell.reason.as_deref().unwrap_or("no value")
@@ -59,6 +64,6 @@ pub(super) fn reason(cell: &Cell) -> &str {
 /// A number in raised digits.
 fn raised(number: usize) -> String {
     let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let raised = |digit: char| digit.to_digit(10).and_then(|at| digits.get(at as usize));
+    let raised = |digit: char| digits.get(usize::try_from(digit.to_digit(10)?).ok()?);
     number.to_string().chars().filter_map(raised).collect()
 }

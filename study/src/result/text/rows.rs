@@ -1,10 +1,10 @@
 //! Rows: one table of all cells, a row each.
 
 use super::{
-    COUNT, Cell, Presentation, REACH_NOTE, StatisticResult,
+    COUNT, Cell, DASH, Presentation, REACH_NOTE, StatisticResult,
     columns::Columns,
     notes::{self, Notes},
-    reach, sheet, sketch, with_unit, withheld,
+    reach, sheet, sketch, with_unit,
 };
 use crate::result::Sheet;
 
@@ -30,7 +30,12 @@ pub(super) fn write(statistic: &StatisticResult) -> String {
     if has_reach {
         table.numbers("±", reaches.into_iter().map(Option::unwrap_or_default).collect());
     }
-    let numbers: Vec<_> = statistic.cells.iter().map(|cell| text(cell)?.parse().ok()).collect();
+    let number = |cell: &Cell| {
+        let number: f64 = text(cell)?.parse().ok()?;
+        // Noise can make a count negative.
+        Some(if statistic.kind == COUNT { number.max(0.0) } else { number })
+    };
+    let numbers: Vec<_> = statistic.cells.iter().map(number).collect();
     if let Some(largest) = sketch::scale(&numbers) {
         table.bars(&numbers, largest);
     }
@@ -75,9 +80,9 @@ fn start(statistic: &StatisticResult, notes: &Notes) -> Columns {
     }
     let count = |cell: &Cell| match cell.count {
         Some(count) => count.to_string(),
-        None if notes::is_small(statistic, notes::reason(cell)) => withheld(statistic),
+        None if notes::is_small(statistic, notes::reason(cell)) => notes::limit(statistic),
         None if statistic.kind == COUNT => notes.sign(cell),
-        None => "–".into(),
+        None => DASH.into(),
     };
     table.numbers(COUNT, statistic.cells.iter().map(count).collect());
     table

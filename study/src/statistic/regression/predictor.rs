@@ -1,7 +1,7 @@
 //! Predictor: what stands in `x` of a regression as products of numbers and of labels.
 
 use crate::{
-    error::{Rule, list},
+    error::Rule,
     limits,
     statistic::{Chosen, Question, Refusal},
     study::ColumnType,
@@ -108,20 +108,15 @@ fn check(predictors: &[Predictor]) -> Result<(), Refusal> {
 
 /// The one or two columns of a term. A text that is the whole name of a column is that column.
 fn term<'a>(question: &Question<'a>, text: &str) -> Result<Vec<Chosen<'a>>, Refusal> {
-    let find = |name: &str| question.find(KEY, name);
-    if let Ok(chosen) = find(text) {
+    if let Some(chosen) = question.named(text) {
         return Ok(vec![chosen]);
     }
     let at = |(at, colon): (usize, &str)| Some((text.get(..at)?, text.get(at + colon.len()..)?));
     let splits = text.match_indices(':').filter_map(at);
-    let both = |(a, b)| Some([find(a).ok()?, find(b).ok()?]);
+    let both = |(a, b)| Some([question.named(a)?, question.named(b)?]);
     let readings: Vec<_> = splits.filter_map(both).collect();
     match readings[..] {
-        [] => {
-            let names = question.study.columns().iter().map(|column| column.name.as_str());
-            let (found, known) = (text.to_string(), list(names));
-            Err((KEY, Rule::UnknownColumn { key: KEY, found, known }))
-        }
+        [] => question.find(KEY, text).map(|chosen| vec![chosen]),
         [[a, b]] if a.place == b.place && !Chosen::is_number(a.column) => {
             let problem = "a column by itself, which adds nothing; write the column alone".into();
             Err((KEY, Rule::Setting { key: KEY, found: text.into(), problem }))
