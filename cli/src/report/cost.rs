@@ -71,8 +71,8 @@ fn statistic(cost: &StatisticCost) -> Vec<String> {
     let saves = match cost.saves {
         Some(saves) => [
             saves.coordinates.to_string(),
-            format!("{:.0} B", saves.bytes_per_record),
-            format!("{:.0} %", saves.cpu_percent),
+            format!("{:.1} B", saves.bytes_per_record),
+            format!("{:.1} %", saves.cpu_percent),
         ],
         None => ["all", "all", "all"].map(str::to_owned),
     };
