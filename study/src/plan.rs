@@ -153,6 +153,11 @@ impl Plan {
         opening::next(self, records, opened)
     }
 
+    /// The sums with coordinates that some needed sums are read from: these or their source.
+    fn kept<'a>(&self, sums: &'a layout::Sums, need: &'a layout::Need) -> &'a layout::Sums {
+        if self.blocks.contains_key(sums) { sums } else { &need.source }
+    }
+
     /// The noise that the sums get; none without differential privacy.
     pub fn noise(&self) -> Option<&Noise> {
         self.noise.as_ref()

@@ -41,8 +41,7 @@ impl Plan {
     pub fn used(&self) -> Vec<Used> {
         let mut users: BTreeMap<&Sums, BTreeSet<usize>> = BTreeMap::new();
         for (sums, need) in &self.needs {
-            let block = if self.blocks.contains_key(sums) { sums } else { &need.source };
-            users.entry(block).or_default().extend(&need.statistics);
+            users.entry(self.kept(sums, need)).or_default().extend(&need.statistics);
         }
         let mut used = vec![Used::default(); self.study.statistics().len()];
         for ((_, set), statistics) in users {

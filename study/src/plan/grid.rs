@@ -62,24 +62,8 @@ impl Grid {
             .try_fold(0, |cell, (&count, &level)| (level < count).then_some(cell * count + level))
     }
 
-    /// The cell of `other` that a cell with these levels is part of; none if a value is missing
-    /// that `other` has no level for. Every axis of `other` is refined by one of this grid.
-    pub(crate) fn cell_in(&self, other: &Self, levels: &[usize]) -> Option<usize> {
-        let level = |axis: &Axis| {
-            let place = self.axes.iter().position(|own| own.refines(axis))?;
-            let own = self.axes.get(place)?;
-            match own.starts().get(*levels.get(place)?) {
-                Some(&start) => Some(axis.level_of(start)),
-                // The level of a missing value comes after all others.
-                None => Some(axis.levels()),
-            }
-        };
-        let levels: Vec<usize> = other.axes.iter().map(level).collect::<Option<_>>()?;
-        other.cell_at(&levels)
-    }
-
     /// For every cell of this grid, the cell of `coarse` that it is part of; none where it is part
-    /// of none, because a value is missing.
+    /// of none, because a value is missing. Every axis of `coarse` is refined by one of this grid.
     pub(crate) fn project(&self, coarse: &Self) -> Vec<Option<usize>> {
         // For every axis of `coarse` the place of the axis that refines it, and the level of each of
         // that axis's levels.

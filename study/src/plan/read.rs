@@ -95,17 +95,13 @@ impl Reader<'_> {
         set: &[Axis],
         of: impl Fn(usize) -> Option<T>,
     ) -> Vec<Vec<Option<T>>> {
-        let summed = Grid::of_values(set);
-        let by = Grid::of_values(&self.asked.by);
-        let within = Grid::of_values(&request.axes);
+        let within = Grid::of_values(&request.axes).cells();
         let all = Grid::of_values(&[self.asked.by.clone(), request.axes.clone()].concat());
-        let find = |by_cell: usize, cell: usize| {
-            let levels = [by.levels_of(by_cell), within.levels_of(cell)].concat();
-            // The same axes in another order: every cell has its like.
-            all.cell_in(&summed, &levels).and_then(&of)
-        };
-        let cells = |by_cell| (0..within.cells()).map(|cell| find(by_cell, cell)).collect();
-        (0..by.cells()).map(cells).collect()
+        // The same axes in another order: every cell has its like.
+        let cells = all.project(&Grid::of_values(set));
+        let cells =
+            cells.chunks(within).map(|cells| cells.iter().map(|cell| of((*cell)?)).collect());
+        cells.collect()
     }
 
     /// The totals of a term over the cells of a set; none where they were not opened.

@@ -35,9 +35,7 @@ pub(super) fn noise_of(plan: &Plan, statistic: usize) -> Vec<SumNoise> {
     let Some(noise) = plan.noise() else { return Vec::new() };
     let (study, mechanism) = (&plan.study, noise.mechanism());
     let used = plan.needs.iter().filter(|(_, need)| need.statistics.contains(&statistic));
-    let used =
-        used.map(|(sums, need)| if plan.blocks.contains_key(sums) { sums } else { &need.source });
-    let used: BTreeSet<_> = used.collect();
+    let used: BTreeSet<_> = used.map(|(sums, need)| plan.kept(sums, need)).collect();
     let name = |place: usize| study.columns().get(place).map(|column| column.name.clone());
     let of_sum = |sums: &Sums| {
         let (term, set) = sums;
