@@ -248,14 +248,35 @@ impl Tables {
     /// Counts of cells that nobody publishes, as far as they follow from those that are open; then
     /// which cells are small.
     fn find_unpublished(&mut self) {
+        self.spread_zeros();
         for (place, count) in self.solve(|cell| cell.count.is_none()) {
             self.tables[place.0].cells[place.1].count = Some(count);
         }
+        self.spread_zeros();
         let small = 1..self.min_cell;
         for table in self.tables.iter_mut().filter(|table| table.is_ours) {
             for cell in &mut table.cells {
                 let is_small = cell.count.is_some_and(|count| small.contains(&count));
                 cell.withheld = is_small.then_some(Withheld::Small);
+            }
+        }
+    }
+
+    /// Where one side of an equation has no records, the other has none either: what is true of the
+    /// records of an empty cell is true of nobody.
+    fn spread_zeros(&mut self) {
+        loop {
+            let is_empty = |side: &[Place]| side.iter().all(|&own| self.cell(own).count == Some(0));
+            let sides = self.equations.iter().flat_map(|Equation { left, right }| {
+                [(left, right), (right, left)].into_iter().filter(|(side, _)| is_empty(side))
+            });
+            let empty = sides.flat_map(|(_, other)| other).copied();
+            let found: Vec<Place> = empty.filter(|&own| self.cell(own).count.is_none()).collect();
+            if found.is_empty() {
+                return;
+            }
+            for (table, cell) in found {
+                self.tables[table].cells[cell].count = Some(0);
             }
         }
     }

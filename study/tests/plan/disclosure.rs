@@ -130,7 +130,9 @@ fn exposed(result: &StudyResult, of_sums: bool, records: &[Record]) -> Vec<Strin
             let labels = labels(cell);
             assert_eq!(cell.suppressed, cell.value.is_none(), "{cell:?}");
             note(with_levels(&labels), cell.count.is_some() && (!of_sums || !cell.suppressed));
-            if statistic.kind == "share" {
+            // Of a small cell nobody sees how many are true, be it none.
+            let all = count(&with_levels(&labels));
+            if statistic.kind == "share" && (all == 0 || all >= MIN_CELL) {
                 note(with_levels(&[&labels[..], &[(3, 1)]].concat()), !cell.suppressed);
                 note(with_levels(&[&labels[..], &[(3, 0)]].concat()), false);
             }
