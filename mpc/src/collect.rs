@@ -44,7 +44,7 @@ use zeroize::Zeroizing;
 use crate::{
     circuit::{Circuit, Validity},
     dst,
-    ids::{PARTIES, Party, StudyId, SubmissionId},
+    ids::{AmendmentId, PARTIES, Party, StudyId, SubmissionId},
     sign::PublicKey,
     wire::{Reader, WireError},
 };
@@ -81,6 +81,17 @@ pub struct Collect {
     parties: u8,
     context: Vec<u8>,
     max_records: u32,
+}
+
+/// Whose submission it is, and what it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Drawn by the provider.
+    pub submission: SubmissionId,
+    /// Who submits.
+    pub provider: PublicKey,
+    /// The amendment that it is a part of; none: it counts by itself.
+    pub amendment: Option<AmendmentId>,
 }
 
 /// What a provider sends: one public part to all servers, and to each its own payload.
@@ -172,8 +183,7 @@ impl Collect {
     /// Splits m records (their wires, one record after the other) into one payload per server.
     pub fn shard(
         &self,
-        submission: SubmissionId,
-        provider: PublicKey,
+        origin: Origin,
         wires: Vec<Field128>,
         rng: &mut impl CryptoRng,
     ) -> Result<Sharded, CollectError> {
@@ -186,6 +196,7 @@ impl Collect {
         {
             return Err(out_of_range);
         }
+        let Origin { submission, provider, amendment } = origin;
         let prio = self.prio(records as u32)?;
         // Per server a seed for its share and one for its blind (draft-irtf-cfrg-vdaf, 7.2.1).
         let mut random = Zeroizing::new(vec![0; 2 * 32 * self.parties()]);
@@ -199,6 +210,7 @@ impl Collect {
             submission,
             records: records as u32,
             provider,
+            amendment,
             joint_rand: public_share.get_encoded().map_err(|_| CollectError::Share)?,
             commitments: Vec::new(),
             payload_hashes: payloads.iter().map(|payload| payload_hash(payload)).collect(),

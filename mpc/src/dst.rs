@@ -14,6 +14,18 @@ pub const COLLECT_PUBLIC: &[u8] = b"sotto/v1/collect/public";
 pub const COLLECT_CREDENTIAL: &[u8] = b"sotto/v1/collect/credential";
 /// A server's signed receipt for a submission.
 pub const COLLECT_RECEIPT: &[u8] = b"sotto/v1/collect/receipt";
+/// A provider's signed change of its submissions.
+pub const COLLECT_AMENDMENT: &[u8] = b"sotto/v1/collect/amendment";
+/// A server's signed receipt for an amendment.
+pub const COLLECT_AMENDED: &[u8] = b"sotto/v1/collect/amended";
+/// The bases of the commitments to output shares, followed by their number.
+pub const PEDERSEN_BASE: &[u8] = b"sotto/v1/pedersen/base";
+/// The base of the commitments' blindings.
+pub const PEDERSEN_BLINDING: &[u8] = b"sotto/v1/pedersen/blinding";
+/// Nonces of a proof of knowledge of what stays closed.
+pub const PEDERSEN_NONCE: &[u8] = b"sotto/v1/pedersen/nonce";
+/// Challenge of a proof of knowledge of what stays closed.
+pub const PEDERSEN_CHALLENGE: &[u8] = b"sotto/v1/pedersen/challenge";
 /// Commitment to one server's contribution to the verify key.
 pub const SETUP_COMMIT: &[u8] = b"sotto/v1/setup/commit";
 /// A server's confirmation of the verify key.
@@ -32,10 +44,14 @@ pub const SESSION: &[u8] = b"sotto/v1/session";
 pub const PUBLISH_MESSAGE: &[u8] = b"sotto/v1/publish/message";
 /// The running hash over all messages of the publication.
 pub const PUBLISH_TRANSCRIPT: &[u8] = b"sotto/v1/publish/transcript";
+/// Hash of the body of a message.
+pub const PUBLISH_BODY: &[u8] = b"sotto/v1/publish/body";
 /// Commitment to an opening.
 pub const PUBLISH_COMMIT: &[u8] = b"sotto/v1/publish/commit";
 /// Derivation of an opening's salt from a server's stored secret.
 pub const PUBLISH_SALT: &[u8] = b"sotto/v1/publish/salt";
+/// Derivation of the blinding of a commitment to noise from a server's stored secret.
+pub const PUBLISH_NOISE: &[u8] = b"sotto/v1/publish/noise";
 /// A server's signature over the published result.
 pub const PUBLISH_RESULT: &[u8] = b"sotto/v1/publish/result";
 /// Hash over a list of submissions that are not counted.

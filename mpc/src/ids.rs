@@ -10,6 +10,14 @@ pub struct StudyId(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubmissionId(pub [u8; 16]);
 
+/// One run of a protocol among the servers: no server ever uses one twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub [u8; 16]);
+
+/// A provider's change of what it submitted: 16 bytes drawn by the provider.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AmendmentId(pub [u8; 16]);
+
 /// SHA-256 of a submission's public part.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicHash(pub [u8; 32]);
@@ -89,4 +97,6 @@ macro_rules! hex_id {
 
 hex_id!(StudyId, 32);
 hex_id!(SubmissionId, 16);
+hex_id!(RunId, 16);
+hex_id!(AmendmentId, 16);
 hex_id!(PublicHash, 32);

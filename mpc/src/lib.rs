@@ -13,10 +13,12 @@ pub mod ids;
 pub mod merkle;
 pub mod mesh;
 pub mod noise;
+pub mod pedersen;
 pub mod publish;
 pub mod receipt;
 pub mod setup;
 pub mod sign;
+pub mod transcript;
 pub mod wire;
 
 pub use prio::field::Field128;

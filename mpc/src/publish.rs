@@ -4,8 +4,8 @@
 //! Servers S_0..S_{k−1}, each with its list of submissions and an output share per accepted one.
 //!
 //! # Assumes
-//! A [`Mesh`]; signing keys known to all; durable storage for the set of [`Publication::agree`]
-//! *before* [`Publication::confirm`] signs it: a server signs one set per study, ever, so totals
+//! A [`Mesh`]; signing keys known to all; durable storage for the set of [`agree`]
+//! *before* [`confirm`] signs it: a server signs one set per study, ever, so totals
 //! over two different sets (whose difference would tell something) are never opened. A [`Ledger`]
 //! that keeps all commitments before anything is opened, and the result before it is signed: a
 //! run that is repeated (because a server fell silent, or pretended to) opens the same shares and
@@ -66,62 +66,27 @@
 use std::future::Future;
 
 use crate::{
-    ids::{Party, StudyId, SubmissionId},
-    mesh::{Mesh, MeshError},
+    ids::{Party, SubmissionId},
+    mesh::Mesh,
     noise::{Draws, Mechanism},
-    sign::{PublicKey, Signer},
+    transcript::{Transcript, TranscriptError},
 };
 
 mod agree;
 mod open;
 mod published;
 mod sum;
-mod transcript;
 
 pub use agree::{AgreedSet, Agreement, Entry, Status};
 pub use published::{Published, PublishedError};
 pub use sum::Sum;
-pub use transcript::Step;
-
-use transcript::Transcript;
-
-/// One run of the publication at one server. Call [`agree`](Self::agree), store what it returns,
-/// then [`confirm`](Self::confirm), then (if the study's rules allow a result)
-/// [`open`](Self::open).
-pub struct Publication<'a, M> {
-    transcript: Transcript<'a, M>,
-}
 
 /// Why nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
-    /// A round could not be completed.
+    /// A round gave nothing.
     #[error(transparent)]
-    Mesh(#[from] MeshError),
-    /// A message that does not carry its sender's signature.
-    #[error("{party} sent an unsigned or wrongly signed message in step {step}")]
-    Signature {
-        /// The sender.
-        party: Party,
-        /// The step.
-        step: Step,
-    },
-    /// A message that cannot be decoded.
-    #[error("{party} sent a malformed message in step {step}")]
-    Malformed {
-        /// The sender.
-        party: Party,
-        /// The step.
-        step: Step,
-    },
-    /// Servers do not agree on what was said before this step.
-    #[error(
-        "servers saw different messages before step {step}: one of them told its peers different things"
-    )]
-    Split {
-        /// The step at which it was noticed.
-        step: Step,
-    },
+    Transcript(#[from] TranscriptError),
     /// A server's list is not the one under the root that it signed.
     #[error("{party} sent another list than the one under its signed root")]
     ListMismatch {
@@ -187,18 +152,14 @@ impl PublishError {
     /// Servers that provably broke the protocol.
     pub fn culprits(&self) -> Vec<Party> {
         match self {
-            Self::Signature { party, .. }
-            | Self::Malformed { party, .. }
-            | Self::ListMismatch { party }
+            Self::Transcript(error) => error.culprits(),
+            Self::ListMismatch { party }
             | Self::SetMismatch { party }
             | Self::CommitmentChanged { party }
             | Self::OpeningMismatch { party }
             | Self::ShareOutOfRange { party }
-            | Self::ResultSignature { party }
-            | Self::Mesh(MeshError::Broken { party, .. }) => vec![*party],
-            Self::Mesh(_)
-            | Self::Split { .. }
-            | Self::RunsDiffer
+            | Self::ResultSignature { party } => vec![*party],
+            Self::RunsDiffer
             | Self::Ledger
             | Self::NoNoise(_)
             | Self::NoiseOutOfRange { .. }
@@ -207,40 +168,39 @@ impl PublishError {
     }
 }
 
-impl<'a, M: Mesh> Publication<'a, M> {
-    /// Starts a run. `keys` are the servers' public keys by party.
-    pub fn new(mesh: &'a mut M, study: StudyId, keys: &'a [PublicKey], signer: &'a Signer) -> Self {
-        Self { transcript: Transcript::new(mesh, study, keys, signer) }
-    }
+/// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's submissions,
+/// sorted by id; they must not change any more, except by verdicts on those that the agreement
+/// finds pending. Store what it returns, then [`confirm`] it, then (if the study's rules allow a
+/// result) [`open`] the totals over it.
+pub async fn agree<M: Mesh>(
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
+    entries: &[Entry],
+    max_records: u64,
+) -> Result<Agreement, PublishError> {
+    agree::agree(transcript, mesh, entries, max_records).await
+}
 
-    /// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's
-    /// submissions, sorted by id; they must not change any more, except by verdicts on those that
-    /// the agreement finds pending.
-    pub async fn agree(
-        &mut self,
-        entries: &[Entry],
-        max_records: u64,
-    ) -> Result<Agreement, PublishError> {
-        agree::agree(&mut self.transcript, entries, max_records).await
-    }
+/// Round 3: signs the agreed set and checks that all servers signed the same.
+pub async fn confirm<M: Mesh>(
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
+    set: &AgreedSet,
+) -> Result<(), PublishError> {
+    agree::confirm(transcript, mesh, set).await
+}
 
-    /// Round 3: signs the agreed set and checks that all servers signed the same.
-    pub async fn confirm(&mut self, set: &AgreedSet) -> Result<(), PublishError> {
-        agree::confirm(&mut self.transcript, set).await
-    }
-
-    /// Rounds 4 to 6, over this server's integer sums per coordinate. `bounds` are what the totals
-    /// cannot exceed; `next` is the study's disclosure rule: which coordinates to open, given those
-    /// open already, until it names none.
-    pub async fn open(
-        mut self,
-        opening: Opening<'_>,
-        ledger: &impl Ledger,
-        next: impl Fn(&[Option<i128>]) -> Vec<usize>,
-    ) -> Result<Published, PublishError> {
-        let totals = open::open(&mut self.transcript, &opening, ledger, next).await?;
-        open::sign(self.transcript, opening.set, totals, ledger).await
-    }
+/// Rounds 4 to 6, over this server's integer sums per coordinate. `next` is the study's disclosure
+/// rule: which coordinates to open, given those open already, until it names none.
+pub async fn open<M: Mesh>(
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
+    opening: Opening<'_>,
+    ledger: &impl Ledger,
+    next: impl Fn(&[Option<i128>]) -> Vec<usize>,
+) -> Result<Published, PublishError> {
+    let totals = open::open(transcript, mesh, &opening, ledger, next).await?;
+    open::sign(transcript, mesh, opening.set, totals, ledger).await
 }
 
 /// What a server opens.

@@ -27,7 +27,8 @@
 use crate::{
     dst,
     ids::{Party, StudyId},
-    mesh::{Mesh, MeshError},
+    mesh::Mesh,
+    transcript::{Step, Transcript, TranscriptError},
 };
 
 /// Why the servers have no key.
@@ -35,7 +36,7 @@ use crate::{
 pub enum SetupError {
     /// A round could not be completed.
     #[error(transparent)]
-    Mesh(#[from] MeshError),
+    Transcript(#[from] TranscriptError),
     /// A server's commitment is not the one that it gave in an earlier run.
     #[error("{0} changed its commitment")]
     CommitmentChanged(Party),
@@ -52,8 +53,8 @@ impl SetupError {
     pub fn culprits(&self) -> Vec<Party> {
         match self {
             Self::CommitmentChanged(party) | Self::CommitmentBroken(party) => vec![*party],
-            Self::Mesh(MeshError::Broken { party, .. }) => vec![*party],
-            Self::Mesh(_) | Self::KeysDiffer => Vec::new(),
+            Self::Transcript(error) => error.culprits(),
+            Self::KeysDiffer => Vec::new(),
         }
     }
 }
@@ -61,19 +62,19 @@ impl SetupError {
 /// Round 1: all servers' commitments. Keep the first that were ever received, then call
 /// [`reveal`] with both.
 pub async fn commit<M: Mesh>(
+    transcript: &mut Transcript<'_>,
     mesh: &mut M,
-    study: StudyId,
     contribution: &[u8; 32],
 ) -> Result<Vec<[u8; 32]>, SetupError> {
-    let mine = commitment(study, mesh.me(), contribution);
-    exchange(mesh, 0, mine).await
+    let mine = commitment(transcript.study(), mesh.me(), contribution);
+    exchange(transcript, mesh, Step::KeyCommit, mine).await
 }
 
 /// Rounds 2 and 3: the verify key. `received` are the commitments of this run, `kept` the first
 /// ones ever received.
 pub async fn reveal<M: Mesh>(
+    transcript: &mut Transcript<'_>,
     mesh: &mut M,
-    study: StudyId,
     contribution: &[u8; 32],
     received: &[[u8; 32]],
     kept: &[[u8; 32]],
@@ -83,7 +84,8 @@ pub async fn reveal<M: Mesh>(
             return Err(SetupError::CommitmentChanged(party));
         }
     }
-    let contributions = exchange(mesh, 1, *contribution).await?;
+    let study = transcript.study();
+    let contributions = exchange(transcript, mesh, Step::KeyReveal, *contribution).await?;
     for (party, (contribution, kept)) in (0..).map(Party).zip(contributions.iter().zip(kept)) {
         if commitment(study, party, contribution) != *kept {
             return Err(SetupError::CommitmentBroken(party));
@@ -92,7 +94,8 @@ pub async fn reveal<M: Mesh>(
     let mut parts: Vec<&[u8]> = vec![&study.0];
     parts.extend(contributions.iter().map(|contribution| contribution.as_slice()));
     let key = dst::hash(dst::SETUP_KEY, &parts);
-    let confirmations = exchange(mesh, 2, dst::hash(dst::SETUP_CONFIRM, &[&key])).await?;
+    let mine = dst::hash(dst::SETUP_CONFIRM, &[&key]);
+    let confirmations = exchange(transcript, mesh, Step::KeyConfirm, mine).await?;
     match confirmations.iter().all(|confirmation| *confirmation == confirmations[0]) {
         true => Ok(key),
         false => Err(SetupError::KeysDiffer),
@@ -104,16 +107,16 @@ fn commitment(study: StudyId, party: Party, contribution: &[u8; 32]) -> [u8; 32]
 }
 
 async fn exchange<M: Mesh>(
+    transcript: &mut Transcript<'_>,
     mesh: &mut M,
-    round: u32,
+    step: Step,
     mine: [u8; 32],
 ) -> Result<Vec<[u8; 32]>, SetupError> {
-    let received = mesh.exchange(mine.to_vec()).await?;
+    let received = transcript.round(mesh, step, mine.to_vec()).await?;
     let mut values = Vec::with_capacity(received.len());
     for (party, message) in (0..).map(Party).zip(received) {
-        let what = "a value that is not 32 bytes long";
-        let value = message.try_into().map_err(|_| MeshError::Broken { round, party, what })?;
-        values.push(value);
+        let malformed = TranscriptError::Malformed { party, step };
+        values.push(message[..].try_into().map_err(|_| malformed)?);
     }
     Ok(values)
 }
@@ -121,10 +124,30 @@ async fn exchange<M: Mesh>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesh::local::{LocalMesh, Tamper};
+    use crate::{
+        ids::RunId,
+        mesh::local::{LocalMesh, Tamper},
+        sign::{PublicKey, Signer},
+        transcript::{Message, Place},
+    };
     use futures::{executor::block_on, future::join_all};
 
     const STUDY: StudyId = StudyId([1; 32]);
+    const PLACE: Place = Place { study: STUDY, run: RunId([2; 16]) };
+
+    fn signers() -> Vec<Signer> {
+        (0..3).map(|party| Signer::from_seed(&[party; 32])).collect()
+    }
+
+    fn keys() -> Vec<PublicKey> {
+        signers().iter().map(Signer::public).collect()
+    }
+
+    /// The same message with another body, signed again.
+    fn say(message: &[u8], party: Party, body: &[u8]) -> Option<Vec<u8>> {
+        let message = Message::decode_unverified(party, message).expect("a message");
+        Some(message.falsified(&signers()[party.index()], PLACE, body).encode())
+    }
 
     fn run(tamper: Option<Tamper>) -> Vec<Result<[u8; 32], SetupError>> {
         let mut meshes = LocalMesh::connect(3);
@@ -134,8 +157,10 @@ mod tests {
         }
         let servers = meshes.into_iter().enumerate().map(|(i, mut mesh)| async move {
             let contribution = [i as u8; 32];
-            let received = commit(&mut mesh, STUDY, &contribution).await?;
-            reveal(&mut mesh, STUDY, &contribution, &received, &received.clone()).await
+            let (keys, signer) = (keys(), &signers()[i]);
+            let mut transcript = Transcript::new(PLACE, &keys, signer);
+            let received = commit(&mut transcript, &mut mesh, &contribution).await?;
+            reveal(&mut transcript, &mut mesh, &contribution, &received, &received.clone()).await
         });
         block_on(join_all(servers))
     }
@@ -149,9 +174,9 @@ mod tests {
 
     #[test]
     fn a_changed_contribution_names_its_server() {
-        let results = run(Some(Box::new(|round, _, _, mut message| {
-            message[0] ^= u8::from(round == 1);
-            Some(message)
+        let results = run(Some(Box::new(|round, me, _, message| match round {
+            1 => say(&message, me, &[7; 32]),
+            _ => Some(message),
         })));
         assert_eq!(results[0], Err(SetupError::CommitmentBroken(Party(2))));
         assert_eq!(results[0].clone().unwrap_err().culprits(), [Party(2)]);
@@ -160,13 +185,15 @@ mod tests {
     #[test]
     fn two_words_to_two_peers_are_noticed_before_anything_is_verified() {
         // S2 commits to another contribution towards S1, consistently.
-        let results = run(Some(Box::new(|round, _, to, message| match (to, round) {
-            (Party(1), 0) => Some(commitment(STUDY, Party(2), &[9; 32]).to_vec()),
-            (Party(1), 1) => Some(vec![9; 32]),
+        let results = run(Some(Box::new(|round, me, to, message| match (to, round) {
+            (Party(1), 0) => say(&message, me, &commitment(STUDY, Party(2), &[9; 32])),
+            (Party(1), 1) => say(&message, me, &[9; 32]),
             _ => Some(message),
         })));
-        assert_eq!(results[0], Err(SetupError::KeysDiffer));
-        assert_eq!(results[1], Err(SetupError::KeysDiffer));
+        for honest in 0..2 {
+            let error = results[honest].clone().expect_err("noticed");
+            assert!(error.culprits().is_empty() || error.culprits() == [Party(2)], "{error}");
+        }
     }
 
     #[test]
@@ -175,7 +202,10 @@ mod tests {
         let mut mesh = meshes.remove(0);
         let kept = [[0; 32], [1; 32]];
         let received = [[0; 32], [2; 32]];
-        let result = block_on(reveal(&mut mesh, STUDY, &[0; 32], &received, &kept));
+        let (keys, signer) = (keys(), &signers()[0]);
+        let mut transcript = Transcript::new(PLACE, &keys, signer);
+        let revealed = reveal(&mut transcript, &mut mesh, &[0; 32], &received, &kept);
+        let result = block_on(revealed);
         assert_eq!(result, Err(SetupError::CommitmentChanged(Party(1))));
     }
 }

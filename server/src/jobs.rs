@@ -7,10 +7,11 @@
 use std::{sync::Arc, time::Duration};
 
 use mpc::{
-    ids::{Party, SubmissionId},
+    ids::{Party, RunId, SubmissionId},
     mesh::MeshError,
     publish::{NoNoise, PublishError},
     setup::SetupError,
+    transcript::TranscriptError,
 };
 use proto::v1;
 use rand::Rng as _;
@@ -85,16 +86,23 @@ impl JobError {
         }
     }
 
+    fn from_transcript(context: &StudyContext, error: &TranscriptError) -> Self {
+        match error {
+            TranscriptError::Mesh(error) => Self::from_mesh(context, error),
+            _ => Self::abort(context, &error.to_string(), &error.culprits()),
+        }
+    }
+
     fn from_setup(context: &StudyContext, error: &SetupError) -> Self {
         match error {
-            SetupError::Mesh(error) => Self::from_mesh(context, error),
+            SetupError::Transcript(error) => Self::from_transcript(context, error),
             _ => Self::abort(context, &error.to_string(), &error.culprits()),
         }
     }
 
     fn from_publish(context: &StudyContext, error: &PublishError) -> Self {
         match error {
-            PublishError::Mesh(error) => Self::from_mesh(context, error),
+            PublishError::Transcript(error) => Self::from_transcript(context, error),
             PublishError::Ledger | PublishError::NoNoise(NoNoise::Unavailable) => Self::Stopping,
             _ => Self::abort(context, &error.to_string(), &error.culprits()),
         }
@@ -246,10 +254,11 @@ async fn take_part(
         node.stop.child_token(),
     );
     tracing::debug!("start");
+    let id = RunId(session.0);
     let outcome = match run {
-        Run::Setup => setup::run(node, context, mesh).await.map(|()| Vec::new()),
-        Run::Verify(submissions) => verify::run(node, context, mesh, submissions).await,
-        Run::Publish => publish::run(node, context, mesh).await.map(|()| Vec::new()),
+        Run::Setup => setup::run(node, context, id, mesh).await.map(|()| Vec::new()),
+        Run::Verify(submissions) => verify::run(node, context, id, mesh, submissions).await,
+        Run::Publish => publish::run(node, context, id, mesh).await.map(|()| Vec::new()),
     };
     match &outcome {
         Ok(_) => tracing::debug!("end"),

@@ -2,7 +2,7 @@
 
 use mpc::{
     Field128,
-    collect::{Collect, PublicPart, Sharded, credential},
+    collect::{Collect, Origin, PublicPart, Sharded, credential},
     ids::{StudyId, SubmissionId},
     receipt::Receipt,
     sign::Signer,
@@ -55,7 +55,9 @@ impl Provider {
 
     /// Shares of any wires under a chosen id.
     pub fn shard_as(&mut self, id: SubmissionId, wires: Vec<Field128>) -> Sharded {
-        self.collect.shard(id, self.signer.public(), wires, &mut self.rng).unwrap()
+        let provider = self.signer.public();
+        let origin = Origin { submission: id, provider, amendment: None };
+        self.collect.shard(origin, wires, &mut self.rng).unwrap()
     }
 
     /// The message to one server.

@@ -6,12 +6,14 @@ use futures::{executor::block_on, future::join_all};
 use mpc::{
     Field128,
     collect::{
-        Collect, CollectError, Item, PublicPart, Verdict, check_credential, credential, verify,
+        Collect, CollectError, Item, Origin, PublicPart, Verdict, check_credential, credential,
+        verify,
     },
-    ids::{Party, SubmissionId},
+    ids::{Party, RunId, SubmissionId},
     mesh::local::LocalMesh,
     receipt::Receipt,
     sign::{Signature, Signer},
+    transcript::{Place, Transcript},
 };
 use rand::{Rng, RngExt as _};
 use rustix::time::{ClockId, clock_gettime};
@@ -104,7 +106,8 @@ impl Way<'_> {
         }
         let mut rng = rand::rng();
         let submission = SubmissionId(rng.random());
-        let sharded = self.collect.shard(submission, self.provider.public(), wires, &mut rng)?;
+        let origin = Origin { submission, provider: self.provider.public(), amendment: None };
+        let sharded = self.collect.shard(origin, wires, &mut rng)?;
         let bytes = sharded.public.encode();
         let credential = credential(&self.provider, PublicPart::hash_encoded(&bytes));
         let upload = Upload { bytes, credential };
@@ -123,8 +126,12 @@ impl Way<'_> {
         }
         let start = now();
         let servers = LocalMesh::connect(items.len()).into_iter().zip(items);
+        let place = Place { study: self.collect.study(), run: RunId(submission.0) };
+        let keys = vec![self.server.public(); servers.len()];
         let verdicts = servers.map(async |(mut mesh, item)| {
-            verify(&mut mesh, self.collect, vec![item]).await.map_err(|_| failed())
+            let mut transcript = Transcript::new(place, &keys, &self.server);
+            let verified = verify(&mut transcript, &mut mesh, self.collect, vec![item]);
+            verified.await.map_err(|_| failed())
         });
         for verdicts in block_on(join_all(verdicts)) {
             if !matches!(verdicts?[..], [Verdict::Accepted { .. }]) {

@@ -9,7 +9,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use futures::StreamExt as _;
-use mpc::{Field128, collect::Collect, ids::SubmissionId, sign::Signer};
+use mpc::{
+    Field128,
+    collect::{Collect, Origin},
+    ids::SubmissionId,
+    sign::Signer,
+};
 use rand::RngExt as _;
 use study::{Plan, Record, Study};
 use tokio::{sync::mpsc, task::spawn_blocking};
@@ -280,7 +285,8 @@ impl Work {
         drop(content);
         let mut rng = rand::rng();
         let submission = SubmissionId(rng.random());
-        let sharded = self.collect.shard(submission, self.provider.public(), wires, &mut rng)?;
+        let origin = Origin { submission, provider: self.provider.public(), amendment: None };
+        let sharded = self.collect.shard(origin, wires, &mut rng)?;
         let batch = Batch::new(number, first_row, sharded, &self.provider);
         pending.store(&batch)?;
         Ok(batch)

@@ -2,13 +2,13 @@
 
 use crate::{
     dst,
-    ids::{PARTIES, PublicHash, StudyId, SubmissionId},
+    ids::{AmendmentId, PARTIES, PublicHash, StudyId, SubmissionId},
     sign::{BadSignature, PublicKey, Signature, Signer},
     wire::{Reader, WireError, put_prefixed},
 };
 
 /// Version byte of the encoding.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The public part of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,12 @@ pub struct PublicPart {
     pub records: u32,
     /// Who submits.
     pub provider: PublicKey,
+    /// The amendment that this submission is a part of: it counts only with it. None: it counts by
+    /// itself.
+    pub amendment: Option<AmendmentId>,
     /// Prio3's public share: one joint randomness part of 32 bytes per server.
     pub joint_rand: Vec<u8>,
-    /// Pedersen commitments to the servers' output shares; none in this version.
+    /// Pedersen commitments to the servers' output shares, by party.
     pub commitments: Vec<[u8; 32]>,
     /// Hash of each server's payload.
     pub payload_hashes: Vec<[u8; 32]>,
@@ -34,18 +37,19 @@ impl PublicPart {
     ///
     /// ```text
     /// version (1) ‖ k (1) ‖ study (32) ‖ submission (16) ‖ records (4) ‖ provider (32)
-    /// ‖ length (4) ‖ joint randomness ‖ number of commitments (1) ‖ commitments (32 each)
-    /// ‖ payload hashes (k · 32)
+    /// ‖ amendment (16, zero: none) ‖ length (4) ‖ joint randomness
+    /// ‖ number of commitments (1) ‖ commitments (32 each) ‖ payload hashes (k · 32)
     /// ```
     pub fn encode(&self) -> Vec<u8> {
         let hashes = 32 * (self.payload_hashes.len() + self.commitments.len());
-        let mut out = Vec::with_capacity(91 + self.joint_rand.len() + hashes);
+        let mut out = Vec::with_capacity(107 + self.joint_rand.len() + hashes);
         // At most 8 of each: see decode.
         out.extend_from_slice(&[VERSION, self.payload_hashes.len() as u8]);
         out.extend_from_slice(&self.study.0);
         out.extend_from_slice(&self.submission.0);
         out.extend_from_slice(&self.records.to_be_bytes());
         out.extend_from_slice(&self.provider.0);
+        out.extend_from_slice(&self.amendment.map_or([0; 16], |amendment| amendment.0));
         put_prefixed(&mut out, &self.joint_rand);
         out.push(self.commitments.len() as u8);
         out.extend(self.commitments.iter().flatten());
@@ -71,14 +75,25 @@ impl PublicPart {
             return Err(WireError::Range("records"));
         }
         let provider = PublicKey(reader.array()?);
+        let amendment = Some(AmendmentId(reader.array()?)).filter(|id| id.0 != [0; 16]);
         let joint_rand = reader.prefixed(32 * parties, "joint randomness")?.to_vec();
-        if reader.u8()? != 0 {
+        let commitments = usize::from(reader.u8()?);
+        if commitments != 0 && commitments != parties {
             return Err(WireError::Range("commitments"));
         }
+        let commitments = (0..commitments).map(|_| reader.array()).collect::<Result<_, _>>()?;
         let payload_hashes = (0..parties).map(|_| reader.array()).collect::<Result<_, _>>()?;
         reader.finish()?;
-        let commitments = Vec::new();
-        Ok(Self { study, submission, records, provider, joint_rand, commitments, payload_hashes })
+        Ok(Self {
+            study,
+            submission,
+            records,
+            provider,
+            amendment,
+            joint_rand,
+            commitments,
+            payload_hashes,
+        })
     }
 
     /// The hash that receipts, credentials and the Merkle tree are over.

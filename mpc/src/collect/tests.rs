@@ -3,8 +3,10 @@
 use super::*;
 use crate::{
     circuit::{CircuitBuilder, Linear},
-    mesh::{Mesh, MeshError, local::LocalMesh},
+    ids::RunId,
+    mesh::{Mesh, local::LocalMesh},
     sign::Signer,
+    transcript::{Message, Place, Transcript, TranscriptError},
 };
 use futures::{executor::block_on, future::join_all};
 use prio::field::FieldElement;
@@ -60,8 +62,12 @@ fn provider() -> PublicKey {
     Signer::from_seed(&[1; 32]).public()
 }
 
+fn origin(submission: [u8; 16]) -> Origin {
+    Origin { submission: SubmissionId(submission), provider: provider(), amendment: None }
+}
+
 fn shard(collect: &Collect, wires: Vec<Field128>) -> Sharded {
-    collect.shard(SubmissionId([9; 16]), provider(), wires, &mut rng()).expect("shards")
+    collect.shard(origin([9; 16]), wires, &mut rng()).expect("shards")
 }
 
 fn items(collect: &Collect, sharded: &Sharded, me: Party) -> Vec<Item> {
@@ -72,11 +78,28 @@ fn items(collect: &Collect, sharded: &Sharded, me: Party) -> Vec<Item> {
     vec![Item::Fresh { public, records, prepared: Box::new(prepared) }]
 }
 
+const PLACE: Place = Place { study: STUDY, run: RunId([4; 16]) };
+
+fn server(party: u8) -> Signer {
+    Signer::from_seed(&[party; 32])
+}
+
+async fn verify_signed(
+    mesh: &mut LocalMesh,
+    collect: &Collect,
+    items: Vec<Item>,
+) -> Result<Vec<Verdict>, TranscriptError> {
+    let keys: Vec<PublicKey> = (0..8).map(|party| server(party).public()).collect();
+    let signer = server(mesh.me().0);
+    let mut transcript = Transcript::new(PLACE, &keys, &signer);
+    verify(&mut transcript, mesh, collect, items).await
+}
+
 /// Every server's verdict on one submission.
 fn verdicts(collect: &Collect, sharded: &Sharded) -> Vec<Verdict> {
     let parties = LocalMesh::connect(collect.parties()).into_iter().map(|mut mesh| async move {
         let items = items(collect, sharded, mesh.me());
-        verify(&mut mesh, collect, items).await.expect("all servers answer").remove(0)
+        verify_signed(&mut mesh, collect, items).await.expect("all servers answer").remove(0)
     });
     block_on(join_all(parties))
 }
@@ -191,12 +214,7 @@ fn the_share_of_another_submission_is_rejected() {
     let collect = collect(2);
     let one = shard(&collect, record(Some(3), 1));
     let other = collect
-        .shard(
-            SubmissionId([8; 16]),
-            provider(),
-            record(Some(3), 1),
-            &mut StdRng::seed_from_u64(12),
-        )
+        .shard(origin([8; 16]), record(Some(3), 1), &mut StdRng::seed_from_u64(12))
         .expect("shards");
     let swapped = other.payloads[1].clone();
     assert_eq!(
@@ -250,7 +268,7 @@ fn a_batch_waits_for_what_a_server_lacks_and_repeats_what_it_decided() {
                 Party(2) => vec![Item::Missing],
                 me => items(collect, sharded, me),
             };
-            verify(&mut mesh, collect, items).await.expect("answers").remove(0)
+            verify_signed(&mut mesh, collect, items).await.expect("answers").remove(0)
         }
     });
     assert_eq!(block_on(join_all(missing)), vec![Verdict::Deferred; 3]);
@@ -267,7 +285,7 @@ fn a_batch_waits_for_what_a_server_lacks_and_repeats_what_it_decided() {
                 }],
                 (me, _) => items(collect, sharded, me),
             };
-            verify(&mut mesh, collect, items).await.expect("answers").remove(0)
+            verify_signed(&mut mesh, collect, items).await.expect("answers").remove(0)
         }
     });
     let again = block_on(join_all(repeated));
@@ -283,7 +301,7 @@ fn two_versions_under_one_id_are_rejected_as_such() {
         let (collect, sharded) = (&collect, if mesh.me().is_leader() { &one } else { &two });
         async move {
             let items = items(collect, sharded, mesh.me());
-            verify(&mut mesh, collect, items).await.expect("answers").remove(0)
+            verify_signed(&mut mesh, collect, items).await.expect("answers").remove(0)
         }
     });
     for verdict in block_on(join_all(results)) {
@@ -298,21 +316,22 @@ fn a_verifier_share_that_is_no_share_names_its_server() {
     let results = LocalMesh::connect(3).into_iter().map(|mesh| {
         let (collect, sharded) = (&collect, &sharded);
         let mut mesh = match mesh.me() {
-            Party(1) => mesh.with_tamper(Box::new(|_, _, _, mut message| {
-                message.truncate(message.len() - 1);
-                Some(message)
+            Party(1) => mesh.with_tamper(Box::new(|_, me, _, message| {
+                let message = Message::decode_unverified(me, &message).expect("a message");
+                let short = &message.body[..message.body.len() - 1];
+                Some(message.falsified(&server(me.0), PLACE, short).encode())
             })),
             _ => mesh,
         };
         async move {
             let items = items(collect, sharded, mesh.me());
-            verify(&mut mesh, collect, items).await
+            verify_signed(&mut mesh, collect, items).await
         }
     });
     let results = block_on(join_all(results));
     for server in [0, 2] {
         assert!(
-            matches!(results[server], Err(MeshError::Broken { party: Party(1), .. })),
+            matches!(results[server], Err(TranscriptError::Malformed { party: Party(1), .. })),
             "{:?}",
             results[server]
         );
@@ -327,12 +346,8 @@ fn the_largest_payload_stays_below_one_mebibyte_and_one_record_more_would_not() 
     let largest = shard(&collect, record(Some(2), 0).repeat(m as usize));
     assert!(largest.payloads[0].len() <= MAX_PAYLOAD);
     assert!(m == MAX_RECORDS || largest.payloads[0].len() + 16 * 10 + 64 > MAX_PAYLOAD);
-    let refused = collect.shard(
-        SubmissionId([1; 16]),
-        provider(),
-        record(Some(2), 0).repeat(m as usize + 1),
-        &mut rng(),
-    );
+    let refused =
+        collect.shard(origin([1; 16]), record(Some(2), 0).repeat(m as usize + 1), &mut rng());
     assert!(matches!(refused, Err(CollectError::Records { .. })));
 }
 

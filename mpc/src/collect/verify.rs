@@ -3,7 +3,8 @@
 use super::{Collect, Prepared};
 use crate::{
     ids::{Party, PublicHash},
-    mesh::{Mesh, MeshError},
+    mesh::Mesh,
+    transcript::{Step, Transcript, TranscriptError},
     wire::{Reader, WireError, put_prefixed},
 };
 
@@ -98,11 +99,12 @@ pub enum Verdict {
 /// Runs the verification of one batch; every server calls it with the same submissions in the
 /// same order. Returns one verdict per item.
 pub async fn verify<M: Mesh>(
+    transcript: &mut Transcript<'_>,
     mesh: &mut M,
     collect: &Collect,
     items: Vec<Item>,
-) -> Result<Vec<Verdict>, MeshError> {
-    let received = mesh.exchange(encode(&items)).await?;
+) -> Result<Vec<Verdict>, TranscriptError> {
+    let received = transcript.round(mesh, Step::Verify, encode(&items)).await?;
     let mut columns = Vec::with_capacity(received.len());
     for (party, message) in received.iter().enumerate() {
         let party = Party(party as u8);
@@ -121,7 +123,7 @@ fn decide(
     collect: &Collect,
     item: Item,
     shares: &[Option<(PublicHash, &[u8])>],
-) -> Result<Verdict, MeshError> {
+) -> Result<Verdict, TranscriptError> {
     let Item::Fresh { public, records, prepared } = item else {
         return Ok(match item {
             Item::Decided { .. } => Verdict::Known,
@@ -142,8 +144,8 @@ fn decide(
     })
 }
 
-fn broken(party: Party) -> MeshError {
-    MeshError::Broken { round: 0, party, what: "a verifier share that cannot be decoded" }
+fn broken(party: Party) -> TranscriptError {
+    TranscriptError::Malformed { party, step: Step::Verify }
 }
 
 /// Bytes of a message about one submission whose verifier share has this length.

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{
-    PublishError, Rejections,
-    transcript::{Step, Transcript},
-};
+use super::{PublishError, Rejections};
 use crate::{
     collect::Reason,
     dst,
@@ -13,6 +10,7 @@ use crate::{
     merkle,
     mesh::Mesh,
     sign::PublicKey,
+    transcript::{Step, Transcript, TranscriptError},
     wire::{Reader, WireError},
 };
 
@@ -91,21 +89,22 @@ pub(super) fn rejections_hash(rejected: &Rejections) -> [u8; 32] {
 }
 
 pub(super) async fn agree<M: Mesh>(
-    transcript: &mut Transcript<'_, M>,
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
     entries: &[Entry],
     max_records: u64,
 ) -> Result<Agreement, PublishError> {
-    let roots = transcript.round(Step::Roots, summary(entries)).await?;
+    let roots = transcript.round(mesh, Step::Roots, summary(entries)).await?;
     if roots.iter().all(|root| *root == roots[0]) {
         // One list stands for k equal ones.
         return Ok(combine(entries, &[entries], max_records));
     }
-    let messages = transcript.round(Step::Lists, encode(entries)).await?;
+    let messages = transcript.round(mesh, Step::Lists, encode(entries)).await?;
     let mut lists = Vec::with_capacity(messages.len());
     for ((party, message), root) in (0..).map(Party).zip(&messages).zip(&roots) {
         let list =
-            decode(message).map_err(|_| PublishError::Malformed { party, step: Step::Lists })?;
-        if summary(&list) != *root {
+            decode(message).map_err(|_| TranscriptError::Malformed { party, step: Step::Lists })?;
+        if summary(&list)[..] != **root {
             return Err(PublishError::ListMismatch { party });
         }
         lists.push(list);
@@ -115,13 +114,14 @@ pub(super) async fn agree<M: Mesh>(
 }
 
 pub(super) async fn confirm<M: Mesh>(
-    transcript: &mut Transcript<'_, M>,
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
     set: &AgreedSet,
 ) -> Result<(), PublishError> {
     let mine = set.digest();
-    let digests = transcript.round(Step::Set, mine.clone()).await?;
+    let digests = transcript.round(mesh, Step::Set, mine.clone()).await?;
     // The lists are the same for all (the transcript is), so another set is a false one.
-    match (0..).map(Party).zip(&digests).find(|(_, digest)| **digest != mine) {
+    match (0..).map(Party).zip(&digests).find(|(_, digest)| ***digest != mine) {
         Some((party, _)) => Err(PublishError::SetMismatch { party }),
         None => Ok(()),
     }

@@ -3,7 +3,6 @@
 use super::{
     AgreedSet, Ledger, NoNoise, Opening, PublishError, Published, Sum, Word,
     published::result_parts,
-    transcript::{Step, Transcript},
 };
 use crate::{
     circuit::MINUS_ONE,
@@ -11,15 +10,18 @@ use crate::{
     ids::{Party, StudyId},
     mesh::Mesh,
     sign::Signature,
+    transcript::{Step, Transcript, TranscriptError},
     wire::{Reader, WireError},
 };
 use prio::field::Field128;
+use std::sync::Arc;
 
 /// R_j, the sum of the Pedersen blindings; zero in this version.
 const BLINDING: [u8; 32] = [0; 32];
 
 pub(super) async fn open<M: Mesh>(
-    transcript: &mut Transcript<'_, M>,
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
     opening: &Opening<'_>,
     ledger: &impl Ledger,
     next: impl Fn(&[Option<i128>]) -> Vec<usize>,
@@ -32,19 +34,19 @@ pub(super) async fn open<M: Mesh>(
         }
         // Noise is charged and stored before the first word about it.
         let sums = my_sums(opening, ledger, phase, &coordinates).await?;
-        let mine = my_opening(transcript.study, opening, phase, &sums);
-        let committed = commitment(transcript.study, transcript.me(), phase, &mine);
-        let commitments = transcript.round(Step::Commit, committed.to_vec()).await?;
+        let mine = my_opening(transcript.study(), opening, phase, &sums);
+        let committed = commitment(transcript.study(), mesh.me(), phase, &mine);
+        let commitments = transcript.round(mesh, Step::Commit, committed.to_vec()).await?;
         // Before anything is opened: nobody may choose again after having seen the openings.
         hold_to(ledger, phase, &coordinates, &commitments).await?;
-        let openings = transcript.round(Step::Open, mine).await?;
+        let openings = transcript.round(mesh, Step::Open, mine).await?;
         let mut opened = vec![Field128::from(0); coordinates.len()];
         for ((party, theirs), committed) in (0..).map(Party).zip(&openings).zip(&commitments) {
-            if commitment(transcript.study, party, phase, theirs) != committed[..] {
+            if commitment(transcript.study(), party, phase, theirs) != committed[..] {
                 return Err(PublishError::OpeningMismatch { party });
             }
             let shares = decode(theirs, coordinates.len())
-                .map_err(|_| PublishError::Malformed { party, step: Step::Open })?;
+                .map_err(|_| TranscriptError::Malformed { party, step: Step::Open })?;
             if !shares.iter().all(|share| share.is_sum_of(opening.set.submissions)) {
                 return Err(PublishError::ShareOutOfRange { party });
             }
@@ -53,7 +55,7 @@ pub(super) async fn open<M: Mesh>(
             }
         }
         for (&coordinate, total) in coordinates.iter().zip(opened) {
-            let servers = transcript.keys.len();
+            let servers = mesh.parties();
             let total = signed(total);
             if !is_possible(total, opening, coordinate, servers) {
                 return Err(PublishError::TotalOutOfRange { coordinate });
@@ -118,14 +120,14 @@ async fn hold_to(
     ledger: &impl Ledger,
     phase: u8,
     coordinates: &[usize],
-    commitments: &[Vec<u8>],
+    commitments: &[Arc<[u8]>],
 ) -> Result<(), PublishError> {
     let mut word = (coordinates.len() as u32).to_be_bytes().to_vec();
     word.extend(coordinates.iter().flat_map(|&coordinate| (coordinate as u32).to_be_bytes()));
     let head = word.len();
     for (party, commitment) in (0..).map(Party).zip(commitments) {
         if commitment.len() != 32 {
-            return Err(PublishError::Malformed { party, step: Step::Commit });
+            return Err(TranscriptError::Malformed { party, step: Step::Commit }.into());
         }
         word.extend_from_slice(commitment);
     }
@@ -145,7 +147,8 @@ async fn hold_to(
 }
 
 pub(super) async fn sign<M: Mesh>(
-    mut transcript: Transcript<'_, M>,
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
     set: &AgreedSet,
     totals: Vec<Option<i128>>,
     ledger: &impl Ledger,
@@ -158,7 +161,7 @@ pub(super) async fn sign<M: Mesh>(
         totals,
         signatures: Vec::new(),
     };
-    let parts = result_parts(transcript.study, &published);
+    let parts = result_parts(transcript.study(), &published);
     // A server signs one result per study, ever.
     let digest = dst::hash(dst::PUBLISH_RESULT, &[&parts]).to_vec();
     let kept = ledger.fix(Word::Result, digest.clone()).await.ok_or(PublishError::Ledger)?;
@@ -167,10 +170,10 @@ pub(super) async fn sign<M: Mesh>(
     }
     let mine = transcript.signer.sign(dst::PUBLISH_RESULT, &[&parts]);
     let keys = transcript.keys;
-    let signatures = transcript.round(Step::Result, mine.0.to_vec()).await?;
+    let signatures = transcript.round(mesh, Step::Result, mine.0.to_vec()).await?;
     for ((party, signature), key) in (0..).map(Party).zip(&signatures).zip(keys) {
         let signature = Signature::try_from(&signature[..])
-            .map_err(|_| PublishError::Malformed { party, step: Step::Result })?;
+            .map_err(|_| TranscriptError::Malformed { party, step: Step::Result })?;
         key.verify(dst::PUBLISH_RESULT, &[&parts], &signature)
             .map_err(|_| PublishError::ResultSignature { party })?;
         published.signatures.push(signature);

@@ -3,14 +3,20 @@
 use super::*;
 use crate::{
     collect::Reason,
-    ids::PublicHash,
-    mesh::local::{LocalMesh, Tamper},
+    ids::{PublicHash, RunId, StudyId},
+    mesh::{
+        MeshError,
+        local::{LocalMesh, Tamper},
+    },
     noise::{Distribution, Scale},
+    sign::{PublicKey, Signer},
+    transcript::{Message, Place, TranscriptError},
 };
 use futures::{executor::block_on, future::join_all};
 use std::{collections::BTreeMap, sync::Mutex};
 
 const STUDY: StudyId = StudyId([3; 32]);
+const PLACE: Place = Place { study: STUDY, run: RunId([7; 16]) };
 const BOUNDS: [u128; 3] = [10, 20, 1 << 88];
 
 /// A server's durable memory.
@@ -120,9 +126,9 @@ impl World {
             let mechanism = self.mechanism.as_ref();
             let memory = Memory { noise: self.noise.get(me).cloned(), ..Memory::default() };
             async move {
-                let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-                let set = run.agree(entries, 100).await?.set;
-                run.confirm(&set).await?;
+                let mut run = Transcript::new(PLACE, keys, signer);
+                let set = agree(&mut run, &mut mesh, entries, 100).await?.set;
+                confirm(&mut run, &mut mesh, &set).await?;
                 let (sums, salt_seed) = (shares(me, n), [me as u8; 32]);
                 let opening = Opening {
                     set: &set,
@@ -131,7 +137,7 @@ impl World {
                     mechanism,
                     salt_seed: &salt_seed,
                 };
-                let published = run.open(opening, &memory, next).await?;
+                let published = open(&mut run, &mut mesh, opening, &memory, next).await?;
                 let openings = if suppress { vec![0, 1] } else { vec![0] };
                 let expected = if memory.noise.is_some() { openings } else { vec![] };
                 assert_eq!(*memory.asked.lock().expect("not poisoned"), expected);
@@ -224,14 +230,14 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
         }
         let (signers, lists) = (signers(3), &lists);
         let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
-        let servers =
-            LocalMesh::connect(3).into_iter().map(|mut mesh| {
-                let me = mesh.me().index();
-                let (keys, signer) = (&keys, &signers[me]);
-                async move {
-                    Publication::new(&mut mesh, STUDY, keys, signer).agree(&lists[me], 100).await
-                }
-            });
+        let servers = LocalMesh::connect(3).into_iter().map(|mut mesh| {
+            let me = mesh.me().index();
+            let (keys, signer) = (&keys, &signers[me]);
+            async move {
+                let mut run = Transcript::new(PLACE, keys, signer);
+                agree(&mut run, &mut mesh, &lists[me], 100).await
+            }
+        });
         for agreement in block_on(join_all(servers)) {
             let agreement = agreement.expect("agrees");
             assert_eq!(agreement.pending, [SubmissionId([2; 16])]);
@@ -241,18 +247,15 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
 }
 
 /// Flips a bit of the body of S1's message in `round`, re-signed so that only its content is false.
-fn falsify(round: u32, step: Step, to: Option<Party>) -> Tamper {
-    Box::new(move |at, me, peer, mut message| {
-        if at == round && to.is_none_or(|to| to == peer) {
-            let chain: [u8; 32] = message[1..33].try_into().expect("chain");
-            let last = message.len() - 1;
-            message[last] ^= 1;
-            let body = message[97..].to_vec();
-            let parts: [&[u8]; 4] = [&STUDY.0, &[step as u8, me.0], &chain, &body];
-            let signature = signers(3)[me.index()].sign(crate::dst::PUBLISH_MESSAGE, &parts);
-            message[33..97].copy_from_slice(&signature.0);
+fn falsify(round: u32, to: Option<Party>) -> Tamper {
+    Box::new(move |at, me, peer, message| {
+        if at != round || to.is_some_and(|to| to != peer) {
+            return Some(message);
         }
-        Some(message)
+        let message = Message::decode_unverified(me, &message).expect("a message");
+        let mut body = message.body.to_vec();
+        *body.last_mut().expect("not empty") ^= 1;
+        Some(message.falsified(&signers(3)[me.index()], PLACE, &body).encode())
     })
 }
 
@@ -262,20 +265,20 @@ fn culprits(outcome: &Outcome) -> Vec<Party> {
 
 #[test]
 fn a_server_that_opens_another_share_than_it_committed_to_is_named() {
-    let outcomes = World::servers(3).tamper(1, falsify(3, Step::Open, None)).run();
+    let outcomes = World::servers(3).tamper(1, falsify(3, None)).run();
     assert_eq!(culprits(&outcomes[0]), [Party(1)]);
     assert_eq!(culprits(&outcomes[2]), [Party(1)]);
 }
 
 #[test]
 fn a_server_that_signs_another_set_is_named() {
-    let outcomes = World::servers(3).tamper(1, falsify(1, Step::Set, None)).run();
+    let outcomes = World::servers(3).tamper(1, falsify(1, None)).run();
     assert_eq!(culprits(&outcomes[0]), [Party(1)]);
 }
 
 #[test]
 fn a_server_whose_result_signature_is_false_is_named() {
-    let outcomes = World::servers(3).tamper(1, falsify(4, Step::Result, None)).run();
+    let outcomes = World::servers(3).tamper(1, falsify(4, None)).run();
     assert_eq!(culprits(&outcomes[0]), [Party(1)]);
 }
 
@@ -283,11 +286,14 @@ fn a_server_whose_result_signature_is_false_is_named() {
 fn a_list_that_is_not_the_one_under_its_root_names_its_server() {
     let mut world = World::servers(3);
     world.lists[2].pop();
-    let outcomes = world.tamper(1, falsify(1, Step::Lists, None)).run();
+    let outcomes = world.tamper(1, falsify(1, None)).run();
     let error = outcomes[0].as_ref().expect_err("aborts");
     assert!(
         matches!(error, PublishError::ListMismatch { party: Party(1) })
-            || matches!(error, PublishError::Malformed { party: Party(1), .. }),
+            || matches!(
+                error,
+                PublishError::Transcript(TranscriptError::Malformed { party: Party(1), .. })
+            ),
         "{error:?}"
     );
 }
@@ -307,8 +313,8 @@ fn a_message_under_a_false_signature_names_its_sender_in_every_round() {
 
 #[test]
 fn different_words_to_different_peers_abort_without_naming_an_honest_server() {
-    for (round, step) in [(0, Step::Roots), (2, Step::Commit)] {
-        let outcomes = World::servers(3).tamper(1, falsify(round, step, Some(Party(2)))).run();
+    for round in [0, 2] {
+        let outcomes = World::servers(3).tamper(1, falsify(round, Some(Party(2)))).run();
         for honest in [0, 2] {
             let named = culprits(&outcomes[honest]);
             assert!(named.is_empty() || named == [Party(1)], "{:?}", outcomes[honest]);
@@ -321,7 +327,10 @@ fn a_silent_server_is_named_as_missing() {
     for round in 0..5 {
         let tamper: Tamper = Box::new(move |at, _, _, message| (at < round).then_some(message));
         let outcomes = World::servers(3).tamper(1, tamper).run();
-        assert_eq!(outcomes[0], Err(MeshError::Missing { round, parties: vec![Party(1)] }.into()));
+        assert_eq!(
+            outcomes[0],
+            Err(TranscriptError::from(MeshError::Missing { round, parties: vec![Party(1)] }).into())
+        );
     }
 }
 
@@ -334,16 +343,16 @@ fn a_total_that_valid_records_cannot_have_is_never_published() {
         let me = mesh.me().index();
         let (keys, signer, entries) = (&keys, &signers[me], &entries);
         async move {
-            let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-            let set = run.agree(entries, 100).await?.set;
-            run.confirm(&set).await?;
+            let mut run = Transcript::new(PLACE, keys, signer);
+            let set = agree(&mut run, &mut mesh, entries, 100).await?.set;
+            confirm(&mut run, &mut mesh, &set).await?;
             // S1 commits to a share that makes the total one too large.
             let mut share = Sum::default();
             share.add(if me == 0 { 4 } else { 7 });
             let once = |open: &[Option<i128>]| (0..1).filter(|_| open[0].is_none()).collect();
             let (sums, bounds) = (&[share], &BOUNDS[..1]);
             let opening = Opening { set: &set, sums, bounds, mechanism: None, salt_seed: &[0; 32] };
-            run.open(opening, &Memory::default(), once).await
+            open(&mut run, &mut mesh, opening, &Memory::default(), once).await
         }
     });
     for outcome in block_on(join_all(servers)) {
@@ -376,9 +385,9 @@ fn run_twice(first_ends_at: Option<u32>) -> Vec<Result<Published, PublishError>>
             };
             let (keys, signer, entries, memory) = (&keys, &signers[me], &entries, &memories[me]);
             async move {
-                let mut run = Publication::new(&mut mesh, STUDY, keys, signer);
-                let set = run.agree(entries, 100).await?.set;
-                run.confirm(&set).await?;
+                let mut run = Transcript::new(PLACE, keys, signer);
+                let set = agree(&mut run, &mut mesh, entries, 100).await?.set;
+                confirm(&mut run, &mut mesh, &set).await?;
                 let mut share = Sum::default();
                 share.add(if me == 1 { 3 + number } else { 1 });
                 let once = |open: &[Option<i128>]| (0..1).filter(|_| open[0].is_none()).collect();
@@ -386,7 +395,8 @@ fn run_twice(first_ends_at: Option<u32>) -> Vec<Result<Published, PublishError>>
                 let opening = Opening { set: &set, sums, bounds, mechanism: None, salt_seed };
                 // The liar forgets what it said.
                 let forgetful = Memory::default();
-                run.open(opening, if me == 1 { &forgetful } else { memory }, once).await
+                open(&mut run, &mut mesh, opening, if me == 1 { &forgetful } else { memory }, once)
+                    .await
             }
         });
         last = block_on(join_all(servers));
@@ -417,7 +427,10 @@ fn more_records_than_the_study_may_hold_are_listed_and_not_counted() {
     let keys: Vec<PublicKey> = signers.iter().map(Signer::public).collect();
     let servers = LocalMesh::connect(2).into_iter().map(|mut mesh| {
         let (keys, signer, entries) = (&keys, &signers[mesh.me().index()], &entries);
-        async move { Publication::new(&mut mesh, STUDY, keys, signer).agree(entries, 5).await }
+        async move {
+            let mut run = Transcript::new(PLACE, keys, signer);
+            agree(&mut run, &mut mesh, entries, 5).await
+        }
     });
     for agreement in block_on(join_all(servers)) {
         let set = agreement.expect("agrees").set;
@@ -474,7 +487,7 @@ fn without_noise_that_fits_nothing_is_opened() {
         let outcomes = World::servers(3).noise(vec![fine(), noise, fine()]).run();
         assert_eq!(outcomes[1], Err(error));
         let missing = MeshError::Missing { round: 2, parties: vec![Party(1)] };
-        assert_eq!(outcomes[0], Err(missing.into()), "it never committed");
+        assert_eq!(outcomes[0], Err(TranscriptError::from(missing).into()), "it never committed");
     }
 }
 

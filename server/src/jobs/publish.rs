@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use mpc::{
     collect::Reason,
-    ids::SubmissionId,
+    ids::{RunId, SubmissionId},
     mesh::Mesh,
     noise::Draws,
-    publish::{
-        AgreedSet, Entry, Ledger, NoNoise, Opening, Publication, Published, Status, Sum, Word,
-    },
+    publish::{self, AgreedSet, Entry, Ledger, NoNoise, Opening, Published, Status, Sum, Word},
+    transcript::{Place, Transcript},
 };
 use rand::{SeedableRng as _, rngs};
 use study::plan::Noise;
@@ -31,6 +30,7 @@ const ATTEMPTS: usize = 3;
 pub async fn run<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
+    id: RunId,
     mut mesh: M,
 ) -> Result<(), JobError> {
     let row = node.storage.study(context.id).await?.ok_or(JobError::State(StudyState::Proposed))?;
@@ -39,18 +39,22 @@ pub async fn run<M: Mesh + 'static>(
         (state, _) => return Err(JobError::State(state)),
     };
     let fail = |error| JobError::from_publish(context, &error);
-    for _ in 0..ATTEMPTS {
+    let place = Place { study: context.id, run: id };
+    let mut transcript = Transcript::new(place, &context.keys, node.signer());
+    for attempt in 0..ATTEMPTS {
         let entries = entries(node, context).await?;
-        let mut publication = Publication::new(&mut mesh, context.id, &context.keys, node.signer());
         let max_records = context.study.max_records();
-        let agreement = publication.agree(&entries, max_records).await.map_err(fail)?;
+        let agreement = publish::agree(&mut transcript, &mut mesh, &entries, max_records)
+            .await
+            .map_err(fail)?;
         if !agreement.pending.is_empty() {
-            mesh = verify_pending(node, context, mesh, agreement.pending).await?;
+            let pending = agreement.pending;
+            mesh = verify_pending(node, context, (id, attempt), mesh, pending).await?;
             continue;
         }
         let set = agreement.set;
         fix(node, context, &set).await?;
-        publication.confirm(&set).await.map_err(fail)?;
+        publish::confirm(&mut transcript, &mut mesh, &set).await.map_err(fail)?;
         if let Some(detail) = refusal(context, set.records) {
             let rejected = set.rejected.len() as u64;
             end(node, context, StudyState::Refused, detail, Vec::new(), rejected).await?;
@@ -70,7 +74,8 @@ pub async fn run<M: Mesh + 'static>(
             tokio::task::block_in_place(|| context.plan.next_opening(set.records, opened))
         };
         let words = Words { node, context };
-        let published = publication.open(opening, &words, next).await.map_err(fail)?;
+        let published =
+            publish::open(&mut transcript, &mut mesh, opening, &words, next).await.map_err(fail)?;
         return store(node, context, &published).await;
     }
     let text = "submissions that all servers hold could not be verified".into();
@@ -203,14 +208,25 @@ async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobE
 async fn verify_pending<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
+    (run, attempt): (RunId, usize),
     mut mesh: M,
     pending: Vec<SubmissionId>,
 ) -> Result<M, JobError> {
     // At the largest, a submission's share is 1 MiB: a batch stays below 16 MiB.
-    for batch in pending.chunks(16) {
-        (mesh, _) = verify::run_on(node, context, mesh, batch.to_vec()).await?;
+    for (number, batch) in pending.chunks(16).enumerate() {
+        let run = part_of(run, attempt, number);
+        (mesh, _) = verify::run_on(node, context, run, mesh, batch.to_vec()).await?;
     }
     Ok(mesh)
+}
+
+/// The run of a batch that is verified within a publication.
+fn part_of(run: RunId, attempt: usize, number: usize) -> RunId {
+    let place = [attempt, number].map(|number| (number as u64).to_be_bytes());
+    let hash = mpc::dst::hash(mpc::dst::SESSION, &[&run.0, &place[0], &place[1]]);
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    RunId(id)
 }
 
 /// This server's integer sums over the set, in constant memory.

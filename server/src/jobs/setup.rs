@@ -1,11 +1,22 @@
 //! Setup run: draws the verify key with the other servers and opens the study.
 
+use mpc::{
+    ids::RunId,
+    setup::{commit, reveal},
+    transcript::{Place, Transcript},
+};
+
 use super::JobError;
 use crate::{catalog::StudyContext, clock, node::Node, peers::mesh::GrpcMesh, storage::StudyState};
 
 /// Runs the setup. At a server whose study is open already it repeats the same messages for a
 /// peer that crashed before it stored the key.
-pub async fn run(node: &Node, context: &StudyContext, mut mesh: GrpcMesh) -> Result<(), JobError> {
+pub async fn run(
+    node: &Node,
+    context: &StudyContext,
+    run: RunId,
+    mut mesh: GrpcMesh,
+) -> Result<(), JobError> {
     let row = node.storage.study(context.id).await?.ok_or(JobError::State(StudyState::Proposed))?;
     let secrets = match (row.state, row.secrets) {
         (StudyState::Approved | StudyState::Open | StudyState::Closing, Some(secrets)) => secrets,
@@ -13,11 +24,12 @@ pub async fn run(node: &Node, context: &StudyContext, mut mesh: GrpcMesh) -> Res
     };
     let fail = |error| JobError::from_setup(context, &error);
     let contribution = &secrets.contribution;
-    let received = mpc::setup::commit(&mut mesh, context.id, contribution).await.map_err(fail)?;
+    let place = Place { study: context.id, run };
+    let mut transcript = Transcript::new(place, &context.keys, node.signer());
+    let received = commit(&mut transcript, &mut mesh, contribution).await.map_err(fail)?;
     let kept = node.storage.fix_setup_commitments(context.id, &received).await?;
-    let key = mpc::setup::reveal(&mut mesh, context.id, contribution, &received, &kept)
-        .await
-        .map_err(fail)?;
+    let key =
+        reveal(&mut transcript, &mut mesh, contribution, &received, &kept).await.map_err(fail)?;
     if node.storage.open_study(context.id, key, clock::now_ms()).await? {
         tracing::info!(study = %context.id, "the study is open");
     }

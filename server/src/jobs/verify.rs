@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mpc::{
     collect::{Item, PublicPart, Verdict, verify},
-    ids::SubmissionId,
+    ids::{RunId, SubmissionId},
     mesh::Mesh,
+    transcript::{Place, Transcript},
 };
 use zeroize::Zeroizing;
 
@@ -25,16 +26,18 @@ pub const BATCH_BYTES: u64 = 4 << 20;
 pub async fn run<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
+    run: RunId,
     mesh: M,
     submissions: Vec<SubmissionId>,
 ) -> Result<Vec<SubmissionId>, JobError> {
-    run_on(node, context, mesh, submissions).await.map(|(_, deferred)| deferred)
+    run_on(node, context, run, mesh, submissions).await.map(|(_, deferred)| deferred)
 }
 
 /// [`run`] that gives the mesh back, for a protocol that verifies on its way.
 pub async fn run_on<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
+    run: RunId,
     mut mesh: M,
     submissions: Vec<SubmissionId>,
 ) -> Result<(M, Vec<SubmissionId>), JobError> {
@@ -47,14 +50,17 @@ pub async fn run_on<M: Mesh + 'static>(
     let items = prepare(context.clone(), key, stored).await?;
     // Proofs are checked on a thread of their own: the async threads keep answering.
     let runtime = tokio::runtime::Handle::current();
-    let in_thread = context.clone();
+    let (in_thread, signer) = (context.clone(), node.signer().clone());
     let (mesh, verdicts) = tokio::task::spawn_blocking(move || {
-        let verdicts = runtime.block_on(verify(&mut mesh, &in_thread.collect, items));
+        let place = Place { study: in_thread.id, run };
+        let mut transcript = Transcript::new(place, &in_thread.keys, &signer);
+        let verified = verify(&mut transcript, &mut mesh, &in_thread.collect, items);
+        let verdicts = runtime.block_on(verified);
         (mesh, verdicts)
     })
     .await
     .map_err(|_| JobError::Stopping)?;
-    let verdicts = verdicts.map_err(|error| JobError::from_mesh(context, &error))?;
+    let verdicts = verdicts.map_err(|error| JobError::from_transcript(context, &error))?;
     let mut deferred = Vec::new();
     let mut decided = Vec::with_capacity(verdicts.len());
     for (submission, verdict) in submissions.into_iter().zip(verdicts) {

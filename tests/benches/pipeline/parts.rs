@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, future::join_all, stream};
 use mpc::{
-    collect::{Item, PublicPart, Sharded, Verdict, check_credential, credential, verify},
-    ids::{Party, SubmissionId},
+    collect::{Item, Origin, PublicPart, Sharded, Verdict, check_credential, credential, verify},
+    ids::{Party, RunId, SubmissionId},
     mesh::{Mesh as _, local::LocalMesh},
     receipt::Receipt,
     sign::{Signature, Signer},
+    transcript::{Place, Transcript},
 };
 use rand::RngExt as _;
 use server::storage::{
@@ -113,7 +114,9 @@ fn shard(data: &Data, count: usize, provider: &Signer) -> (Vec<Sharded>, Part) {
     let start = cpu::now();
     let shard = |wires| {
         let id = SubmissionId(rng.random());
-        data.collect.shard(id, provider.public(), wires, &mut rng).expect("wires of the circuit")
+        let provider = provider.public();
+        let origin = Origin { submission: id, provider, amendment: None };
+        data.collect.shard(origin, wires, &mut rng).expect("wires of the circuit")
     };
     let sharded = wires.into_iter().map(shard).collect();
     let micros = cpu::micros_each(start, count);
@@ -147,9 +150,14 @@ fn signatures(key: &Signer, sharded: &[Sharded]) -> [Part; 4] {
 async fn decide(data: &Data, sharded: &[Sharded]) -> Vec<(SubmissionId, Verdict)> {
     let mut decided = Vec::with_capacity(sharded.len());
     for batch in sharded.chunks(BATCH) {
+        let signer = Signer::from_seed(&[0; 32]);
+        let (keys, signer) = (&[signer.public(); SERVERS], &signer);
         let servers = LocalMesh::connect(SERVERS).into_iter().map(|mut mesh| async move {
             let items = batch.iter().map(|sharded| item(data, mesh.me(), sharded)).collect();
-            verify(&mut mesh, &data.collect, items).await.expect("all servers answer")
+            let place = Place { study: data.id(), run: RunId([0; 16]) };
+            let mut transcript = Transcript::new(place, keys, signer);
+            let verified = verify(&mut transcript, &mut mesh, &data.collect, items);
+            verified.await.expect("all servers answer")
         });
         let verdicts = join_all(servers).await.remove(0);
         let ids = batch.iter().map(|sharded| sharded.public.submission);

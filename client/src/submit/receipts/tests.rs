@@ -30,6 +30,7 @@ fn batch(number: u64) -> Batch {
         submission: SubmissionId([number as u8; 16]),
         records: 10,
         provider: PublicKey([3; 32]),
+        amendment: None,
         joint_rand: vec![5; 64],
         commitments: Vec::new(),
         payload_hashes: vec![[6; 32]; 2],

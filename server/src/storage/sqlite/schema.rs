@@ -317,6 +317,7 @@ mod tests {
             submission: SubmissionId([2; 16]),
             records: 3,
             provider: PublicKey([0xab; 32]),
+            amendment: None,
             joint_rand: vec![5; 64],
             commitments: Vec::new(),
             payload_hashes: vec![[6; 32]; 2],
