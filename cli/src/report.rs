@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+mod abort;
 mod cost;
 mod definition;
 mod plot;
 
+pub use abort::abort;
 pub use cost::cost;
 pub use definition::definition;
 pub use plot::Picture;

@@ -293,6 +293,7 @@ impl Node {
 
     async fn status_of(&self, row: StudyRow) -> Result<v1::StudyStatus, RpcError> {
         let counts = self.storage.counts(row.id).await?;
+        let record = row.state.is_final() && self.has_record(row.id).await?;
         Ok(v1::StudyStatus {
             study_id: row.id.0.to_vec().into(),
             study: row.bytes.into(),
@@ -305,6 +306,7 @@ impl Node {
             rejected: counts.rejected,
             share_bytes: counts.share_bytes,
             charged: counts.charged,
+            record,
         })
     }
 
