@@ -317,7 +317,9 @@ mod tests {
         let (_directory, path) = place();
         open(&path).unwrap().1.pragma_update(None, "user_version", 99).unwrap();
         let refused = open(&path).err().unwrap();
-        assert!(matches!(refused, StorageError::NewerSchema { found: 99, known, .. } if known == MIGRATIONS.len() as i64));
+        assert!(
+            matches!(refused, StorageError::NewerSchema { found: 99, known, .. } if known == MIGRATIONS.len() as i64)
+        );
         let version: i64 = Connection::open(&path)
             .unwrap()
             .pragma_query_value(None, "user_version", |row| row.get(0))

@@ -13,7 +13,9 @@ pub(super) fn begin_run(
 ) -> Result<bool, StorageError> {
     let number = study_number(connection, study)?;
     let inserted = connection
-        .prepare_cached("INSERT INTO study_run (study, run) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .prepare_cached(
+            "INSERT INTO study_run (study, run) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
         .execute(params![number, run.0])?;
     Ok(inserted == 1)
 }
