@@ -311,6 +311,11 @@ impl Node {
         })
     }
 
+    /// Whether this server knows what was said in the run that ended the study.
+    async fn has_record(&self, id: StudyId) -> Result<bool, RpcError> {
+        Ok(!self.storage.transcript(id, None, 1).await?.is_empty())
+    }
+
     /// What a study ended in, or where it is.
     pub(super) async fn outcome_of(&self, id: StudyId) -> Result<v1::Outcome, RpcError> {
         let row = self.row(id).await?;
