@@ -140,8 +140,7 @@ fn summary(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn leaf(entry: &Entry) -> [u8; 32] {
-    let parts: [&[u8]; 3] = [&entry.submission.0, &entry.public.0, &entry.records.to_be_bytes()];
-    dst::hash(dst::MERKLE_LEAF, &parts)
+    merkle::leaf(&entry.submission, &entry.public, entry.records)
 }
 
 /// The set that follows from all servers' lists, or from one that stands for all. Where more
