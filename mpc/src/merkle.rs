@@ -2,7 +2,7 @@
 //! proofs that a submission is under it.
 //!
 //! Leaves and inner nodes live in different domains, and an odd node is carried up unchanged, so
-//! two different lists never share a root. A [`Builder`] reads the leaves one after the other and
+//! two different lists never share a root. A [`Tree`] reads the leaves one after the other and
 //! remembers one node per level, so that lists of any length fit.
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 /// The stack holds the roots of complete subtrees, the largest first: one of 2^h leaves for each
 /// bit h of the number of leaves.
 #[derive(Debug, Clone, Default)]
-pub struct Builder {
+pub struct Tree {
     stack: Vec<[u8; 32]>,
     leaves: u64,
     proofs: Vec<Proof>,
@@ -40,12 +40,12 @@ pub fn leaf(submission: &SubmissionId, public: &PublicHash, records: u32) -> [u8
 
 /// The root over `leaves`, in the order given.
 pub fn root(leaves: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
-    let mut builder = Builder::default();
-    leaves.into_iter().for_each(|leaf| builder.push(leaf));
-    builder.root()
+    let mut tree = Tree::default();
+    leaves.into_iter().for_each(|leaf| tree.push(leaf));
+    tree.root()
 }
 
-impl Builder {
+impl Tree {
     /// Appends a leaf.
     pub fn push(&mut self, leaf: [u8; 32]) {
         let mut node = leaf;
@@ -61,7 +61,7 @@ impl Builder {
         self.leaves += 1;
     }
 
-    /// Appends a leaf whose proof [`Builder::finish`] will give. Memory grows with the number of
+    /// Appends a leaf whose proof [`Tree::finish`] will give. Memory grows with the number of
     /// these, and of no others.
     pub fn push_and_prove(&mut self, leaf: [u8; 32]) {
         self.proofs.push(Proof { index: self.leaves, leaves: 0, siblings: Vec::new() });
@@ -187,14 +187,14 @@ mod tests {
     }
 
     fn proved(leaves: &[[u8; 32]], wanted: impl Fn(usize) -> bool) -> ([u8; 32], Vec<Proof>) {
-        let mut builder = Builder::default();
+        let mut tree = Tree::default();
         for (index, leaf) in leaves.iter().enumerate() {
             match wanted(index) {
-                true => builder.push_and_prove(*leaf),
-                false => builder.push(*leaf),
+                true => tree.push_and_prove(*leaf),
+                false => tree.push(*leaf),
             }
         }
-        builder.finish()
+        tree.finish()
     }
 
     #[test]

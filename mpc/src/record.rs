@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The most bytes of one frame, without its head.
-pub const MAX_FRAME: usize = 1 << 20;
+pub const MAX_FRAME: usize = 256 << 10;
 
 /// Bytes before those of a frame.
 pub const FRAME_HEAD: usize = 5;
@@ -162,20 +162,27 @@ pub struct Cursor {
     pub submission: Option<SubmissionId>,
 }
 
+/// A message's frames: the head of each, and its bytes.
+pub fn frames(
+    section: Section,
+    message: &[u8],
+) -> impl Iterator<Item = ([u8; FRAME_HEAD], &[u8])> + use<'_> {
+    let last = message.len().div_ceil(MAX_FRAME).max(1) - 1;
+    (0..=last).map(move |number| {
+        let start = number * MAX_FRAME;
+        let bytes = &message[start..message.len().min(start + MAX_FRAME)];
+        // At most MAX_FRAME.
+        let [a, b, c, d] = (bytes.len() as u32).to_be_bytes();
+        let more = if number == last { 0 } else { MORE };
+        ([section as u8 | more, a, b, c, d], bytes)
+    })
+}
+
 /// Appends a message as one or more frames.
 pub fn put(out: &mut Vec<u8>, section: Section, message: &[u8]) {
-    let mut rest = message;
-    loop {
-        let (bytes, after) = rest.split_at(rest.len().min(MAX_FRAME));
-        let more = if after.is_empty() { 0 } else { MORE };
-        out.push(section as u8 | more);
-        // At most MAX_FRAME.
-        out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+    for (head, bytes) in frames(section, message) {
+        out.extend_from_slice(&head);
         out.extend_from_slice(bytes);
-        if after.is_empty() {
-            return;
-        }
-        rest = after;
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{
-    Arrival, Charge, Charged, Counts, Detail, Entry, Finish, NewStudy, NewSubmission, PutLimits,
-    PutOutcome, Storage, StorageError, StoredSubmission, StudyRow, StudyState, UnverifiedRow,
-    Verdict,
+    Arrival, Charge, Charged, Counts, Detail, Entry, Finish, NewStudy, NewSubmission, PublicRow,
+    PutLimits, PutOutcome, Storage, StorageError, StoredSubmission, StudyRow, StudyState,
+    UnverifiedRow, Verdict,
 };
 use readers::Readers;
 use writer::{Order, Writer};
@@ -159,6 +159,15 @@ impl Storage for SqliteStorage {
         limit: usize,
     ) -> Result<Vec<Entry>, StorageError> {
         self.readers.run(move |c| submissions::entries(c, study, after, limit)).await
+    }
+
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError> {
+        self.readers.run(move |c| submissions::public_parts(c, study, after, limit)).await
     }
 
     async fn output_shares(
