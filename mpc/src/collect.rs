@@ -29,16 +29,14 @@
 use std::sync::Arc;
 
 use prio::{
-    codec::{Encode, ParameterizedDecode},
+    codec::{Encode as _, ParameterizedDecode as _},
     field::Field128,
     vdaf::{
         Aggregator, VerifyTransition,
         prio3::{Prio3, Prio3InputShare, Prio3PublicShare, Prio3VerifierShare, Prio3VerifyState},
-        test_utils::TestVectorClient,
         xof::XofTurboShake128,
     },
 };
-use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -49,7 +47,9 @@ use crate::{
     wire::{Reader, WireError},
 };
 
+mod door;
 mod public_part;
+mod shard;
 mod sizes;
 mod verify;
 
@@ -180,69 +180,6 @@ impl Collect {
         self.max_records
     }
 
-    /// Splits m records (their wires, one record after the other) into one payload per server.
-    pub fn shard(
-        &self,
-        origin: Origin,
-        wires: Vec<Field128>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Sharded, CollectError> {
-        let out_of_range =
-            CollectError::Records { max: self.max_records, wires: self.circuit.wires() };
-        let records = wires.len() / self.circuit.wires().max(1);
-        if records == 0
-            || records * self.circuit.wires() != wires.len()
-            || records > self.max_records as usize
-        {
-            return Err(out_of_range);
-        }
-        let Origin { submission, provider, amendment } = origin;
-        let prio = self.prio(records as u32)?;
-        // Per server a seed for its share and one for its blind (draft-irtf-cfrg-vdaf, 7.2.1).
-        let mut random = Zeroizing::new(vec![0; 2 * 32 * self.parties()]);
-        rng.fill_bytes(&mut random);
-        let (public_share, input_shares) = prio
-            .shard_with_random(&self.context, &wires, &submission.0, &random)
-            .map_err(|_| CollectError::Proof)?;
-        let payloads = input_shares.iter().map(payload).collect::<Result<Vec<_>, _>>()?;
-        let public = PublicPart {
-            study: self.study,
-            submission,
-            records: records as u32,
-            provider,
-            amendment,
-            joint_rand: public_share.get_encoded().map_err(|_| CollectError::Share)?,
-            commitments: Vec::new(),
-            payload_hashes: payloads.iter().map(|payload| payload_hash(payload)).collect(),
-        };
-        Ok(Sharded { public, payloads })
-    }
-
-    /// Checks everything about an upload that one server can check alone: study, number of
-    /// servers and records, sizes, and the payload's hash.
-    pub fn check_upload(
-        &self,
-        me: Party,
-        public: &PublicPart,
-        payload: &[u8],
-    ) -> Result<(), CollectError> {
-        if public.study != self.study {
-            return Err(CollectError::OtherStudy);
-        }
-        if public.payload_hashes.len() != self.parties() {
-            return Err(CollectError::OtherParties);
-        }
-        if !(1..=self.max_records).contains(&public.records) {
-            let wires = self.circuit.wires();
-            return Err(CollectError::Records { max: self.max_records, wires });
-        }
-        if public.payload_hashes.get(me.index()) != Some(&payload_hash(payload)) {
-            return Err(CollectError::PayloadHash);
-        }
-        let prio = self.prio(public.records)?;
-        self.decode(&prio, me, public, payload).map(drop)
-    }
-
     /// Computes this server's verifier share of one stored submission.
     pub fn prepare(
         &self,
@@ -331,14 +268,6 @@ impl Collect {
         };
         Ok(accepted())
     }
-}
-
-fn payload(share: &Prio3InputShare<Field128, 32>) -> Result<Zeroizing<Vec<u8>>, CollectError> {
-    let len = share.encoded_len().unwrap_or_default();
-    let mut payload = Zeroizing::new(Vec::with_capacity(BLINDING + len));
-    payload.resize(BLINDING, 0);
-    share.encode(&mut payload).map_err(|_| CollectError::Share)?;
-    Ok(payload)
 }
 
 fn payload_hash(payload: &[u8]) -> [u8; 32] {

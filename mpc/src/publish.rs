@@ -72,13 +72,17 @@ use crate::{
     transcript::{Transcript, TranscriptError},
 };
 
+pub mod audit;
+
 mod agree;
 mod open;
 mod published;
+mod set;
 mod sum;
 
 pub use agree::{AgreedSet, Agreement, Entry, Status};
 pub use published::{Published, PublishedError};
+pub use set::SignedSet;
 pub use sum::Sum;
 
 /// Why nothing was published.

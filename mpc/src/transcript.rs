@@ -32,6 +32,10 @@ use crate::{
     wire::{Reader, WireError},
 };
 
+mod recording;
+
+pub use recording::{About, Recording};
+
 /// A step of a protocol. The codes are signed: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -282,6 +286,11 @@ impl<'a> Transcript<'a> {
     /// Every message of every round so far, by party.
     pub fn rounds(&self) -> &[Vec<Message>] {
         &self.rounds
+    }
+
+    /// Everything heard, that of a round that failed included.
+    fn heard(&self) -> Vec<Vec<Message>> {
+        self.rounds.clone()
     }
 
     /// One round: sends `body` and returns all parties' bodies.

@@ -299,7 +299,8 @@ async fn end(
 ) -> Result<(), StorageError> {
     let text = detail.text.clone();
     let now_ms = clock::now_ms();
-    let finish = Finish { to, detail, outcome, rejected, scrub: true, now_ms };
+    let transcript = Vec::new();
+    let finish = Finish { to, detail, outcome, transcript, rejected, scrub: true, now_ms };
     if node.storage.finish(context.id, finish).await? {
         tracing::info!(study = %context.id, state = %to, detail = text, "the study has ended");
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{PublishError, Rejections};
+use super::{PublishError, Rejections, SignedSet};
 use crate::{
     collect::Reason,
     dst,
@@ -67,14 +67,20 @@ pub struct Agreement {
 }
 
 impl AgreedSet {
-    /// What is signed and stored: root ‖ submissions ‖ records ‖ rejected ‖ hash of the rejected.
+    /// What is signed of it.
+    pub fn signed(&self) -> SignedSet {
+        SignedSet {
+            root: self.root,
+            submissions: self.submissions,
+            records: self.records,
+            rejected: self.rejected.len() as u64,
+            rejected_hash: rejections_hash(&self.rejected),
+        }
+    }
+
+    /// What is signed and stored: [`SignedSet::encode`].
     pub fn digest(&self) -> Vec<u8> {
-        let mut out = self.root.to_vec();
-        out.extend_from_slice(&self.submissions.to_be_bytes());
-        out.extend_from_slice(&self.records.to_be_bytes());
-        out.extend_from_slice(&(self.rejected.len() as u64).to_be_bytes());
-        out.extend_from_slice(&rejections_hash(&self.rejected));
-        out
+        self.signed().encode()
     }
 }
 
@@ -132,15 +138,22 @@ fn summary(entries: &[Entry]) -> Vec<u8> {
     let accepted = || entries.iter().filter(|entry| entry.status == Status::Accepted);
     let others: Vec<Entry> =
         entries.iter().filter(|entry| entry.status != Status::Accepted).copied().collect();
-    let mut out = merkle::root(accepted().map(leaf)).to_vec();
+    let mut out = merkle::root(accepted().map(Entry::leaf)).to_vec();
     out.extend_from_slice(&(accepted().count() as u64).to_be_bytes());
     out.extend_from_slice(&dst::hash(dst::PUBLISH_REJECTED, &[&encode(&others)]));
     out.extend_from_slice(&(others.len() as u64).to_be_bytes());
     out
 }
 
-fn leaf(entry: &Entry) -> [u8; 32] {
-    merkle::leaf(&entry.submission, &entry.public, entry.records)
+/// The leaf of one submission in the tree of the set.
+pub(super) fn leaf(submission: SubmissionId, public: PublicHash, records: u32) -> [u8; 32] {
+    merkle::leaf(&submission, &public, records)
+}
+
+impl Entry {
+    fn leaf(&self) -> [u8; 32] {
+        leaf(self.submission, self.public, self.records)
+    }
 }
 
 /// The set that follows from all servers' lists, or from one that stands for all. Where more
@@ -165,7 +178,7 @@ fn combine(mine: &[Entry], lists: &[&[Entry]], max_records: u64) -> Agreement {
             Fate::Counted => {
                 submissions += 1;
                 records += u64::from(held[0].records);
-                leaves.push(leaf(held[0]));
+                leaves.push(held[0].leaf());
             }
             Fate::Pending => pending.push(*submission),
             Fate::Rejected(reason) => rejected.push((*submission, reason)),

@@ -1,9 +1,6 @@
 //! Opening: commit to the result shares, open them, add them, sign the result.
 
-use super::{
-    AgreedSet, Ledger, NoNoise, Opening, PublishError, Published, Sum, Word,
-    published::result_parts,
-};
+use super::{AgreedSet, Ledger, NoNoise, Opening, PublishError, Published, Sum, Word};
 use crate::{
     circuit::MINUS_ONE,
     dst,
@@ -161,7 +158,7 @@ pub(super) async fn sign<M: Mesh>(
         totals,
         signatures: Vec::new(),
     };
-    let parts = result_parts(transcript.study(), &published);
+    let parts = set.signed().result_parts(transcript.study(), &published.totals);
     // A server signs one result per study, ever.
     let digest = dst::hash(dst::PUBLISH_RESULT, &[&parts]).to_vec();
     let kept = ledger.fix(Word::Result, digest.clone()).await.ok_or(PublishError::Ledger)?;

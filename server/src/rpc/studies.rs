@@ -234,6 +234,7 @@ impl Node {
             to: StudyState::Cancelled,
             detail,
             outcome: Vec::new(),
+            transcript: Vec::new(),
             rejected: 0,
             scrub: true,
             now_ms: clock::now_ms(),

@@ -346,6 +346,9 @@ pub struct Finish {
     pub detail: Detail,
     /// The outcome's encoding, for everybody who asks.
     pub outcome: Vec<u8>,
+    /// What was said in the run that ended it, in parts, for everybody who audits; kept after a
+    /// scrub.
+    pub transcript: Vec<Vec<u8>>,
     /// How many submissions are not in the result; replaces the counter.
     pub rejected: u64,
     /// Whether to remove payloads, output shares, verifier shares, noise and the study's secrets.

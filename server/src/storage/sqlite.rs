@@ -6,7 +6,7 @@
 use std::{path::Path, sync::Mutex, sync::PoisonError};
 
 use async_trait::async_trait;
-use mpc::ids::{StudyId, SubmissionId};
+use mpc::ids::{RunId, StudyId, SubmissionId};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -25,6 +25,7 @@ mod readers;
 mod schema;
 mod studies;
 mod submissions;
+mod transcripts;
 mod verdicts;
 mod writer;
 
@@ -197,6 +198,10 @@ impl Storage for SqliteStorage {
         self.writer()?.run(order, move |c| charges::charge(c, study, &charge)).await
     }
 
+    async fn begin_run(&self, study: StudyId, run: RunId) -> Result<bool, StorageError> {
+        self.write(move |c| transcripts::begin_run(c, study, run)).await
+    }
+
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
         self.readers.run(move |c| ending::set(c, study)).await
     }
@@ -205,12 +210,22 @@ impl Storage for SqliteStorage {
         if !finish.to.is_final() {
             return Err(StorageError::NotFinal(finish.to));
         }
-        let order = Order { bytes: finish.outcome.len(), empty_log: finish.scrub };
+        let said: usize = finish.transcript.iter().map(Vec::len).sum();
+        let order = Order { bytes: finish.outcome.len() + said, empty_log: finish.scrub };
         self.writer()?.run(order, move |c| ending::finish(c, study, &finish)).await
     }
 
     async fn outcome(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
         self.readers.run(move |c| ending::outcome(c, study)).await
+    }
+
+    async fn transcript(
+        &self,
+        study: StudyId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StorageError> {
+        self.readers.run(move |c| transcripts::parts(c, study, after, limit)).await
     }
 
     async fn counts(&self, study: StudyId) -> Result<Counts, StorageError> {

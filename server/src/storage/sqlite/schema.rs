@@ -15,7 +15,7 @@ use super::StorageError;
 const APPLICATION_ID: i64 = 0x534f_5454;
 
 /// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// Versions before this one can corrupt the database when the log is reset.
 const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
@@ -115,6 +115,21 @@ CREATE TABLE study_noise (
 ALTER TABLE submission ADD COLUMN provider BLOB CHECK (length(provider) = 32);
 UPDATE submission SET provider = substr(public, 55, 32);
 CREATE INDEX submission_by_provider ON submission (study, provider);
+";
+
+/// What a server signed in: the ids of its runs, and the words of the run that ended a study.
+const VERSION_3: &str = "
+CREATE TABLE study_run (
+    study INTEGER NOT NULL REFERENCES study,
+    run BLOB NOT NULL CHECK (length(run) = 16),
+    PRIMARY KEY (study, run)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE study_transcript (
+    study INTEGER NOT NULL REFERENCES study,
+    part INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (study, part)
+) STRICT;
 ";
 
 /// Locks the database against other processes for as long as the file is held.
@@ -302,7 +317,9 @@ mod tests {
         let (_directory, path) = place();
         open(&path).unwrap().1.pragma_update(None, "user_version", 99).unwrap();
         let refused = open(&path).err().unwrap();
-        assert!(matches!(refused, StorageError::NewerSchema { found: 99, known: 2, .. }));
+        assert!(
+            matches!(refused, StorageError::NewerSchema { found: 99, known, .. } if known == MIGRATIONS.len() as i64)
+        );
         let version: i64 = Connection::open(&path)
             .unwrap()
             .pragma_query_value(None, "user_version", |row| row.get(0))
@@ -348,7 +365,7 @@ mod tests {
         let (_lock, connection) = open(&path).unwrap();
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version, 2);
+        assert_eq!(version, MIGRATIONS.len() as i64);
         let study = StudyId([1; 32]);
         let entries = super::super::submissions::entries(&connection, study, None, 9).unwrap();
         assert_eq!((entries[0].id, entries[0].records), (public.submission, 3));

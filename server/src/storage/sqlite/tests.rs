@@ -77,6 +77,9 @@ conforms! {
     check_concurrent_charges_get_one_noise => concurrent_charges_get_one_noise,
     check_an_ended_study_is_not_charged => ended_study_is_not_charged,
     check_finish_happens_once => finish_happens_once,
+    check_a_run_is_begun_once => run_is_begun_once,
+    check_concurrent_beginnings_let_one_begin => concurrent_beginnings_let_one_begin,
+    check_a_transcript_is_kept_in_parts => transcript_is_kept_in_parts,
     check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
 }
 
