@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use mpc::ids::StudyId;
 
 use crate::{
+    bundle::BundleError,
     keys::KeyError,
     profile::ProfileError,
     status::State,
@@ -50,6 +51,9 @@ pub enum ClientError {
     /// The receipts of an upload.
     #[error(transparent)]
     Receipts(#[from] ReceiptsError),
+    /// A bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// A study file, or a study that a server sent.
     #[error(transparent)]
     Study(#[from] study::StudyError),
@@ -370,6 +374,7 @@ impl ClientError {
             Self::NotPublished { unreachable, .. } if unreachable.is_empty() => Exit::Usage,
             Self::NotPublished { .. } => Exit::Unreachable,
             Self::Receipts(error) => error.exit(),
+            Self::Bundle(error) => error.exit(),
             Self::Study(_)
             | Self::Table(_)
             | Self::NotText { .. }

@@ -79,6 +79,7 @@ mod open;
 mod published;
 mod set;
 mod sum;
+mod tally;
 
 pub use agree::{AgreedSet, Agreement, Entry, Status};
 pub use published::{Published, PublishedError};

@@ -89,6 +89,17 @@ impl Section {
         }
     }
 
+    /// The most bytes that all messages of the section may have together.
+    pub fn max_total(self) -> u64 {
+        match self {
+            // Who audits holds the whole transcript.
+            Self::Transcript | Self::Amendment => 1 << 30,
+            // A study has a million submissions at most, below 1 KiB each.
+            Self::Submission => 2 << 30,
+            Self::Head | Self::Study | Self::Published | Self::Sum => u64::MAX,
+        }
+    }
+
     /// Whether a record has one message of the section at most.
     pub fn is_single(self) -> bool {
         !matches!(self, Self::Transcript | Self::Amendment | Self::Submission)
@@ -212,17 +223,18 @@ impl FrameHead {
 }
 
 /// Puts frames together again: sections in their order, messages of bounded length.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Assembler {
     section: Section,
     count: u64,
     is_open: bool,
     len: usize,
+    total: u64,
 }
 
 impl Default for Assembler {
     fn default() -> Self {
-        Self { section: Section::Head, count: 0, is_open: false, len: 0 }
+        Self { section: Section::Head, count: 0, is_open: false, len: 0, total: 0 }
     }
 }
 
@@ -238,8 +250,12 @@ impl Assembler {
             return Err(WireError::Range("length of frame"));
         }
         self.len += head.len;
+        self.total += head.len as u64;
         if self.len > self.section.max_message() {
             return Err(WireError::Range("length of message"));
+        }
+        if self.total > self.section.max_total() {
+            return Err(WireError::Range("length of section"));
         }
         self.is_open = head.more;
         Ok(!head.more)
@@ -248,6 +264,11 @@ impl Assembler {
     /// Messages of the section that the last frame belongs to, that one included.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Whether the last message is whole.
+    pub fn is_whole(&self) -> bool {
+        !self.is_open
     }
 
     fn begin(&mut self, section: Section) -> Result<(), WireError> {
@@ -263,8 +284,10 @@ impl Assembler {
         if !fits {
             return Err(WireError::Range("order of sections"));
         }
-        self.count = if section == self.section { self.count + 1 } else { 1 };
-        self.section = section;
+        if section != self.section {
+            (self.section, self.count, self.total) = (section, 0, 0);
+        }
+        self.count += 1;
         self.len = 0;
         Ok(())
     }

@@ -18,15 +18,14 @@
 //! # Source
 //! Baum, Damgård, Orlandi, SCN 2014.
 
-use curve25519_dalek::{RistrettoPoint, traits::Identity as _};
+use curve25519_dalek::RistrettoPoint;
 
-use super::{PublishError, SignedSet, agree};
+pub use super::tally::{Sums, Tallied, Tally, TallyError};
+use super::{PublishError, SignedSet};
 use crate::{
-    collect::PublicPart,
-    ids::{Party, PublicHash, RunId, StudyId, SubmissionId},
-    merkle,
+    ids::{Party, RunId, StudyId},
     noise::Mechanism,
-    pedersen::{Bases, Commitment},
+    pedersen::Bases,
     sign::{PublicKey, Signature},
     transcript::Message,
 };
@@ -95,76 +94,5 @@ impl Fault {
             Self::Server(error) => error.culprits(),
             Self::Recording(_) => Vec::new(),
         }
-    }
-}
-
-/// Root, numbers and sums of commitments over the counted submissions, one after the other.
-pub struct Tally {
-    tree: merkle::Tree,
-    totals: Tallied,
-    last: Option<SubmissionId>,
-}
-
-/// What a [`Tally`] comes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tallied {
-    /// Merkle root over (submission id, public hash, records).
-    pub root: [u8; 32],
-    /// Number of submissions.
-    pub submissions: u64,
-    /// Number of records.
-    pub records: u64,
-    /// The sum of the commitments to each server's output shares, by party.
-    pub sums: Vec<RistrettoPoint>,
-}
-
-/// Why a submission cannot be counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TallyError {
-    /// The submissions are not sorted, or one comes twice.
-    #[error("submission {0} is out of order")]
-    Order(SubmissionId),
-    /// Not one commitment per server.
-    #[error("submission {0} does not have one commitment per server")]
-    Commitments(SubmissionId),
-    /// A commitment is no point of the group.
-    #[error("the commitment of submission {0} for {1} is no point of the group")]
-    Point(SubmissionId, Party),
-}
-
-impl Tally {
-    /// Nothing counted yet.
-    pub fn new(parties: usize) -> Self {
-        let sums = vec![RistrettoPoint::identity(); parties];
-        let totals = Tallied { root: [0; 32], submissions: 0, records: 0, sums };
-        Self { tree: merkle::Tree::default(), totals, last: None }
-    }
-
-    /// Counts the next submission, in the order of their ids. `hash` is [`PublicPart::hash`].
-    pub fn push(&mut self, public: &PublicPart, hash: PublicHash) -> Result<(), TallyError> {
-        let submission = public.submission;
-        if self.last.is_some_and(|last| last >= submission) {
-            return Err(TallyError::Order(submission));
-        }
-        if public.commitments.len() != self.totals.sums.len() {
-            return Err(TallyError::Commitments(submission));
-        }
-        let mut points = Vec::with_capacity(public.commitments.len());
-        for (party, commitment) in (0..).map(Party).zip(&public.commitments) {
-            let point = Commitment(*commitment).point();
-            points.push(point.ok_or(TallyError::Point(submission, party))?);
-        }
-        self.totals.sums.iter_mut().zip(points).for_each(|(sum, point)| *sum += point);
-        self.tree.push(agree::leaf(submission, hash, public.records));
-        self.totals.submissions += 1;
-        self.totals.records += u64::from(public.records);
-        self.last = Some(submission);
-        Ok(())
-    }
-
-    /// The root, the numbers and the sums.
-    pub fn finish(mut self) -> Tallied {
-        self.totals.root = self.tree.root();
-        self.totals
     }
 }
