@@ -30,8 +30,8 @@ impl Collect {
     pub fn sizes(&self, records: u32) -> Sizes {
         // A u32 fits.
         let validity = Validity::new(self.circuit.clone(), records as usize);
-        // Per server a part of the joint randomness and the hash of its payload.
-        let public = 2 + 32 + 16 + 4 + 32 + 16 + 4 + 1 + 2 * 32 * self.parties();
+        // Per server a part of the joint randomness, a commitment and the hash of its payload.
+        let public = 2 + 32 + 16 + 4 + 32 + 16 + 4 + 1 + 3 * 32 * self.parties();
         let verifier_share = ELEMENT * validity.verifier_len() + SEED;
         Sizes {
             public,

@@ -83,9 +83,10 @@ impl Reason {
 pub enum Verdict {
     /// Some server does not hold it yet; it stays unverified.
     Deferred,
-    /// Valid: store the output share (16 bytes per coordinate) in place of the payload.
+    /// Valid: store the output share in place of the payload.
     Accepted {
-        /// This server's share of the submission's contribution to the totals.
+        /// This server's share of the submission's contribution to the totals, behind the blinding
+        /// of the commitment to it: see [`Collect::decode_output_share`].
         output_share: Vec<u8>,
         /// What this server sent, for a repeated run.
         verifier_share: Vec<u8>,
@@ -138,12 +139,12 @@ fn decide(
     let Some(shares) = shares.iter().copied().collect::<Option<Vec<_>>>() else {
         return Ok(Verdict::Deferred);
     };
-    let Prepared { state, verifier_share } = *prepared;
+    let Prepared { state, blinding, verifier_share } = *prepared;
     if shares.iter().any(|(hash, _)| *hash != public) {
         return Ok(Verdict::Rejected { reason: Reason::PublicPartsDiffer, verifier_share });
     }
     let shares: Vec<&[u8]> = shares.into_iter().map(|(_, share)| share).collect();
-    Ok(match collect.finish(records, state, &shares).map_err(broken)? {
+    Ok(match collect.finish(records, state, &blinding, &shares).map_err(broken)? {
         Some(output_share) => Verdict::Accepted { output_share, verifier_share },
         None => Verdict::Rejected { reason: Reason::InvalidProof, verifier_share },
     })
