@@ -157,7 +157,9 @@ impl Bundle {
         match self.read(message)? {
             Some(Section::Sum) => {}
             Some(section) => return Ok(Some(section)),
-            None => return Err(BundleError::Short { file: self.file.clone(), offset: self.offset }),
+            None => {
+                return Err(BundleError::Short { file: self.file.clone(), offset: self.offset });
+            }
         }
         let sum: [u8; 32] = before.finalize().into();
         if message[..] != sum {

@@ -10,8 +10,9 @@ use std::{
 use futures::future::join_all;
 use mpc::sign::PublicKey;
 use proto::v1::{
-    DescribeRequest, DescribeResponse, audit_client::AuditClient, directory_client::DirectoryClient,
-    studies_client::StudiesClient, submissions_client::SubmissionsClient,
+    DescribeRequest, DescribeResponse, audit_client::AuditClient,
+    directory_client::DirectoryClient, studies_client::StudiesClient,
+    submissions_client::SubmissionsClient,
 };
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 

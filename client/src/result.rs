@@ -216,7 +216,10 @@ fn signed(
     })
 }
 
-fn document(study: &Study, published: &Published) -> Result<ResultDocument, ClientError> {
+pub(crate) fn document(
+    study: &Study,
+    published: &Published,
+) -> Result<ResultDocument, ClientError> {
     let plan = Plan::new(study)?;
     if published.totals.len() != plan.coordinates() {
         return Err(ClientError::WrongShape {
