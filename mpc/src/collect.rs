@@ -49,10 +49,12 @@ use crate::{
     wire::{Reader, WireError},
 };
 
+mod amendment;
 mod public_part;
 mod sizes;
 mod verify;
 
+pub use amendment::{Amendment, Resolution, SignedAmendment, resolve};
 pub use public_part::{PublicPart, check_credential, credential};
 pub use sizes::Sizes;
 pub use verify::{Item, Reason, Verdict, verify};
