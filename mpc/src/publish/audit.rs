@@ -26,7 +26,7 @@ use crate::{
     ids::{Party, PublicHash, RunId, StudyId, SubmissionId},
     merkle,
     noise::Mechanism,
-    pedersen::{Bases, Commitment},
+    pedersen::Bases,
     sign::{PublicKey, Signature},
     transcript::Message,
 };
@@ -151,7 +151,7 @@ impl Tally {
         }
         let mut points = Vec::with_capacity(public.commitments.len());
         for (party, commitment) in (0..).map(Party).zip(&public.commitments) {
-            let point = Commitment(*commitment).point();
+            let point = commitment.point();
             points.push(point.ok_or(TallyError::Point(submission, party))?);
         }
         self.totals.sums.iter_mut().zip(points).for_each(|(sum, point)| *sum += point);
