@@ -17,12 +17,14 @@ use mpc::{
 use study::{Plan, plan::Noise};
 
 use crate::{bundle::Bundle, error::ClientError, profile::Profile, progress::Progress, result};
+use amended::Amended;
 use finding::Failed;
 pub use finding::Finding;
 use front::Front;
 pub use report::{Check, Report, Verdict};
 use submissions::Counted;
 
+mod amended;
 mod finding;
 mod front;
 mod report;
@@ -111,7 +113,9 @@ impl Auditor<'_> {
             let text = "the transcript ends before the result was signed";
             return Err(Finding::of("transcript", text.into()).into());
         }
-        if Some(published.set()) != replayed.set || published.totals != replayed.totals {
+        if replayed.set.map(|set| set.counted) != Some(published.counted())
+            || published.totals != replayed.totals
+        {
             let text = "the result is not the one that the messages give";
             return Err(Finding::of("result", text.into()).into());
         }
@@ -119,8 +123,17 @@ impl Auditor<'_> {
             "result",
             format!("the {} servers signed the totals that their messages give", front.keys.len()),
         );
-        let counted = submissions::read(bundle, front, self.progress)?;
+        let mut amended = Amended::read(front, replayed.set.as_ref())?;
+        let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
         self.set(&replayed, &counted)?;
+        amended.finish()?;
+        self.report.pass(
+            "amendments",
+            format!(
+                "{} signed by providers; what they say counts or does not, and nothing else",
+                front.amendments.len()
+            ),
+        );
         self.openings(&replayed, &counted.tallied, plan)?;
         let document = result::document(&front.study, published).map_err(Failed::Client)?;
         self.report.pass("decoding", "the totals decode to the result below");
@@ -135,16 +148,17 @@ impl Auditor<'_> {
             return Err(Finding::of("transcript", text.into()).into());
         };
         let least = front.study.privacy().min_records;
-        if set.records >= least || replayed.totals.iter().any(Option::is_some) {
+        if set.counted.records >= least || replayed.totals.iter().any(Option::is_some) {
             let text = format!(
                 "the study was refused a result over {} records, and needs {least}",
-                set.records
+                set.counted.records
             );
             return Err(Finding::of("rule", text).into());
         }
-        let counted = submissions::read(bundle, front, self.progress)?;
+        let mut amended = Amended::read(front, replayed.set.as_ref())?;
+        let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
         self.set(&replayed, &counted)?;
-        self.report.refused(set.records, least);
+        self.report.refused(set.counted.records, least);
         Ok(())
     }
 
@@ -162,8 +176,9 @@ impl Auditor<'_> {
             }
             Ok(replayed) => replayed,
         };
-        let counted = submissions::read(bundle, front, self.progress)?;
-        if replayed.set.is_some_and(|set| set.root == counted.tallied.root) {
+        let mut amended = Amended::read(front, replayed.set.as_ref())?;
+        let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
+        if replayed.set.is_some_and(|set| set.counted.root == counted.tallied.root) {
             let bases = Bases::new(plan.coordinates());
             if let Err(fault) = replayed.check_sums(&bases, &counted.tallied.sums) {
                 self.report.aborted(&fault);
@@ -202,7 +217,7 @@ impl Auditor<'_> {
 
     fn set(&mut self, replayed: &Replayed, counted: &Counted) -> Result<(), Finding> {
         let (tallied, place) = (&counted.tallied, "submissions");
-        let Some(set) = replayed.set else {
+        let Some(set) = replayed.set.map(|set| set.counted) else {
             return Err(Finding::of(place, "no set was signed".into()));
         };
         self.report.counted(tallied, counted.rejected);

@@ -57,6 +57,7 @@ use crate::{
     wire::WireError,
 };
 
+mod amendment;
 mod door;
 mod outputs;
 mod public_part;
@@ -64,6 +65,7 @@ mod shard;
 mod sizes;
 mod verify;
 
+pub use amendment::{Amendment, Resolution, SignedAmendment, resolve};
 pub use outputs::OutputShare;
 pub use public_part::{PublicPart, check_credential, credential};
 pub use sizes::Sizes;

@@ -45,11 +45,13 @@
 //! before anything of it is said: with new noise in a repeated run, the average would tell.
 //!
 //! # Rounds
-//! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others.
-//! 2. `Lists`, only if round 1 differs: all entries. Kept is what all servers accepted alike. What
+//! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others,
+//!    hash and number of the amendments.
+//! 2. `Lists`, only if round 1 differs: all entries and all amendments. Kept is what all servers
+//!    accepted alike and no amendment of any server withdraws ([`crate::collect::resolve`]). What
 //!    all hold alike but not all have verified (one crashed before it stored its verdict) is
 //!    verified now, and the run starts again: a submission that all servers hold is never lost.
-//! 3. `Set`: the agreed set's root, signed. All must be equal.
+//! 3. `Set`: the agreed set's root and the amendments' hash, signed. All must be equal.
 //! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt), where A_j holds S_j's noise, if any.
 //! 5. `Open`: A_j, R_j, salt. Rounds 4 and 5 repeat while the study's disclosure rule asks for
 //!    more (first the counts of cells, then the values of those that are large enough).
@@ -81,9 +83,11 @@ mod set;
 mod sum;
 mod tally;
 
-pub use agree::{AgreedSet, Agreement, Entry, Status};
+pub use agree::{
+    AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Status,
+};
 pub use published::{Published, PublishedError};
-pub use set::SignedSet;
+pub use set::{Counted, SignedSet};
 pub use sum::Sum;
 
 /// Why nothing was published.
@@ -173,17 +177,16 @@ impl PublishError {
     }
 }
 
-/// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's submissions,
-/// sorted by id; they must not change any more, except by verdicts on those that the agreement
-/// finds pending. Store what it returns, then [`confirm`] it, then (if the study's rules allow a
-/// result) [`open`] the totals over it.
+/// Rounds 1 and 2: the set of submissions that all servers hold alike and that count by `limits`
+/// and by the amendments that any server holds. Store what it returns, then [`confirm`] it, then (if
+/// the study's rules allow a result) [`open`] the totals over it.
 pub async fn agree<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
-    entries: &[Entry],
-    max_records: u64,
+    mine: Holdings<'_>,
+    limits: Limits,
 ) -> Result<Agreement, PublishError> {
-    agree::agree(transcript, mesh, entries, max_records).await
+    agree::agree(transcript, mesh, mine, limits).await
 }
 
 /// Round 3: signs the agreed set and checks that all servers signed the same.

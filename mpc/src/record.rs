@@ -50,7 +50,7 @@ pub enum Section {
     Transcript = 3,
     /// The published result, if there is one.
     Published = 4,
-    /// An amendment.
+    /// An amendment that the set was made with, in their order.
     Amendment = 5,
     /// A submission: 1 if it is counted, else 0 ‖ its public part. By id.
     Submission = 6,
@@ -93,7 +93,8 @@ impl Section {
     pub fn max_total(self) -> u64 {
         match self {
             // Who audits holds the whole transcript.
-            Self::Transcript | Self::Amendment => 1 << 30,
+            Self::Transcript => 1 << 30,
+            Self::Amendment => 16 << 20,
             // A study has a million submissions at most, below 1 KiB each.
             Self::Submission => 2 << 30,
             Self::Head | Self::Study | Self::Published | Self::Sum => u64::MAX,

@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use mpc::ids::{RunId, StudyId, SubmissionId};
 use zeroize::Zeroizing;
 
+mod amendments;
 mod charges;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod rows;
 pub mod sqlite;
 
+pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
 pub use rows::{
     Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
@@ -144,6 +146,32 @@ pub trait Storage: Send + Sync + 'static {
         submission: NewSubmission,
         limits: PutLimits,
     ) -> Result<PutOutcome, StorageError>;
+
+    /// Stores an amendment. One that is stored already answers `Same` or `Conflict` whatever the
+    /// study's state and limits are; a new one is held against the state first, then against the
+    /// limits.
+    async fn put_amendment(
+        &self,
+        study: StudyId,
+        amendment: NewAmendment,
+        limits: AmendLimits,
+    ) -> Result<AmendOutcome, StorageError>;
+
+    /// The amendments that [`Storage::put_amendment`] stored, in the order of provider and id. Once
+    /// the study is closed they are always the same.
+    async fn amendments(&self, study: StudyId) -> Result<Vec<Vec<u8>>, StorageError>;
+
+    /// Stores the amendments that the agreed set is made with, in their order, in place of any
+    /// stored so before. They stay when the study has ended.
+    async fn fix_amendments(
+        &self,
+        study: StudyId,
+        amendments: Vec<Vec<u8>>,
+    ) -> Result<(), StorageError>;
+
+    /// The amendments given to [`Storage::fix_amendments`], in their order: the same at every
+    /// server.
+    async fn agreed_amendments(&self, study: StudyId) -> Result<Vec<Vec<u8>>, StorageError>;
 
     /// Up to `limit` submissions that are not verified yet, in the order of their arrival,
     /// starting behind `after`.

@@ -22,6 +22,7 @@ use mpc::{
 };
 
 use super::{
+    amended::Amended,
     finding::{Failed, Finding},
     front::Front,
 };
@@ -53,6 +54,7 @@ type Page = Vec<(SubmissionId, Vec<Commitment>)>;
 pub(super) fn read(
     bundle: &mut Bundle,
     front: &Front,
+    amended: &mut Amended,
     progress: &dyn Progress,
 ) -> Result<Counted, Failed> {
     let parties = front.keys.len();
@@ -61,7 +63,7 @@ pub(super) fn read(
     let taken = Mutex::new(taken);
     thread::scope(|scope| {
         let adding: Vec<_> = (0..threads).map(|_| scope.spawn(|| add(&taken, parties))).collect();
-        let mut list = List::new(front, pages);
+        let mut list = List::new(front, amended, pages);
         let listed = list.read(bundle, front, progress);
         let List { mut tally, rejected, pages, .. } = list;
         drop(pages);
@@ -102,6 +104,7 @@ fn add(pages: &Mutex<Receiver<Page>>, parties: usize) -> Result<Sums, TallyError
 
 struct List<'a> {
     published: Option<&'a Published>,
+    amended: &'a mut Amended,
     tally: Tally,
     rejected: u64,
     last: Option<SubmissionId>,
@@ -110,9 +113,10 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(front: &'a Front, pages: SyncSender<Page>) -> Self {
+    fn new(front: &'a Front, amended: &'a mut Amended, pages: SyncSender<Page>) -> Self {
         Self {
             published: front.published.as_ref(),
+            amended,
             tally: Tally::new(front.keys.len()),
             rejected: 0,
             last: None,
@@ -163,10 +167,12 @@ impl<'a> List<'a> {
             1 => true,
             _ => return Err(format!("submission {id} is neither counted nor not")),
         };
-        if let Some(published) = self.published
-            && published.reason(&id).is_none() != is_counted
-        {
-            return Err(format!("the result says something else of submission {id}"));
+        if let Some(published) = self.published {
+            let reason = published.reason(&id);
+            if reason.is_none() != is_counted {
+                return Err(format!("the result says something else of submission {id}"));
+            }
+            self.amended.see(&public, reason)?;
         }
         if !is_counted {
             self.rejected += 1;

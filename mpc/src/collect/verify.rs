@@ -46,6 +46,13 @@ pub enum Reason {
     /// The study counts one submission of each provider, and another one of the same provider
     /// counts.
     SecondOfProvider = 5,
+    /// Its provider withdrew it.
+    Withdrawn = 6,
+    /// Its provider replaced it, and the replacement is valid.
+    Replaced = 7,
+    /// It is part of an amendment that does not hold: some of it is missing or not valid, nobody
+    /// received it, or a later one superseded it.
+    NotAmended = 8,
 }
 
 impl Reason {
@@ -57,6 +64,9 @@ impl Reason {
             Self::Incomplete,
             Self::RecordsExhausted,
             Self::SecondOfProvider,
+            Self::Withdrawn,
+            Self::Replaced,
+            Self::NotAmended,
         ];
         all.into_iter().find(|reason| *reason as u8 == code)
     }
@@ -74,6 +84,11 @@ impl Reason {
             Self::Incomplete => "not all servers received it before the study closed",
             Self::RecordsExhausted => "the study holds as many records as it may without it",
             Self::SecondOfProvider => "another submission of the same provider counts",
+            Self::Withdrawn => "its provider withdrew it",
+            Self::Replaced => "its provider replaced it",
+            Self::NotAmended => {
+                "its amendment is missing, incomplete or superseded, so it does not count"
+            }
         }
     }
 }

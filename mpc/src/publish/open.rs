@@ -158,7 +158,7 @@ pub(super) async fn sign<M: Mesh>(
         totals,
         signatures: Vec::new(),
     };
-    let parts = set.signed().result_parts(transcript.study(), &published.totals);
+    let parts = set.signed().counted.result_parts(transcript.study(), &published.totals);
     // A server signs one result per study, ever.
     let digest = dst::hash(dst::PUBLISH_RESULT, &[&parts]).to_vec();
     let kept = ledger.fix(Word::Result, digest.clone()).await.ok_or(PublishError::Ledger)?;

@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 const STUDY: StudyId = StudyId([3; 32]);
 const PLACE: Place = Place { study: STUDY, run: RunId([7; 16]) };
 const BOUNDS: [u128; 3] = [10, 20, 1 << 88];
+const LIMITS: Limits = Limits { max_records: 100, one_per_provider: false };
 
 /// A server's durable memory.
 #[derive(Default)]
@@ -47,7 +48,13 @@ fn signers(n: u8) -> Vec<Signer> {
 
 fn entry(id: u8, status: Status) -> Entry {
     let (submission, public) = (SubmissionId([id; 16]), PublicHash([id; 32]));
-    Entry { submission, public, records: 2, status, provider: None }
+    let provider = PublicKey([id; 32]);
+    Entry { submission, public, records: 2, status, provider, amendment: None }
+}
+
+/// What a server brings that nobody sent an amendment.
+fn holds(entries: &[Entry]) -> Holdings<'_> {
+    Holdings { entries, amendments: &[] }
 }
 
 /// Shares of the totals 10, 20, 30: uniform for all servers but the last.
@@ -127,7 +134,7 @@ impl World {
             let memory = Memory { noise: self.noise.get(me).cloned(), ..Memory::default() };
             async move {
                 let mut run = Transcript::new(PLACE, keys, signer);
-                let set = agree(&mut run, &mut mesh, entries, 100).await?.set;
+                let set = agree(&mut run, &mut mesh, holds(entries), LIMITS).await?.set;
                 confirm(&mut run, &mut mesh, &set).await?;
                 let (sums, salt_seed) = (shares(me, n), [me as u8; 32]);
                 let opening = Opening {
@@ -235,7 +242,7 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
             let (keys, signer) = (&keys, &signers[me]);
             async move {
                 let mut run = Transcript::new(PLACE, keys, signer);
-                agree(&mut run, &mut mesh, &lists[me], 100).await
+                agree(&mut run, &mut mesh, holds(&lists[me]), LIMITS).await
             }
         });
         for agreement in block_on(join_all(servers)) {
@@ -344,7 +351,7 @@ fn a_total_that_valid_records_cannot_have_is_never_published() {
         let (keys, signer, entries) = (&keys, &signers[me], &entries);
         async move {
             let mut run = Transcript::new(PLACE, keys, signer);
-            let set = agree(&mut run, &mut mesh, entries, 100).await?.set;
+            let set = agree(&mut run, &mut mesh, holds(entries), LIMITS).await?.set;
             confirm(&mut run, &mut mesh, &set).await?;
             // S1 commits to a share that makes the total one too large.
             let mut share = Sum::default();
@@ -386,7 +393,7 @@ fn run_twice(first_ends_at: Option<u32>) -> Vec<Result<Published, PublishError>>
             let (keys, signer, entries, memory) = (&keys, &signers[me], &entries, &memories[me]);
             async move {
                 let mut run = Transcript::new(PLACE, keys, signer);
-                let set = agree(&mut run, &mut mesh, entries, 100).await?.set;
+                let set = agree(&mut run, &mut mesh, holds(entries), LIMITS).await?.set;
                 confirm(&mut run, &mut mesh, &set).await?;
                 let mut share = Sum::default();
                 share.add(if me == 1 { 3 + number } else { 1 });
@@ -429,7 +436,7 @@ fn more_records_than_the_study_may_hold_are_listed_and_not_counted() {
         let (keys, signer, entries) = (&keys, &signers[mesh.me().index()], &entries);
         async move {
             let mut run = Transcript::new(PLACE, keys, signer);
-            agree(&mut run, &mut mesh, entries, 5).await
+            agree(&mut run, &mut mesh, holds(entries), Limits { max_records: 5, ..LIMITS }).await
         }
     });
     for agreement in block_on(join_all(servers)) {
@@ -488,40 +495,5 @@ fn without_noise_that_fits_nothing_is_opened() {
         assert_eq!(outcomes[1], Err(error));
         let missing = MeshError::Missing { round: 2, parties: vec![Party(1)] };
         assert_eq!(outcomes[0], Err(TranscriptError::from(missing).into()), "it never committed");
-    }
-}
-
-#[test]
-fn where_each_provider_counts_once_the_first_submission_of_each_counts() {
-    let by = |id, provider: u8| {
-        let provider = Some(PublicKey([provider; 32]));
-        Entry { provider, ..entry(id, Status::Accepted) }
-    };
-    let list = vec![
-        Entry { status: Status::Rejected(Reason::InvalidProof), ..by(1, 7) },
-        by(2, 7),
-        by(3, 8),
-        by(4, 7),
-        by(5, 8),
-        entry(6, Status::Accepted),
-        entry(7, Status::Accepted),
-    ];
-    // One server lacks a submission, so that lists are exchanged; keys are not among them.
-    for lacking in [None, Some(2)] {
-        let mut lists = vec![list.clone(); 3];
-        if let Some(server) = lacking {
-            lists[server].truncate(6);
-        }
-        let mut expected = vec![
-            (SubmissionId([1; 16]), Reason::InvalidProof),
-            (SubmissionId([4; 16]), Reason::SecondOfProvider),
-            (SubmissionId([5; 16]), Reason::SecondOfProvider),
-        ];
-        expected.extend(lacking.map(|_| (SubmissionId([7; 16]), Reason::Incomplete)));
-        for outcome in (World { lists, ..World::servers(3) }).run() {
-            let (set, published) = outcome.expect("published");
-            assert_eq!(published.rejected, expected);
-            assert_eq!(set.submissions, if lacking.is_some() { 3 } else { 4 });
-        }
     }
 }

@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use mpc::{
-    collect::Reason,
+    collect::{Reason, SignedAmendment},
     ids::{RunId, SubmissionId},
     mesh::Mesh,
     noise::Draws,
-    publish::{self, AgreedSet, Entry, Ledger, NoNoise, Opening, Published, Status, Sum, Word},
+    publish::{
+        self, AgreedSet, Entry, Holdings, Ledger, Limits, NoNoise, Opening, Published, Status, Sum,
+        Word,
+    },
     transcript::{Place, Transcript},
 };
 use rand::{SeedableRng as _, rngs};
@@ -41,12 +44,16 @@ pub async fn run<M: Mesh + 'static>(
     let fail = |error| JobError::from_publish(context, &error);
     let place = Place { study: context.id, run: id };
     let mut transcript = Transcript::new(place, &context.keys, node.signer());
+    let limits = Limits {
+        max_records: context.study.max_records(),
+        one_per_provider: context.study.privacy().is_one_per_provider(),
+    };
+    let amendments = amendments(node, context).await?;
     for attempt in 0..ATTEMPTS {
         let entries = entries(node, context).await?;
-        let max_records = context.study.max_records();
-        let agreement = publish::agree(&mut transcript, &mut mesh, &entries, max_records)
-            .await
-            .map_err(fail)?;
+        let mine = Holdings { entries: &entries, amendments: &amendments };
+        let agreement =
+            publish::agree(&mut transcript, &mut mesh, mine, limits).await.map_err(fail)?;
         if !agreement.pending.is_empty() {
             let pending = agreement.pending;
             mesh = verify_pending(node, context, (id, attempt), mesh, pending).await?;
@@ -165,12 +172,15 @@ pub fn records_of(digest: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*digest.get(40..)?.first_chunk()?))
 }
 
-/// Stores the set before it is signed. A set that was fixed in an earlier run stays: another one
+/// Stores the set before it is signed, and the amendments that it is made with. A set that was fixed in an earlier run stays: another one
 /// now means that a server changed its list after signing, and two sets are never opened.
 async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(), JobError> {
     let digest = set.digest();
     match node.storage.fix_set(context.id, digest.clone()).await? == digest {
-        true => Ok(()),
+        true => {
+            let amendments = set.amendments.iter().map(SignedAmendment::encode).collect();
+            Ok(node.storage.fix_amendments(context.id, amendments).await?)
+        }
         false => Err(JobError::Abort {
             text: "a server changed its list of submissions after the set was fixed".into(),
             servers: Vec::new(),
@@ -179,7 +189,6 @@ async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(),
 }
 
 async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobError> {
-    let is_one_per_provider = context.study.privacy().is_one_per_provider();
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let after = entries.last().map(|entry| entry.submission);
@@ -196,12 +205,21 @@ async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobE
                     Status::Rejected(Reason::from_code(code).unwrap_or(Reason::InvalidProof))
                 }
             },
-            provider: is_one_per_provider.then_some(entry.provider),
+            provider: entry.provider,
+            amendment: entry.amendment,
         }));
         if last {
             return Ok(entries);
         }
     }
+}
+
+/// The amendments that came in here while the study was open.
+async fn amendments(node: &Node, context: &StudyContext) -> Result<Vec<SignedAmendment>, JobError> {
+    let stored = node.storage.amendments(context.id).await?;
+    let decode = |bytes: &Vec<u8>| SignedAmendment::decode_unverified(bytes);
+    let decoded: Result<Vec<_>, _> = stored.iter().map(decode).collect();
+    decoded.map_err(|_| StorageError::Damaged("an amendment cannot be decoded").into())
 }
 
 /// Verifies what all servers hold, in batches of the same size at every server.

@@ -28,6 +28,9 @@ pub enum RpcError {
     /// A public part that cannot be decoded.
     #[error("public part: {0}")]
     PublicPart(#[from] WireError),
+    /// An amendment that cannot be decoded.
+    #[error("amendment: {0}")]
+    Amendment(#[source] WireError),
     /// An upload that fails a check at the door.
     #[error(transparent)]
     Upload(#[from] CollectError),
@@ -74,6 +77,17 @@ pub enum RpcError {
         "the study holds a million submissions, and no more are kept: submit more records in each"
     )]
     SubmissionsExhausted,
+    /// The same amendment id with other bytes.
+    #[error("another amendment has this id: nothing was changed")]
+    AmendmentConflict,
+    /// The provider has amended as often as it may.
+    #[error(
+        "this provider has changed its submissions to the study as often as it may: nothing was changed"
+    )]
+    AmendmentsOfProvider,
+    /// The study holds as many amendments as a server keeps.
+    #[error("the study holds as many changes of submissions as are kept: nothing was changed")]
+    AmendmentsExhausted,
     /// Too much at once.
     #[error("the server is busy: {what}")]
     Busy {
@@ -120,6 +134,7 @@ impl From<RpcError> for Status {
             RpcError::Field(_)
             | RpcError::Invalid(_)
             | RpcError::PublicPart(_)
+            | RpcError::Amendment(_)
             | RpcError::Upload(_)
             | RpcError::Study(_) => Self::invalid_argument(text),
             RpcError::UnknownStudy => Self::not_found(text),
@@ -136,10 +151,13 @@ impl From<RpcError> for Status {
             RpcError::SubmissionsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "SUBMISSIONS_EXHAUSTED")
             }
+            RpcError::AmendmentsOfProvider | RpcError::AmendmentsExhausted => {
+                with_reason(Code::FailedPrecondition, &text, "AMENDMENTS_EXHAUSTED")
+            }
             RpcError::Greeting(_) | RpcError::NoLink { .. } | RpcError::Unpublished => {
                 Self::failed_precondition(text)
             }
-            RpcError::Conflict => Self::already_exists(text),
+            RpcError::Conflict | RpcError::AmendmentConflict => Self::already_exists(text),
             RpcError::Busy { retry, .. } => exhausted(&text, retry),
             RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),
             RpcError::Signature(_) => Self::unauthenticated(text),

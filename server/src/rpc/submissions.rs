@@ -7,7 +7,7 @@ use mpc::{
     collect::{PublicPart, check_credential},
     ids::PublicHash,
     receipt::Receipt,
-    sign::Signature,
+    sign::{PublicKey, Signature},
 };
 use proto::{
     convert::field,
@@ -41,6 +41,15 @@ impl Submissions for SubmissionsService {
     ) -> Result<Response<v1::Receipt>, Status> {
         let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let receipt = self.0.submit(request.into_inner()).await?;
+        Ok(Response::new(receipt.into()))
+    }
+
+    async fn amend(
+        &self,
+        request: Request<v1::AmendRequest>,
+    ) -> Result<Response<v1::AmendmentReceipt>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
+        let receipt = self.0.amend(request.into_inner()).await?;
         Ok(Response::new(receipt.into()))
     }
 }
@@ -77,6 +86,7 @@ impl Node {
             public_hash: hash,
             records: public.records,
             provider: public.provider,
+            amendment: public.amendment,
             payload: Zeroizing::new(request.payload.into()),
         };
         self.store(&context, submission).await?;
@@ -88,11 +98,15 @@ impl Node {
         context: &StudyContext,
         submission: NewSubmission,
     ) -> Result<(), RpcError> {
+        // A replacement arrives before what it replaces is gone: the agreement decides which one
+        // counts, and keeps the study's limits.
+        let is_amended = submission.amendment.is_some();
+        let max_records = context.study.max_records();
         let limits = PutLimits {
             max_submissions: MAX_SUBMISSIONS,
-            max_records: context.study.max_records(),
+            max_records: if is_amended { max_records.saturating_mul(2) } else { max_records },
             max_unverified: u64::from(self.config.limits.unverified_per_study),
-            one_per_provider: context.study.privacy().is_one_per_provider(),
+            one_per_provider: context.study.privacy().is_one_per_provider() && !is_amended,
         };
         match self.storage.put_submission(context.id, submission, limits).await? {
             PutOutcome::Stored => {
@@ -115,17 +129,23 @@ impl Node {
     }
 }
 
+/// Refuses a provider that the study does not list, if it lists any.
+pub(super) fn check_provider(context: &StudyContext, provider: &PublicKey) -> Result<(), RpcError> {
+    let providers = context.study.providers();
+    match providers.is_empty() || providers.contains(provider) {
+        true => Ok(()),
+        false => Err(RpcError::NotAuthorised(
+            "the provider's key is not among the study's providers: ask the analyst to list it",
+        )),
+    }
+}
+
 fn check(
     context: &StudyContext,
     public: PublicPart,
     request: &v1::SubmitRequest,
 ) -> Result<Checked, RpcError> {
-    let providers = context.study.providers();
-    if !providers.is_empty() && !providers.contains(&public.provider) {
-        return Err(RpcError::NotAuthorised(
-            "the provider's key is not among the study's providers: ask the analyst to list it",
-        ));
-    }
+    check_provider(context, &public.provider)?;
     if context.study.privacy().is_one_per_provider() && public.records > 1 {
         return Err(RpcError::OneRecordPerProvider);
     }

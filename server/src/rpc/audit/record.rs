@@ -101,6 +101,9 @@ impl Record {
         if let Some(published) = self.published.as_ref().filter(|_| wanted(Section::Published)) {
             out.put(Section::Published, &published.encode()).await?;
         }
+        if wanted(Section::Amendment) {
+            self.amendments(behind(Section::Amendment), out).await?;
+        }
         if wanted(Section::Submission) {
             self.submissions(behind(Section::Submission), out).await?;
         }
@@ -117,6 +120,16 @@ impl Record {
             out.put(Section::Transcript, &part).await?;
             after = Some(number);
         }
+    }
+
+    /// All at once: a study holds 8 MiB of them at most.
+    async fn amendments(&self, after: Option<Cursor>, out: &mut Writer) -> Result<(), Stop> {
+        let amendments = self.node.storage.agreed_amendments(self.study).await?;
+        let held = after.map_or(Ok(0), |after| usize::try_from(after.count)).unwrap_or(usize::MAX);
+        for amendment in amendments.iter().skip(held) {
+            out.put(Section::Amendment, amendment).await?;
+        }
+        Ok(())
     }
 
     async fn submissions(&self, after: Option<Cursor>, out: &mut Writer) -> Result<(), Stop> {

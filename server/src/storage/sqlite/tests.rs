@@ -67,6 +67,12 @@ conforms! {
     check_lists_are_sorted_and_paged => lists_are_sorted_and_paged,
     check_public_parts_are_paged_and_outlive_the_scrub =>
         public_parts_are_paged_and_outlive_the_scrub,
+    check_amendments_are_same_or_conflict => amendments_are_same_or_conflict,
+    check_only_an_open_study_takes_amendments => only_an_open_study_takes_amendments,
+    check_amendment_limits_hold => amendment_limits_hold,
+    check_acknowledged_amendment_survives_a_crash => acknowledged_amendment_survives_a_crash,
+    check_agreed_amendments_are_kept => agreed_amendments_are_kept,
+    check_submissions_keep_their_amendment => submissions_keep_their_amendment,
     check_first_set_wins => first_set_wins,
     check_first_word_wins => first_word_wins,
     check_provider_submits_once => provider_submits_once,
