@@ -20,7 +20,7 @@ use crate::{bundle::Bundle, error::ClientError, profile::Profile, progress::Prog
 use amended::Amended;
 use finding::Failed;
 pub use finding::Finding;
-use front::Front;
+pub(crate) use front::Front;
 pub use report::{Check, Report, Verdict};
 use submissions::Counted;
 

@@ -21,7 +21,7 @@ use crate::error::{Exit, plain};
 mod download;
 mod partial;
 
-pub use download::{Until, download};
+pub use download::{Until, download, fetch};
 
 /// Why a bundle cannot be read or written.
 #[derive(Debug, thiserror::Error)]

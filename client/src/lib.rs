@@ -12,6 +12,7 @@ pub mod error;
 pub mod keys;
 pub mod profile;
 pub mod progress;
+pub mod receipt;
 pub mod result;
 pub mod status;
 pub mod studies;

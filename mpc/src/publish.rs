@@ -82,6 +82,7 @@ mod published;
 mod set;
 mod sum;
 mod tally;
+mod word;
 
 pub use agree::{
     AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Status,
@@ -89,6 +90,7 @@ pub use agree::{
 pub use published::{Published, PublishedError};
 pub use set::{Counted, SignedSet};
 pub use sum::Sum;
+pub use word::{BrokenWord, ShownList, WordKept};
 
 /// Why nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,7 +12,7 @@ use mpc::{
 use study::Study;
 
 use super::finding::{Failed, Finding};
-use crate::bundle::Bundle;
+use crate::{bundle::Bundle, error::ClientError};
 
 /// Everything before the submissions.
 pub(crate) struct Front {
@@ -35,9 +35,19 @@ pub(crate) struct Front {
 }
 
 impl Front {
+    /// [`Front::read`] for those who need no report.
+    pub(crate) fn of(bundle: &mut Bundle) -> Result<Self, ClientError> {
+        Self::read(bundle).map_err(|failed| match failed {
+            Failed::Client(error) => error,
+            Failed::Finding(Finding { text, .. }) => {
+                ClientError::FalseRecord { file: bundle.file().to_owned(), text }
+            }
+        })
+    }
+
     /// Reads a bundle up to its first submission, and checks that the study is the one that its id
     /// names.
-    pub(crate) fn read(bundle: &mut Bundle) -> Result<Self, Failed> {
+    pub(super) fn read(bundle: &mut Bundle) -> Result<Self, Failed> {
         let head = bundle.head();
         let mut message = Vec::new();
         let mut section = bundle.next(&mut message)?;

@@ -14,10 +14,12 @@ use super::{
     partial::{Partial, Refusal},
 };
 use crate::{
-    connection::Server,
+    connection::{Cluster, Server},
     deadline::{self, request},
     error::ClientError,
+    profile::Profile,
     progress::{Event, Progress},
+    studies,
 };
 
 /// How long a server may send nothing.
@@ -33,6 +35,32 @@ pub enum Until {
     End,
     /// Everything before the submissions, and whatever of these came with it.
     Submissions,
+}
+
+/// [`download`] from the servers of `profile` that run the study, or from the one that is named.
+pub async fn fetch(
+    profile: &Profile,
+    id: StudyId,
+    from: Option<&str>,
+    file: &Path,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    if file.exists() {
+        return is_of(file, id);
+    }
+    let (cluster, _) = Cluster::connect_to_some(profile).await?;
+    let study = studies::overview(&cluster, id).await?.definition;
+    let mut servers = cluster.servers_of(&study)?;
+    if let Some(name) = from {
+        let names: Vec<String> = servers.iter().map(|server| server.name().to_owned()).collect();
+        servers.retain(|server| server.name() == name);
+        if servers.is_empty() {
+            let (name, servers) = (name.to_owned(), names.join(", "));
+            return Err(ClientError::NotOfTheStudy { name, servers });
+        }
+    }
+    download(&servers, id, file, Until::End, stop, progress).await
 }
 
 /// Downloads the record of study `id` into `file`, from the first of `servers` that has it. What an
