@@ -8,10 +8,12 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+mod audit;
 mod cost;
 mod definition;
 mod plot;
 
+pub use audit::{audit, receipts};
 pub use cost::cost;
 pub use definition::definition;
 pub use plot::Picture;

@@ -21,7 +21,7 @@ use amended::Amended;
 use finding::Failed;
 pub use finding::Finding;
 pub(crate) use front::Front;
-pub use report::{Check, Report, Verdict};
+pub use report::{Check, Outcome, Report, Verdict};
 use submissions::Counted;
 
 mod amended;
