@@ -102,8 +102,10 @@ pub struct Bundle {
     source: BufReader<File>,
     assembler: Assembler,
     hasher: Sha256,
+    /// Where the message that was read last begins.
     offset: u64,
-    start: u64,
+    /// Bytes read.
+    end: u64,
     head: Head,
 }
 
@@ -122,7 +124,7 @@ impl Bundle {
             assembler: Assembler::default(),
             hasher: Sha256::new(),
             offset: 0,
-            start: 0,
+            end: 0,
             head: Head { study: mpc::ids::StudyId([0; 32]), end: mpc::record::End::Aborted },
         };
         let mut message = Vec::new();
@@ -147,7 +149,7 @@ impl Bundle {
 
     /// Where the message that was read last begins.
     pub fn offset(&self) -> u64 {
-        self.start
+        self.offset
     }
 
     /// Reads the next message into `message`. `None` behind the last one, when the checksum at the
@@ -158,7 +160,7 @@ impl Bundle {
             Some(Section::Sum) => {}
             Some(section) => return Ok(Some(section)),
             None => {
-                return Err(BundleError::Short { file: self.file.clone(), offset: self.offset });
+                return Err(BundleError::Short { file: self.file.clone(), offset: self.end });
             }
         }
         let sum: [u8; 32] = before.finalize().into();
@@ -174,13 +176,13 @@ impl Bundle {
 
     /// A fault of the message that was read last.
     pub fn damaged(&self, cause: WireError) -> BundleError {
-        BundleError::Damaged { file: self.file.clone(), offset: self.start, cause }
+        BundleError::Damaged { file: self.file.clone(), offset: self.offset, cause }
     }
 
     /// The next message, `None` at the end of the file.
     fn read(&mut self, message: &mut Vec<u8>) -> Result<Option<Section>, BundleError> {
         message.clear();
-        self.start = self.offset;
+        self.offset = self.end;
         loop {
             let mut head = [0; FRAME_HEAD];
             let len = self.fill(&mut head)?;
@@ -188,7 +190,7 @@ impl Bundle {
                 return Ok(None);
             }
             if len < FRAME_HEAD {
-                return Err(BundleError::Short { file: self.file.clone(), offset: self.offset });
+                return Err(BundleError::Short { file: self.file.clone(), offset: self.end });
             }
             let frame = FrameHead::decode(&head).map_err(|cause| self.damaged(cause))?;
             let is_last = self.assembler.frame(frame).map_err(|cause| self.damaged(cause))?;
@@ -196,7 +198,7 @@ impl Bundle {
             message.resize(from + frame.len, 0);
             // `message` was made that long.
             if self.fill(&mut message[from..])? < frame.len {
-                return Err(BundleError::Short { file: self.file.clone(), offset: self.offset });
+                return Err(BundleError::Short { file: self.file.clone(), offset: self.end });
             }
             if is_last {
                 return Ok(Some(frame.section));
@@ -216,7 +218,7 @@ impl Bundle {
             }
         }
         self.hasher.update(&bytes[..filled]);
-        self.offset += filled as u64;
+        self.end += filled as u64;
         Ok(filled)
     }
 }

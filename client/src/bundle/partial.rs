@@ -233,8 +233,7 @@ fn scan(mut file: &File) -> io::Result<Whole> {
     let mut follower = Follower::behind(Whole::default());
     let mut reader = io::BufReader::with_capacity(MAX_FRAME, &mut file);
     let mut frame = vec![0; FRAME_HEAD + MAX_FRAME];
-    loop {
-        let Some(head) = frame.first_chunk_mut() else { break };
+    while let Some(head) = frame.first_chunk_mut() {
         if !filled(reader.read_exact(head))? {
             break;
         }
