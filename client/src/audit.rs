@@ -5,14 +5,17 @@
 //! holds the transcript, the result, the amendments and one page of submissions; the submissions
 //! themselves are read once and forgotten.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use mpc::{
     ids::StudyId,
     pedersen::Bases,
-    publish::audit::{Fault, Replayed, Rules, Tallied, replay},
+    publish::{
+        Limits,
+        audit::{Fault, Replayed, Rules, Tallied, replay},
+    },
     record::End,
-    transcript::About,
+    transcript::{About, Statement, Step},
 };
 use study::{Plan, plan::Noise};
 
@@ -102,7 +105,7 @@ impl Auditor<'_> {
     }
 
     fn published(&mut self, bundle: &mut Bundle, front: &Front, plan: &Plan) -> Result<(), Failed> {
-        let replayed = self.replay(front, plan)?;
+        let replayed = self.replay(bundle.file(), front, plan)?;
         let published = front.published.as_ref().ok_or_else(|| {
             Finding::of("result", "the record says that there is a result and has none".into())
         })?;
@@ -142,7 +145,7 @@ impl Auditor<'_> {
     }
 
     fn refused(&mut self, bundle: &mut Bundle, front: &Front, plan: &Plan) -> Result<(), Failed> {
-        let replayed = self.replay(front, plan)?;
+        let replayed = self.replay(bundle.file(), front, plan)?;
         let Some(set) = replayed.set else {
             let text = "the study was refused a result, and no set was signed";
             return Err(Finding::of("transcript", text.into()).into());
@@ -164,7 +167,7 @@ impl Auditor<'_> {
 
     fn aborted(&mut self, bundle: &mut Bundle, front: &Front, plan: &Plan) -> Result<(), Failed> {
         let replayed = match front.recording.about {
-            About::Publish => follow(front, plan),
+            About::Publish => follow(bundle.file(), front, plan)?,
             About::Setup | About::Verify(_) => {
                 self.report.untold("the run that ended the study opened nothing");
                 return submissions::skip(bundle);
@@ -190,12 +193,12 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn replay(&mut self, front: &Front, plan: &Plan) -> Result<Replayed, Finding> {
+    fn replay(&mut self, file: &Path, front: &Front, plan: &Plan) -> Result<Replayed, Failed> {
         let place = "transcript";
         if front.recording.about != About::Publish {
-            return Err(Finding::of(place, "it is not that of a publication".into()));
+            return Err(Finding::of(place, "it is not that of a publication".into()).into());
         }
-        let replayed = follow(front, plan)
+        let replayed = follow(file, front, plan)?
             .map_err(|fault| Finding::by(place, &fault, &self.report.servers))?;
         let messages = front.recording.statements().count();
         self.report.messages = messages as u64;
@@ -259,16 +262,27 @@ impl Auditor<'_> {
     }
 }
 
-/// Follows the messages of a publication by the study's rules.
-fn follow(front: &Front, plan: &Plan) -> Result<Replayed, Fault> {
+/// Follows the messages of a publication by the study's rules. Where servers showed their lists, the
+/// set is derived from them: that needs to know whose the submissions are, so the file is read
+/// twice.
+fn follow(file: &Path, front: &Front, plan: &Plan) -> Result<Result<Replayed, Fault>, Failed> {
+    let is_list = |statement: &Statement| statement.step == Step::Lists as u8;
+    let origins = match front.recording.statements().any(is_list) {
+        true => submissions::origins(file)?,
+        false => HashMap::new(),
+    };
     let rules = Rules {
         study: front.id,
         keys: &front.keys,
         coordinates: plan.coordinates(),
-        max_records: front.study.max_records(),
+        limits: Limits {
+            max_records: front.study.max_records(),
+            one_per_provider: front.study.privacy().is_one_per_provider(),
+        },
+        origin: &|submission, public| origins.get(&(*submission, *public)).copied(),
         bounds: &|records| plan.bounds(records),
         mechanism: plan.noise().map(Noise::mechanism),
         next: &|records, opened| plan.next_opening(records, opened),
     };
-    replay(&rules, front.recording.run, &front.recording.rounds)
+    Ok(replay(&rules, front.recording.run, &front.recording.rounds))
 }

@@ -2,7 +2,9 @@
 //! hashes it into the tree; the others add up the commitments, which is most of the work.
 
 use std::{
+    collections::HashMap,
     num::NonZero,
+    path::Path,
     sync::{
         Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -11,8 +13,8 @@ use std::{
 };
 
 use mpc::{
-    collect::PublicPart,
-    ids::SubmissionId,
+    collect::{Origin, PublicPart},
+    ids::{PublicHash, SubmissionId},
     pedersen::Commitment,
     publish::{
         Published,
@@ -27,7 +29,7 @@ use super::{
     front::Front,
 };
 use crate::{
-    bundle::Bundle,
+    bundle::{Bundle, BundleError},
     error::ClientError,
     progress::{Event, Progress},
 };
@@ -83,6 +85,24 @@ pub(super) fn skip(bundle: &mut Bundle) -> Result<(), Failed> {
     let mut message = Vec::new();
     while bundle.next(&mut message)?.is_some() {}
     Ok(())
+}
+
+/// Whose the submissions of a bundle are, and which amendment they are part of.
+pub(super) fn origins(
+    file: &Path,
+) -> Result<HashMap<(SubmissionId, PublicHash), Origin>, BundleError> {
+    let mut bundle = Bundle::open(file)?;
+    let (mut message, mut origins) = (Vec::new(), HashMap::new());
+    while let Some(section) = bundle.next(&mut message)? {
+        let public = message.split_first().filter(|_| section == Section::Submission);
+        let Some((_, public)) = public else { continue };
+        let hash = PublicPart::hash_encoded(public);
+        // What cannot be read is found when the submissions are counted.
+        if let Ok(PublicPart { submission, provider, amendment, .. }) = PublicPart::decode(public) {
+            origins.insert((submission, hash), Origin { submission, provider, amendment });
+        }
+    }
+    Ok(origins)
 }
 
 /// Adds up what comes, until nothing more does. Takes all of it even when something was false, so

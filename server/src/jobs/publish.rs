@@ -259,8 +259,8 @@ async fn sums(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<Ve
                 continue;
             }
             let share = context.collect.decode_output_share(share).map_err(|_| damaged())?;
-            for (sum, value) in sums.iter_mut().zip(share) {
-                sum.add(value);
+            for (sum, value) in sums.iter_mut().zip(share.values.iter()) {
+                sum.add(*value);
             }
             added += 1;
         }
