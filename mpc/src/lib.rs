@@ -22,4 +22,5 @@ pub mod sign;
 pub mod transcript;
 pub mod wire;
 
+pub use curve25519_dalek::RistrettoPoint;
 pub use prio::field::Field128;

@@ -345,6 +345,11 @@ impl<'a> Transcript<'a> {
         self.place.study
     }
 
+    /// The run.
+    pub fn run(&self) -> RunId {
+        self.place.run
+    }
+
     /// Every message of every completed round so far, by party.
     pub fn rounds(&self) -> &[Vec<Message>] {
         &self.rounds

@@ -319,6 +319,7 @@ impl Node {
             detail: row.detail.text,
             servers: row.detail.servers,
             published: published.into(),
+            transcript: Vec::new(),
         })
     }
 }
