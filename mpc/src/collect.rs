@@ -57,6 +57,7 @@ use crate::{
     wire::WireError,
 };
 
+mod amendment;
 mod door;
 mod outputs;
 mod public_part;
@@ -64,10 +65,11 @@ mod shard;
 mod sizes;
 mod verify;
 
+pub use amendment::{Amendment, Resolution, SignedAmendment, resolve};
 pub use outputs::OutputShare;
 pub use public_part::{PublicPart, check_credential, credential};
 pub use sizes::Sizes;
-pub use verify::{Item, Reason, Verdict, verify};
+pub use verify::{Item, Reason, Verdict, VerifyFault, replay, verify};
 
 /// The largest payload of a submission of more than one record, in bytes.
 pub const MAX_PAYLOAD: usize = 1 << 20;

@@ -56,6 +56,8 @@ pub const PUBLISH_NOISE: &[u8] = b"sotto/v1/publish/noise";
 pub const PUBLISH_RESULT: &[u8] = b"sotto/v1/publish/result";
 /// Hash over a list of submissions that are not counted.
 pub const PUBLISH_REJECTED: &[u8] = b"sotto/v1/publish/rejected";
+/// Hash over the amendments that any server holds.
+pub const PUBLISH_AMENDMENTS: &[u8] = b"sotto/v1/publish/amendments";
 /// Seed of the draws behind the intervals of a noisy result.
 pub const RESULT_REPEAT: &[u8] = b"sotto/v1/result/repeat";
 /// An analyst's or operator's signed command to one server.

@@ -22,6 +22,10 @@ pub struct AmendmentId(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicHash(pub [u8; 32]);
 
+/// SHA-256 of an amendment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AmendmentHash(pub [u8; 32]);
+
 /// A computation server's place in the study's list of servers, counted from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Party(pub u8);
@@ -100,3 +104,4 @@ hex_id!(SubmissionId, 16);
 hex_id!(RunId, 16);
 hex_id!(AmendmentId, 16);
 hex_id!(PublicHash, 32);
+hex_id!(AmendmentHash, 32);

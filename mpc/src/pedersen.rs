@@ -154,6 +154,12 @@ impl Bases {
         self.coordinates
     }
 
+    /// Derives points and tables, which otherwise happens when they are first used.
+    pub fn prepare(&self) {
+        self.points();
+        self.tables();
+    }
+
     /// G_c, which exists for every c.
     pub fn base(&self, c: usize) -> RistrettoPoint {
         self.points().1.get(c).copied().unwrap_or_else(|| derive(c))

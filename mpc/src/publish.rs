@@ -45,11 +45,13 @@
 //! before anything of it is said: with new noise in a repeated run, the average would tell.
 //!
 //! # Rounds
-//! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others.
-//! 2. `Lists`, only if round 1 differs: all entries. Kept is what all servers accepted alike. What
+//! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others,
+//!    hash and number of the amendments.
+//! 2. `Lists`, only if round 1 differs: all entries and all amendments. Kept is what all servers
+//!    accepted alike and no amendment of any server withdraws ([`crate::collect::resolve`]). What
 //!    all hold alike but not all have verified (one crashed before it stored its verdict) is
 //!    verified now, and the run starts again: a submission that all servers hold is never lost.
-//! 3. `Set`: the agreed set's root, signed. All must be equal.
+//! 3. `Set`: the agreed set's root and the amendments' hash, signed. All must be equal.
 //! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt), where A_j holds S_j's noise, if any.
 //! 5. `Open`: A_j, R_j, salt. Rounds 4 and 5 repeat while the study's disclosure rule asks for
 //!    more (first the counts of cells, then the values of those that are large enough).
@@ -65,10 +67,13 @@
 
 use std::future::Future;
 
+use curve25519_dalek::RistrettoPoint;
+
 use crate::{
     ids::{Party, SubmissionId},
     mesh::Mesh,
     noise::{Draws, Mechanism},
+    pedersen::Bases,
     transcript::{Transcript, TranscriptError},
 };
 
@@ -76,14 +81,23 @@ pub mod audit;
 
 mod agree;
 mod open;
+mod openings;
+mod proof;
 mod published;
 mod set;
+mod share;
 mod sum;
+mod tally;
+mod word;
 
-pub use agree::{AgreedSet, Agreement, Entry, Status};
+pub use agree::{
+    AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Status,
+};
 pub use published::{Published, PublishedError};
-pub use set::SignedSet;
+pub use set::{Counted, SignedSet};
+pub use share::ResultShare;
 pub use sum::Sum;
+pub use word::{BrokenWord, ShownList, WordKept};
 
 /// Why nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +111,9 @@ pub enum PublishError {
         /// The server.
         party: Party,
     },
+    /// Servers signed different sets, and the list that would tell which is false was not shown.
+    #[error("servers signed different sets, and nothing shows which of them is false")]
+    SetsDiffer,
     /// A server signed another set than the lists give.
     #[error("{party} signed another set than the lists give")]
     SetMismatch {
@@ -136,6 +153,17 @@ pub enum PublishError {
         /// The server.
         party: Party,
     },
+    /// A server's integer sums are not those under the submissions' commitments.
+    #[error("{party} opened a result share that is not the sum of the shares it was given")]
+    NotTheSum {
+        /// The server.
+        party: Party,
+    },
+    /// This server's stored shares are not those that it took.
+    #[error(
+        "this server's stored shares do not fit the submissions' commitments: its database is damaged"
+    )]
+    ShareDamaged,
     /// The total breaks the bound that every submission was proven to keep.
     #[error(
         "the total of coordinate {coordinate} is impossible: some server's result share is false"
@@ -162,9 +190,12 @@ impl PublishError {
             | Self::CommitmentChanged { party }
             | Self::OpeningMismatch { party }
             | Self::ShareOutOfRange { party }
+            | Self::NotTheSum { party }
             | Self::ResultSignature { party } => vec![*party],
             Self::RunsDiffer
+            | Self::SetsDiffer
             | Self::Ledger
+            | Self::ShareDamaged
             | Self::NoNoise(_)
             | Self::NoiseOutOfRange { .. }
             | Self::TotalOutOfRange { .. } => Vec::new(),
@@ -172,26 +203,51 @@ impl PublishError {
     }
 }
 
-/// Rounds 1 and 2: the set that all servers hold alike. `entries` are this server's submissions,
-/// sorted by id; they must not change any more, except by verdicts on those that the agreement
-/// finds pending. Store what it returns, then [`confirm`] it, then (if the study's rules allow a
-/// result) [`open`] the totals over it.
+impl PublishError {
+    /// Whether anybody who is shown the recording of the run finds the same.
+    pub fn is_shown(&self) -> bool {
+        match self {
+            Self::Transcript(error) => error.is_shown(),
+            Self::ListMismatch { .. }
+            | Self::SetMismatch { .. }
+            | Self::SetsDiffer
+            | Self::OpeningMismatch { .. }
+            | Self::ShareOutOfRange { .. }
+            | Self::NotTheSum { .. }
+            | Self::TotalOutOfRange { .. }
+            | Self::ResultSignature { .. } => true,
+            // What was said in earlier runs is not part of the recording.
+            Self::CommitmentChanged { .. }
+            | Self::RunsDiffer
+            | Self::Ledger
+            | Self::ShareDamaged
+            | Self::NoNoise(_)
+            | Self::NoiseOutOfRange { .. } => false,
+        }
+    }
+}
+
+/// Rounds 1 and 2: the set of submissions that all servers hold alike and that count by `limits`
+/// and by the amendments that any server holds. Store what it returns, then [`confirm`] it, then (if
+/// the study's rules allow a result) [`open`] the totals over it.
 pub async fn agree<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
-    entries: &[Entry],
-    max_records: u64,
+    mine: Holdings<'_>,
+    limits: Limits,
 ) -> Result<Agreement, PublishError> {
-    agree::agree(transcript, mesh, entries, max_records).await
+    agree::agree(transcript, mesh, mine, limits).await
 }
 
-/// Round 3: signs the agreed set and checks that all servers signed the same.
+/// Round 3: signs the agreed set and checks that all servers signed the same. `mine` is what the
+/// agreement was called with.
 pub async fn confirm<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
+    mine: Holdings<'_>,
     set: &AgreedSet,
 ) -> Result<(), PublishError> {
-    agree::confirm(transcript, mesh, set).await
+    agree::confirm(transcript, mesh, mine, set).await
 }
 
 /// Rounds 4 to 6, over this server's integer sums per coordinate. `next` is the study's disclosure
@@ -212,8 +268,12 @@ pub async fn open<M: Mesh>(
 pub struct Opening<'a> {
     /// The set that all servers signed.
     pub set: &'a AgreedSet,
-    /// This server's integer sums over the set, per coordinate.
-    pub sums: &'a [Sum],
+    /// This server's sums over the set.
+    pub share: &'a ResultShare,
+    /// The sums of the submissions' commitments over the set, by party: see [`audit::Tally`].
+    pub commitments: &'a [RistrettoPoint],
+    /// The commitments' bases.
+    pub bases: &'a Bases,
     /// The largest total that valid records can have, per coordinate.
     pub bounds: &'a [u128],
     /// What noise every server adds; none: nothing is asked of [`Ledger::noise`].

@@ -98,7 +98,20 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(match self {
+            Self::Roots => "roots of the lists of submissions",
+            Self::Lists => "lists of submissions",
+            Self::Set => "signature over the set",
+            Self::Commit => "commitment to the result share",
+            Self::Open => "opening of the result share",
+            Self::Result => "signature over the result",
+            Self::Noise => "commitment to the noise",
+            Self::KeyCommit => "commitment to the joint key",
+            Self::KeyReveal => "contribution to the joint key",
+            Self::KeyConfirm => "confirmation of the joint key",
+            Self::Verify => "verification of submissions",
+            Self::Blame => "account of what was heard",
+        })
     }
 }
 
@@ -109,7 +122,7 @@ pub enum TranscriptError {
     #[error(transparent)]
     Mesh(#[from] MeshError),
     /// A message that does not carry its sender's signature. Only who received it knows that.
-    #[error("{party} sent an unsigned or wrongly signed message in step {step}")]
+    #[error("{party} sent an unsigned or wrongly signed message ({step})")]
     Signature {
         /// The sender.
         party: Party,
@@ -117,7 +130,7 @@ pub enum TranscriptError {
         step: Step,
     },
     /// A signed message that is none of this step.
-    #[error("{party} sent a malformed message in step {step}")]
+    #[error("{party} sent a malformed message ({step})")]
     Malformed {
         /// The sender.
         party: Party,
@@ -125,7 +138,7 @@ pub enum TranscriptError {
         step: Step,
     },
     /// A server signed two different statements for one place of the run.
-    #[error("{party} signed two different messages for one place, one of them in step {step}")]
+    #[error("{party} signed two different messages for one place ({step})")]
     Contradiction {
         /// The server.
         party: Party,
@@ -140,8 +153,8 @@ pub enum TranscriptError {
     },
     /// Servers heard different things, and nobody can tell from whom.
     #[error(
-        "servers heard different things before step {step}, and {} showed nothing: it may have lied, \
-         or been cut off, which nobody can tell",
+        "servers heard different things ({step}), and {} showed nothing: it may have lied, or been cut \
+         off, which nobody can tell",
         parties(silent)
     )]
     Split {
@@ -165,13 +178,15 @@ impl TranscriptError {
         }
     }
 
-    /// Whether the culprit is named by what it signed, so that anybody who is shown the recording
-    /// finds the same.
-    pub fn is_proven(&self) -> bool {
-        matches!(
-            self,
-            Self::Malformed { .. } | Self::Contradiction { .. } | Self::Inconsistent { .. }
-        )
+    /// Whether anybody who is shown the recording of the run finds the same.
+    pub fn is_shown(&self) -> bool {
+        match self {
+            Self::Malformed { .. }
+            | Self::Contradiction { .. }
+            | Self::Inconsistent { .. }
+            | Self::Split { .. } => true,
+            Self::Mesh(_) | Self::Signature { .. } => false,
+        }
     }
 }
 
@@ -328,6 +343,11 @@ impl<'a> Transcript<'a> {
     /// The study.
     pub fn study(&self) -> StudyId {
         self.place.study
+    }
+
+    /// The run.
+    pub fn run(&self) -> RunId {
+        self.place.run
     }
 
     /// Every message of every completed round so far, by party.

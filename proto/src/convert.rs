@@ -1,8 +1,8 @@
 //! One boundary: messages become domain types here, every length checked, and back.
 
 use mpc::{
-    ids::{IdError, PublicHash, StudyId, SubmissionId},
-    receipt::Receipt,
+    ids::{AmendmentHash, AmendmentId, IdError, PublicHash, StudyId, SubmissionId},
+    receipt::{AmendmentReceipt, Receipt},
     sign::Signature,
 };
 
@@ -50,6 +50,30 @@ impl TryFrom<v1::Receipt> for Receipt {
     }
 }
 
+impl From<AmendmentReceipt> for v1::AmendmentReceipt {
+    fn from(receipt: AmendmentReceipt) -> Self {
+        Self {
+            study_id: receipt.study.0.to_vec().into(),
+            amendment_id: receipt.amendment.0.to_vec().into(),
+            amendment_hash: receipt.hash.0.to_vec().into(),
+            signature: receipt.signature.0.to_vec().into(),
+        }
+    }
+}
+
+impl TryFrom<v1::AmendmentReceipt> for AmendmentReceipt {
+    type Error = FieldError;
+
+    fn try_from(receipt: v1::AmendmentReceipt) -> Result<Self, FieldError> {
+        Ok(Self {
+            study: field::<StudyId>("study_id", &receipt.study_id)?,
+            amendment: field::<AmendmentId>("amendment_id", &receipt.amendment_id)?,
+            hash: field::<AmendmentHash>("amendment_hash", &receipt.amendment_hash)?,
+            signature: field::<Signature>("signature", &receipt.signature)?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +88,16 @@ mod tests {
         assert_eq!(Receipt::try_from(message.clone()), Ok(receipt));
         let short = v1::Receipt { submission_id: vec![3; 15].into(), ..message };
         assert_eq!(Receipt::try_from(short).expect_err("short").field, "submission_id");
+    }
+
+    #[test]
+    fn an_amendment_s_receipt_survives_the_wire_and_a_short_one_is_refused() {
+        let signer = Signer::from_seed(&[1; 32]);
+        let (study, amendment) = (StudyId([2; 32]), AmendmentId([3; 16]));
+        let receipt = AmendmentReceipt::sign(&signer, study, amendment, AmendmentHash([4; 32]));
+        let message = v1::AmendmentReceipt::from(receipt);
+        assert_eq!(AmendmentReceipt::try_from(message.clone()), Ok(receipt));
+        let short = v1::AmendmentReceipt { amendment_hash: vec![4; 31].into(), ..message };
+        assert_eq!(AmendmentReceipt::try_from(short).expect_err("short").field, "amendment_hash");
     }
 }

@@ -7,17 +7,19 @@ use async_trait::async_trait;
 use mpc::ids::{RunId, StudyId, SubmissionId};
 use zeroize::Zeroizing;
 
+mod amendments;
 mod charges;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod rows;
 pub mod sqlite;
 
+pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
 pub use rows::{
-    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PutLimits,
-    PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, UnverifiedRow,
-    Verdict,
+    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
+    PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState,
+    UnverifiedRow, Verdict,
 };
 
 /// Why storage could not do what it was asked to.
@@ -145,6 +147,32 @@ pub trait Storage: Send + Sync + 'static {
         limits: PutLimits,
     ) -> Result<PutOutcome, StorageError>;
 
+    /// Stores an amendment. One that is stored already answers `Same` or `Conflict` whatever the
+    /// study's state and limits are; a new one is held against the state first, then against the
+    /// limits.
+    async fn put_amendment(
+        &self,
+        study: StudyId,
+        amendment: NewAmendment,
+        limits: AmendLimits,
+    ) -> Result<AmendOutcome, StorageError>;
+
+    /// The amendments that [`Storage::put_amendment`] stored, in the order of provider and id. Once
+    /// the study is closed they are always the same.
+    async fn amendments(&self, study: StudyId) -> Result<Vec<Vec<u8>>, StorageError>;
+
+    /// Stores the amendments that the agreed set is made with, in their order, in place of any
+    /// stored so before. They stay when the study has ended.
+    async fn fix_amendments(
+        &self,
+        study: StudyId,
+        amendments: Vec<Vec<u8>>,
+    ) -> Result<(), StorageError>;
+
+    /// The amendments given to [`Storage::fix_amendments`], in their order: the same at every
+    /// server.
+    async fn agreed_amendments(&self, study: StudyId) -> Result<Vec<Vec<u8>>, StorageError>;
+
     /// Up to `limit` submissions that are not verified yet, in the order of their arrival,
     /// starting behind `after`.
     async fn unverified(
@@ -177,6 +205,15 @@ pub trait Storage: Send + Sync + 'static {
         after: Option<SubmissionId>,
         limit: usize,
     ) -> Result<Vec<Entry>, StorageError>;
+
+    /// The public parts of up to `limit` submissions in the order of their ids, starting behind
+    /// `after`; also after a scrub.
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError>;
 
     /// Output shares of accepted submissions, up to `limit`, in the order of the submissions'
     /// ids, starting behind `after`. Nothing after a scrub.

@@ -1,10 +1,16 @@
 //! Verification of a batch: one round in which every server broadcasts its verifier shares.
 
+use std::sync::Arc;
+
 use super::{Collect, Prepared};
 use crate::{
-    ids::{Party, PublicHash},
+    ids::{Party, PublicHash, SubmissionId},
     mesh::Mesh,
-    transcript::{Step, Transcript, TranscriptError},
+    sign::PublicKey,
+    transcript::{
+        Message, Place, Step, Transcript, TranscriptError,
+        replay::{Replay, Stop},
+    },
     wire::{Reader, WireError, put_prefixed},
 };
 
@@ -46,6 +52,13 @@ pub enum Reason {
     /// The study counts one submission of each provider, and another one of the same provider
     /// counts.
     SecondOfProvider = 5,
+    /// Its provider withdrew it.
+    Withdrawn = 6,
+    /// Its provider replaced it, and the replacement is valid.
+    Replaced = 7,
+    /// It is part of an amendment that does not hold: some of it is missing or not valid, nobody
+    /// received it, or a later one superseded it.
+    NotAmended = 8,
 }
 
 impl Reason {
@@ -57,8 +70,16 @@ impl Reason {
             Self::Incomplete,
             Self::RecordsExhausted,
             Self::SecondOfProvider,
+            Self::Withdrawn,
+            Self::Replaced,
+            Self::NotAmended,
         ];
         all.into_iter().find(|reason| *reason as u8 == code)
+    }
+
+    /// Whether all servers hold a submission, and the same one, when this is why it does not count.
+    pub fn is_of_all_servers(self) -> bool {
+        !matches!(self, Self::PublicPartsDiffer | Self::Incomplete)
     }
 
     /// One line for people.
@@ -69,6 +90,11 @@ impl Reason {
             Self::Incomplete => "not all servers received it before the study closed",
             Self::RecordsExhausted => "the study holds as many records as it may without it",
             Self::SecondOfProvider => "another submission of the same provider counts",
+            Self::Withdrawn => "its provider withdrew it",
+            Self::Replaced => "its provider replaced it",
+            Self::NotAmended => {
+                "its amendment is missing, incomplete or superseded, so it does not count"
+            }
         }
     }
 }
@@ -106,11 +132,7 @@ pub async fn verify<M: Mesh>(
     items: Vec<Item>,
 ) -> Result<Vec<Verdict>, TranscriptError> {
     let received = transcript.round(mesh, Step::Verify, encode(&items)).await?;
-    let mut columns = Vec::with_capacity(received.len());
-    for (party, message) in received.iter().enumerate() {
-        let party = Party(party as u8);
-        columns.push(decode(message, items.len()).map_err(|_| broken(party))?);
-    }
+    let columns = columns(&received, items.len())?;
     let mut verdicts = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         let shares: Vec<Option<(PublicHash, &[u8])>> =
@@ -143,6 +165,63 @@ fn decide(
         Some(output_share) => Verdict::Accepted { output_share, verifier_share },
         None => Verdict::Rejected { reason: Reason::InvalidProof, verifier_share },
     })
+}
+
+/// Why the recording of a verification does not stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyFault {
+    /// A server broke the protocol, as the servers found then.
+    #[error(transparent)]
+    Server(#[from] TranscriptError),
+    /// Whoever gave out the recording changed it.
+    #[error("the recording is damaged or false: {0}")]
+    Recording(&'static str),
+}
+
+impl From<Stop> for VerifyFault {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Broken(error) => Self::Server(error),
+            Stop::False(what) => Self::Recording(what),
+        }
+    }
+}
+
+/// Follows the recording of the verification of these submissions, of so many records each (0: that
+/// is not known). Whether proofs hold is not seen from outside; messages that are none are.
+pub fn replay(
+    collect: &Collect,
+    place: Place,
+    keys: &[PublicKey],
+    submissions: &[(SubmissionId, u32)],
+    rounds: &[Vec<Message>],
+) -> Result<(), VerifyFault> {
+    if submissions.iter().any(|(_, records)| *records > collect.max_records()) {
+        return Err(VerifyFault::Recording("a submission has more records than there can be"));
+    }
+    let mut replay = Replay::new(place, keys, rounds);
+    let Some(received) = replay.round(Step::Verify)? else { return Ok(replay.end()?) };
+    let columns = columns(&received, submissions.len())?;
+    for (index, (_, records)) in submissions.iter().enumerate() {
+        let shares: Option<Vec<(PublicHash, &[u8])>> =
+            columns.iter().map(|column| column[index]).collect();
+        let Some(shares) = shares.filter(|_| *records > 0) else { continue };
+        if shares.iter().any(|(hash, _)| *hash != shares[0].0) {
+            continue;
+        }
+        for (party, (_, share)) in (0..).map(Party).zip(&shares) {
+            if !collect.is_verifier_share(*records, share) {
+                return Err(broken(party).into());
+            }
+        }
+    }
+    Ok(replay.end()?)
+}
+
+/// What each server says of each submission.
+fn columns(received: &[Arc<[u8]>], items: usize) -> Result<Vec<Column<'_>>, TranscriptError> {
+    let column = |(party, message): (Party, _)| decode(message, items).map_err(|_| broken(party));
+    (0..).map(Party).zip(received.iter().map(|message| &message[..])).map(column).collect()
 }
 
 fn broken(party: Party) -> TranscriptError {

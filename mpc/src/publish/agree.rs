@@ -1,18 +1,29 @@
 //! Agreement on the set: Merkle roots, and lists where the roots differ.
+//!
+//! Amendments are what any server holds: a provider signed them, so one server that shows an
+//! amendment is enough, and one that hides it is harmless beside one that does not.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use super::{PublishError, Rejections, SignedSet};
+use super::{Counted, PublishError, Rejections, SignedSet};
 use crate::{
-    collect::Reason,
+    collect::{Origin, Reason, Resolution, SignedAmendment, resolve},
     dst,
-    ids::{Party, PublicHash, SubmissionId},
+    ids::{AmendmentId, Party, PublicHash, StudyId, SubmissionId},
     merkle,
     mesh::Mesh,
     sign::PublicKey,
-    transcript::{Step, Transcript, TranscriptError},
-    wire::{Reader, WireError},
+    transcript::{Message, Step, Transcript, TranscriptError},
 };
+pub(super) use list::amendments_hash;
+
+mod list;
+
+pub(super) use list::{List, Listed, is_undecided};
+pub use list::{MAX_AMENDMENT_BYTES, MAX_AMENDMENTS};
 
 /// What a server knows of one submission at the close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +36,10 @@ pub struct Entry {
     pub records: u32,
     /// What became of it here.
     pub status: Status,
-    /// Who submitted it, where a study counts one submission of each provider; none: it counts
-    /// them all. Never sent: it is part of what `public` is the hash of.
-    pub provider: Option<PublicKey>,
+    /// Who submitted it. Never sent: it is part of what `public` is the hash of.
+    pub provider: PublicKey,
+    /// The amendment that it is a part of. Never sent, likewise.
+    pub amendment: Option<AmendmentId>,
 }
 
 /// What became of a submission at one server.
@@ -39,6 +51,25 @@ pub enum Status {
     Accepted,
     /// Verified and rejected.
     Rejected(Reason),
+}
+
+/// What a server brings to the agreement. It must not change any more, except by verdicts on what
+/// the agreement finds pending.
+#[derive(Debug, Clone, Copy)]
+pub struct Holdings<'a> {
+    /// Its submissions, sorted by id.
+    pub entries: &'a [Entry],
+    /// Its amendments, each verified, in any order.
+    pub amendments: &'a [SignedAmendment],
+}
+
+/// How much of what all servers hold counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most records.
+    pub max_records: u64,
+    /// Whether one submission of each provider counts.
+    pub one_per_provider: bool,
 }
 
 /// The set of submissions that a result is over.
@@ -54,6 +85,8 @@ pub struct AgreedSet {
     pub rejected: Rejections,
     /// Submissions that this server accepted but that are not in the set, sorted.
     pub dropped: Vec<SubmissionId>,
+    /// Every amendment that any server holds, sorted by [`SignedAmendment::order`].
+    pub amendments: Vec<SignedAmendment>,
 }
 
 /// What the servers' lists give.
@@ -70,11 +103,15 @@ impl AgreedSet {
     /// What is signed of it.
     pub fn signed(&self) -> SignedSet {
         SignedSet {
-            root: self.root,
-            submissions: self.submissions,
-            records: self.records,
-            rejected: self.rejected.len() as u64,
-            rejected_hash: rejections_hash(&self.rejected),
+            counted: Counted {
+                root: self.root,
+                submissions: self.submissions,
+                records: self.records,
+                rejected: self.rejected.len() as u64,
+                rejected_hash: rejections_hash(&self.rejected),
+            },
+            amendments: self.amendments.len() as u64,
+            amendments_hash: amendments_hash(&self.amendments),
         }
     }
 
@@ -97,168 +134,214 @@ pub(super) fn rejections_hash(rejected: &Rejections) -> [u8; 32] {
 pub(super) async fn agree<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
-    entries: &[Entry],
-    max_records: u64,
+    mine: Holdings<'_>,
+    limits: Limits,
 ) -> Result<Agreement, PublishError> {
-    let roots = transcript.round(mesh, Step::Roots, summary(entries)).await?;
+    let list = List::new(mine.entries, mine.amendments);
+    let origin_of = |submission: &SubmissionId| origin_of(mine.entries, submission);
+    let roots = transcript.round(mesh, Step::Roots, list.summary()).await?;
     if roots.iter().all(|root| *root == roots[0]) {
         // One list stands for k equal ones.
-        return Ok(combine(entries, &[entries], max_records));
+        return Ok(combine(&[&list], &list, origin_of, limits));
     }
-    let messages = transcript.round(mesh, Step::Lists, encode(entries)).await?;
+    let messages = transcript.round(mesh, Step::Lists, list.encode()).await?;
+    let lists = lists(transcript.study(), &roots, &messages)?;
+    let lists: Vec<&List> = lists.iter().collect();
+    Ok(combine(&lists, &list, origin_of, limits))
+}
+
+/// All servers' lists, each of them the one under its root.
+pub(super) fn lists(
+    study: StudyId,
+    roots: &[Arc<[u8]>],
+    messages: &[Arc<[u8]>],
+) -> Result<Vec<List>, PublishError> {
     let mut lists = Vec::with_capacity(messages.len());
-    for ((party, message), root) in (0..).map(Party).zip(&messages).zip(&roots) {
-        let list =
-            decode(message).map_err(|_| TranscriptError::Malformed { party, step: Step::Lists })?;
-        if summary(&list)[..] != **root {
+    for ((party, message), root) in (0..).map(Party).zip(messages).zip(roots) {
+        let theirs = List::decode(study, message)
+            .map_err(|_| TranscriptError::Malformed { party, step: Step::Lists })?;
+        if theirs.summary()[..] != **root {
             return Err(PublishError::ListMismatch { party });
         }
-        lists.push(list);
+        lists.push(theirs);
     }
-    let lists: Vec<&[Entry]> = lists.iter().map(Vec::as_slice).collect();
-    Ok(combine(entries, &lists, max_records))
+    Ok(lists)
 }
 
 pub(super) async fn confirm<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
+    mine: Holdings<'_>,
     set: &AgreedSet,
 ) -> Result<(), PublishError> {
-    let mine = set.digest();
-    let digests = transcript.round(mesh, Step::Set, mine.clone()).await?;
-    // The lists are the same for all (the transcript is), so another set is a false one.
-    match (0..).map(Party).zip(&digests).find(|(_, digest)| ***digest != mine) {
+    let digests = transcript.round(mesh, Step::Set, set.digest()).await?;
+    let same = same_set(&set.digest(), &digests);
+    let has_shown = |round: &Vec<Message>| {
+        round.first().is_some_and(|message| message.statement.step == Step::Lists as u8)
+    };
+    if same.is_err() && !transcript.rounds().iter().rev().nth(1).is_some_and(has_shown) {
+        // Who lied follows from the list under the roots, which nobody shows while all are alike.
+        let list = List::new(mine.entries, mine.amendments).encode();
+        let _ = transcript.round(mesh, Step::Lists, list).await;
+    }
+    same
+}
+
+/// Whether nothing that all servers hold alike waits for a verdict.
+pub(super) fn is_decided(lists: &[List]) -> bool {
+    !by_id(lists).values().any(|held| matches!(fate(held, lists.len()), Fate::Pending))
+}
+
+/// What all servers hold alike and have accepted: id and hash of the public part.
+pub(super) fn accepted(lists: &[List]) -> Vec<(SubmissionId, PublicHash)> {
+    let is_accepted = |held: &[&Listed]| matches!(fate(held, lists.len()), Fate::Accepted);
+    let accepted = by_id(lists).into_iter().filter(|(_, held)| is_accepted(held));
+    accepted.map(|(submission, held)| (submission, held[0].public)).collect()
+}
+
+/// Whether all servers signed this set. The lists are the same for all (the transcript is), so
+/// another set is a false one.
+pub(super) fn same_set(set: &[u8], digests: &[Arc<[u8]>]) -> Result<(), PublishError> {
+    match (0..).map(Party).zip(digests).find(|(_, digest)| &digest[..] != set) {
         Some((party, _)) => Err(PublishError::SetMismatch { party }),
         None => Ok(()),
     }
 }
 
-/// Root and number of the accepted entries, hash and number of the others.
-fn summary(entries: &[Entry]) -> Vec<u8> {
-    let accepted = || entries.iter().filter(|entry| entry.status == Status::Accepted);
-    let others: Vec<Entry> =
-        entries.iter().filter(|entry| entry.status != Status::Accepted).copied().collect();
-    let mut out = merkle::root(accepted().map(Entry::leaf)).to_vec();
-    out.extend_from_slice(&(accepted().count() as u64).to_be_bytes());
-    out.extend_from_slice(&dst::hash(dst::PUBLISH_REJECTED, &[&encode(&others)]));
-    out.extend_from_slice(&(others.len() as u64).to_be_bytes());
-    out
-}
-
-/// The leaf of one submission in the tree of the set.
-pub(super) fn leaf(submission: SubmissionId, public: PublicHash, records: u32) -> [u8; 32] {
-    dst::hash(dst::MERKLE_LEAF, &[&submission.0, &public.0, &records.to_be_bytes()])
-}
-
-impl Entry {
-    fn leaf(&self) -> [u8; 32] {
-        leaf(self.submission, self.public, self.records)
-    }
-}
-
-/// The set that follows from all servers' lists, or from one that stands for all. Where more
-/// records were accepted than the study may hold, the first submissions by id count; where each
-/// provider counts once, the first of each by id.
-fn combine(mine: &[Entry], lists: &[&[Entry]], max_records: u64) -> Agreement {
-    let mut by_id: BTreeMap<SubmissionId, Vec<&Entry>> = BTreeMap::new();
-    for entry in lists.iter().copied().flatten() {
-        by_id.entry(entry.submission).or_default().push(entry);
-    }
-    let (mut submissions, mut records): (u64, u64) = (0, 0);
-    let (mut leaves, mut rejected, mut pending) = (Vec::new(), Vec::new(), Vec::new());
-    let mut counted = HashSet::new();
+/// The set that follows from all servers' lists, or from one that stands for all; `mine` is the
+/// list of whoever asks. `origin_of` knows whose the submissions are that all servers hold alike.
+///
+/// What counts by its amendments counts as far as the limits allow: where more records were
+/// accepted than the study may hold, the first submissions by id; where each provider counts once,
+/// the first of each by id. Those that are part of an amendment come after all others, so that
+/// nobody loses its place to a replacement.
+pub(super) fn combine(
+    lists: &[&List],
+    mine: &List,
+    origin_of: impl Fn(&SubmissionId) -> Option<Origin>,
+    limits: Limits,
+) -> Agreement {
+    let by_id = by_id(lists.iter().copied());
+    let (mut accepted, mut rejected, mut pending) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for (submission, held) in &by_id {
         match fate(held, lists.len()) {
-            Fate::Counted if records + u64::from(held[0].records) > max_records => {
-                rejected.push((*submission, Reason::RecordsExhausted));
-            }
-            Fate::Counted if provider(mine, submission).is_some_and(|key| !counted.insert(key)) => {
-                rejected.push((*submission, Reason::SecondOfProvider));
-            }
-            Fate::Counted => {
-                submissions += 1;
-                records += u64::from(held[0].records);
-                leaves.push(held[0].leaf());
-            }
+            Fate::Accepted => drop(accepted.insert(*submission, held[0])),
             Fate::Pending => pending.push(*submission),
-            Fate::Rejected(reason) => rejected.push((*submission, reason)),
+            Fate::Rejected(reason) => drop(rejected.insert(*submission, reason)),
         }
     }
+    let amendments = union(lists);
+    let resolution = resolve(amendments.iter().map(|signed| &signed.amendment), |submission| {
+        accepted.contains_key(submission).then(|| origin_of(submission)).flatten()
+    });
+    let (amended, original): (Vec<&Listed>, Vec<&Listed>) =
+        accepted.values().copied().partition(|listed| is_amended(&origin_of, listed));
+    let mut counter =
+        Counter { limits, resolution, submissions: 0, records: 0, counted: HashSet::new() };
+    for listed in original.into_iter().chain(amended) {
+        if let Err(reason) = counter.count(listed, origin_of(&listed.submission)) {
+            rejected.insert(listed.submission, reason);
+        }
+    }
+    let counts = |listed: &&&Listed| !rejected.contains_key(&listed.submission);
+    let root = merkle::root(accepted.values().filter(counts).map(|listed| listed.leaf()));
     let dropped = mine
+        .submissions
         .iter()
-        .filter(|entry| entry.status == Status::Accepted)
-        .map(|entry| entry.submission)
-        .filter(|submission| rejected.binary_search_by_key(submission, |entry| entry.0).is_ok())
+        .filter(|listed| listed.status == Status::Accepted)
+        .map(|listed| listed.submission)
+        .filter(|submission| rejected.contains_key(submission))
         .collect();
-    let root = merkle::root(leaves);
-    Agreement { set: AgreedSet { root, submissions, records, rejected, dropped }, pending }
+    let (submissions, records) = (counter.submissions, counter.records);
+    let rejected = rejected.into_iter().collect();
+    Agreement {
+        set: AgreedSet { root, submissions, records, rejected, dropped, amendments },
+        pending,
+    }
 }
 
-/// Who submitted something that all servers hold alike, if that matters.
-fn provider(mine: &[Entry], submission: &SubmissionId) -> Option<PublicKey> {
-    let place = mine.binary_search_by_key(submission, |entry| entry.submission).ok()?;
-    mine.get(place)?.provider
+/// What each list says of each submission.
+fn by_id<'a>(lists: impl IntoIterator<Item = &'a List>) -> BTreeMap<SubmissionId, Vec<&'a Listed>> {
+    let mut by_id: BTreeMap<SubmissionId, Vec<&Listed>> = BTreeMap::new();
+    for listed in lists.into_iter().flat_map(|list| &list.submissions) {
+        by_id.entry(listed.submission).or_default().push(listed);
+    }
+    by_id
+}
+
+/// Decides one accepted submission after the other.
+struct Counter {
+    limits: Limits,
+    resolution: Resolution,
+    submissions: u64,
+    records: u64,
+    /// Providers of which a submission counts.
+    counted: HashSet<PublicKey>,
+}
+
+impl Counter {
+    fn count(&mut self, listed: &Listed, origin: Option<Origin>) -> Result<(), Reason> {
+        if let Some(reason) = origin.and_then(|origin| self.resolution.refusal(&origin)) {
+            return Err(reason);
+        }
+        let records = self.records + u64::from(listed.records);
+        if records > self.limits.max_records {
+            return Err(Reason::RecordsExhausted);
+        }
+        let provider =
+            origin.filter(|_| self.limits.one_per_provider).map(|origin| origin.provider);
+        if provider.is_some_and(|provider| !self.counted.insert(provider)) {
+            return Err(Reason::SecondOfProvider);
+        }
+        self.submissions += 1;
+        self.records = records;
+        Ok(())
+    }
+}
+
+/// Every amendment of any list, once. Of two signatures on the same one the smaller stays, so that
+/// all servers keep the same.
+fn union(lists: &[&List]) -> Vec<SignedAmendment> {
+    let mut all: Vec<&SignedAmendment> = lists.iter().flat_map(|list| &list.amendments).collect();
+    all.sort_by(|one, other| one.order(other));
+    all.dedup_by(|next, first| next.amendment == first.amendment);
+    all.into_iter().cloned().collect()
+}
+
+/// Whose submission it is, of something that all servers hold alike.
+fn origin_of(entries: &[Entry], submission: &SubmissionId) -> Option<Origin> {
+    let place = entries.binary_search_by_key(submission, |entry| entry.submission).ok()?;
+    let Entry { submission, provider, amendment, .. } = *entries.get(place)?;
+    Some(Origin { submission, provider, amendment })
+}
+
+fn is_amended(origin_of: impl Fn(&SubmissionId) -> Option<Origin>, listed: &Listed) -> bool {
+    origin_of(&listed.submission).is_some_and(|origin| origin.amendment.is_some())
 }
 
 enum Fate {
-    Counted,
+    /// All servers accepted it alike.
+    Accepted,
     Pending,
     Rejected(Reason),
 }
 
 /// What becomes of a submission that `held` servers of `servers` hold.
-fn fate(held: &[&Entry], servers: usize) -> Fate {
-    let rejected = held.iter().find_map(|entry| match entry.status {
+fn fate(held: &[&Listed], servers: usize) -> Fate {
+    let rejected = held.iter().find_map(|listed| match listed.status {
         Status::Rejected(reason) => Some(reason),
         _ => None,
     });
-    let alike = |entry: &&Entry| (entry.public, entry.records) == (held[0].public, held[0].records);
+    let alike =
+        |listed: &&Listed| (listed.public, listed.records) == (held[0].public, held[0].records);
     match rejected {
         Some(reason) => Fate::Rejected(reason),
         None if !held.iter().all(alike) => Fate::Rejected(Reason::PublicPartsDiffer),
         None if held.len() < servers => Fate::Rejected(Reason::Incomplete),
-        None if held.iter().any(|entry| entry.status == Status::Unverified) => Fate::Pending,
-        None => Fate::Counted,
+        None if held.iter().any(|listed| listed.status == Status::Unverified) => Fate::Pending,
+        None => Fate::Accepted,
     }
 }
 
-/// Per entry: id (16) ‖ public hash (32) ‖ records (4) ‖ status (1).
-fn encode(entries: &[Entry]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(53 * entries.len());
-    for entry in entries {
-        out.extend_from_slice(&entry.submission.0);
-        out.extend_from_slice(&entry.public.0);
-        out.extend_from_slice(&entry.records.to_be_bytes());
-        out.push(match entry.status {
-            Status::Unverified => 0,
-            Status::Accepted => 255,
-            Status::Rejected(reason) => reason as u8,
-        });
-    }
-    out
-}
-
-fn decode(message: &[u8]) -> Result<Vec<Entry>, WireError> {
-    let mut reader = Reader::new(message);
-    let mut entries: Vec<Entry> = Vec::with_capacity(message.len() / 53);
-    while reader.remaining() > 0 {
-        let entry = Entry {
-            submission: SubmissionId(reader.array()?),
-            public: PublicHash(reader.array()?),
-            records: reader.u32()?,
-            status: match reader.u8()? {
-                0 => Status::Unverified,
-                255 => Status::Accepted,
-                code => {
-                    Status::Rejected(Reason::from_code(code).ok_or(WireError::Range("status"))?)
-                }
-            },
-            provider: None,
-        };
-        if entries.last().is_some_and(|last| last.submission >= entry.submission) {
-            return Err(WireError::Range("order of the submissions"));
-        }
-        entries.push(entry);
-    }
-    Ok(entries)
-}
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Published: a result with the signatures of all k servers, as stored, sent and checked.
 
-use super::{Rejections, SignedSet, agree::rejections_hash};
+use super::{Counted, Rejections, agree::rejections_hash};
 use crate::{
     collect::Reason,
     dst,
@@ -49,7 +49,7 @@ impl Published {
         if self.signatures.len() != keys.len() {
             return Err(PublishedError::Signatures(self.signatures.len()));
         }
-        let parts = self.set().result_parts(study, &self.totals);
+        let parts = self.counted().result_parts(study, &self.totals);
         for ((party, key), signature) in (0..).map(Party).zip(keys).zip(&self.signatures) {
             key.verify(dst::PUBLISH_RESULT, &[&parts], signature)
                 .map_err(|_| PublishedError::Signature(party))?;
@@ -57,9 +57,16 @@ impl Published {
         Ok(())
     }
 
-    /// The set that this result says it is over.
-    pub fn set(&self) -> SignedSet {
-        SignedSet {
+    /// Why a submission is not counted; none: nothing is said of it here, so that it is counted, or
+    /// no server holds it.
+    pub fn reason(&self, submission: &SubmissionId) -> Option<Reason> {
+        let place = self.rejected.binary_search_by_key(submission, |entry| entry.0).ok()?;
+        self.rejected.get(place).map(|entry| entry.1)
+    }
+
+    /// What this result says that it counts.
+    pub fn counted(&self) -> Counted {
+        Counted {
             root: self.root,
             submissions: self.submissions,
             records: self.records,

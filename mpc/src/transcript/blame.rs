@@ -99,7 +99,10 @@ fn is_signed(said: &Statement, keys: &[PublicKey], place: Place) -> bool {
 impl Shown {
     pub(super) fn new(rounds: &[Vec<Message>], last: &[Message]) -> Self {
         let statements = |round: &[Message]| round.iter().map(|said| said.statement).collect();
-        Self { rounds: rounds.iter().map(|round| statements(round)).collect(), last: statements(last) }
+        Self {
+            rounds: rounds.iter().map(|round| statements(round)).collect(),
+            last: statements(last),
+        }
     }
 
     fn statements(&self) -> impl Iterator<Item = Statement> + '_ {
@@ -183,4 +186,3 @@ fn statement(reader: &mut Reader<'_>) -> Result<Statement, WireError> {
     let (chain, body) = (reader.array()?, reader.array()?);
     Ok(Statement { party, step, number, chain, body, signature: Signature(reader.array()?) })
 }
-

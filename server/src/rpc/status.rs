@@ -28,6 +28,9 @@ pub enum RpcError {
     /// A public part that cannot be decoded.
     #[error("public part: {0}")]
     PublicPart(#[from] WireError),
+    /// An amendment that cannot be decoded.
+    #[error("amendment: {0}")]
+    Amendment(#[source] WireError),
     /// An upload that fails a check at the door.
     #[error(transparent)]
     Upload(#[from] CollectError),
@@ -47,6 +50,14 @@ pub enum RpcError {
         /// The study's state.
         state: StudyState,
     },
+    /// The study ended here by another server's word.
+    #[error(
+        "this server was told of the study's end and did not take part in the run that ended it: ask another one"
+    )]
+    NoTranscript,
+    /// There is no result.
+    #[error("nothing was published, so nothing is counted")]
+    Unpublished,
     /// The same submission id with other bytes.
     #[error("another submission has this id: nothing was changed")]
     Conflict,
@@ -66,6 +77,17 @@ pub enum RpcError {
         "the study holds a million submissions, and no more are kept: submit more records in each"
     )]
     SubmissionsExhausted,
+    /// The same amendment id with other bytes.
+    #[error("another amendment has this id: nothing was changed")]
+    AmendmentConflict,
+    /// The provider has amended as often as it may.
+    #[error(
+        "this provider has changed its submissions to the study as often as it may: nothing was changed"
+    )]
+    AmendmentsOfProvider,
+    /// The study holds as many amendments as a server keeps.
+    #[error("the study holds as many changes of submissions as are kept: nothing was changed")]
+    AmendmentsExhausted,
     /// Too much at once.
     #[error("the server is busy: {what}")]
     Busy {
@@ -112,12 +134,14 @@ impl From<RpcError> for Status {
             RpcError::Field(_)
             | RpcError::Invalid(_)
             | RpcError::PublicPart(_)
+            | RpcError::Amendment(_)
             | RpcError::Upload(_)
             | RpcError::Study(_) => Self::invalid_argument(text),
             RpcError::UnknownStudy => Self::not_found(text),
             RpcError::State { state, .. } => {
                 with_reason(Code::FailedPrecondition, &text, &format!("STUDY_{state}"))
             }
+            RpcError::NoTranscript => with_reason(Code::FailedPrecondition, &text, "NO_TRANSCRIPT"),
             RpcError::SecondOfProvider | RpcError::OneRecordPerProvider => {
                 with_reason(Code::FailedPrecondition, &text, "ONE_RECORD_PER_PROVIDER")
             }
@@ -127,8 +151,13 @@ impl From<RpcError> for Status {
             RpcError::SubmissionsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "SUBMISSIONS_EXHAUSTED")
             }
-            RpcError::Greeting(_) | RpcError::NoLink { .. } => Self::failed_precondition(text),
-            RpcError::Conflict => Self::already_exists(text),
+            RpcError::AmendmentsOfProvider | RpcError::AmendmentsExhausted => {
+                with_reason(Code::FailedPrecondition, &text, "AMENDMENTS_EXHAUSTED")
+            }
+            RpcError::Greeting(_) | RpcError::NoLink { .. } | RpcError::Unpublished => {
+                Self::failed_precondition(text)
+            }
+            RpcError::Conflict | RpcError::AmendmentConflict => Self::already_exists(text),
             RpcError::Busy { retry, .. } => exhausted(&text, retry),
             RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),
             RpcError::Signature(_) => Self::unauthenticated(text),

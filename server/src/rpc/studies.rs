@@ -326,6 +326,7 @@ impl Node {
             detail: row.detail.text,
             servers: row.detail.servers,
             published: published.into(),
+            transcript: Vec::new(),
         })
     }
 }

@@ -4,10 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use mpc::{
-    collect::{PublicPart, check_credential},
+    collect::{CollectError, PublicPart, check_credential},
     ids::PublicHash,
+    pedersen::Opened,
     receipt::Receipt,
-    sign::Signature,
+    sign::{PublicKey, Signature},
 };
 use proto::{
     convert::field,
@@ -19,12 +20,15 @@ use zeroize::Zeroizing;
 use super::status::RpcError;
 use crate::{
     catalog::StudyContext,
+    door::Unchecked,
     node::Node,
     storage::{NewSubmission, PutLimits, PutOutcome},
 };
 
-/// Payloads from this size on are checked on a thread of their own.
+/// Payloads from this size on are checked on a thread of their own,
 const LARGE: usize = 64 << 10;
+/// and shares of as many field elements, which may come as a seed.
+const LARGE_SHARE: usize = LARGE / 16;
 /// Submissions of one study, good or bad: their lists must fit a round of the publication.
 const MAX_SUBMISSIONS: u64 = 1_000_000;
 /// When a provider tries again after a full backlog.
@@ -43,12 +47,22 @@ impl Submissions for SubmissionsService {
         let receipt = self.0.submit(request.into_inner()).await?;
         Ok(Response::new(receipt.into()))
     }
+
+    async fn amend(
+        &self,
+        request: Request<v1::AmendRequest>,
+    ) -> Result<Response<v1::AmendmentReceipt>, Status> {
+        let _place = self.0.admit(&request).map_err(RpcError::from)?;
+        let receipt = self.0.amend(request.into_inner()).await?;
+        Ok(Response::new(receipt.into()))
+    }
 }
 
-/// An upload that passed every check that one server can make alone.
+/// An upload that passed every check but that of its commitment.
 struct Checked {
     public: PublicPart,
     hash: PublicHash,
+    opened: Opened,
 }
 
 impl Node {
@@ -58,7 +72,10 @@ impl Node {
         }
         let public = PublicPart::decode(&request.public_part)?;
         let context = self.catalog.get(public.study).ok_or(RpcError::UnknownStudy)?;
-        let (context, request, checked) = match request.payload.len() < LARGE {
+        // A u32 fits.
+        let share = context.collect.circuit().wires().saturating_mul(public.records as usize);
+        let is_small = request.payload.len() < LARGE && share < LARGE_SHARE;
+        let (context, request, checked) = match is_small {
             true => {
                 let checked = check(&context, public, &request);
                 (context, request, checked)
@@ -70,17 +87,32 @@ impl Node {
             .await
             .map_err(|_| RpcError::Stopping)?,
         };
-        let Checked { public, hash } = checked?;
+        let Checked { public, hash, opened } = checked?;
+        self.check_opening(&context, opened).await?;
         let submission = NewSubmission {
             id: public.submission,
             public: request.public_part.to_vec(),
             public_hash: hash,
             records: public.records,
             provider: public.provider,
+            amendment: public.amendment,
             payload: Zeroizing::new(request.payload.into()),
         };
         self.store(&context, submission).await?;
         Ok(Receipt::sign(self.signer(), public.study, public.submission, hash))
+    }
+
+    /// Refuses an upload whose commitment does not open to it; others that arrived with it stay.
+    async fn check_opening(&self, context: &StudyContext, opened: Opened) -> Result<(), RpcError> {
+        match context.door.opens(opened, &self.tasks).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CollectError::Opening.into()),
+            Err(Unchecked::Full) => Err(RpcError::Busy {
+                what: "too many uploads wait for the check of their commitments",
+                retry: BACKLOG,
+            }),
+            Err(Unchecked::Stopped) => Err(RpcError::Stopping),
+        }
     }
 
     async fn store(
@@ -88,11 +120,15 @@ impl Node {
         context: &StudyContext,
         submission: NewSubmission,
     ) -> Result<(), RpcError> {
+        // A replacement arrives before what it replaces is gone: the agreement decides which one
+        // counts, and keeps the study's limits.
+        let is_amended = submission.amendment.is_some();
+        let max_records = context.study.max_records();
         let limits = PutLimits {
             max_submissions: MAX_SUBMISSIONS,
-            max_records: context.study.max_records(),
+            max_records: if is_amended { max_records.saturating_mul(2) } else { max_records },
             max_unverified: u64::from(self.config.limits.unverified_per_study),
-            one_per_provider: context.study.privacy().is_one_per_provider(),
+            one_per_provider: context.study.privacy().is_one_per_provider() && !is_amended,
         };
         match self.storage.put_submission(context.id, submission, limits).await? {
             PutOutcome::Stored => {
@@ -115,23 +151,29 @@ impl Node {
     }
 }
 
+/// Refuses a provider that the study does not list, if it lists any.
+pub(super) fn check_provider(context: &StudyContext, provider: &PublicKey) -> Result<(), RpcError> {
+    let providers = context.study.providers();
+    match providers.is_empty() || providers.contains(provider) {
+        true => Ok(()),
+        false => Err(RpcError::NotAuthorised(
+            "the provider's key is not among the study's providers: ask the analyst to list it",
+        )),
+    }
+}
+
 fn check(
     context: &StudyContext,
     public: PublicPart,
     request: &v1::SubmitRequest,
 ) -> Result<Checked, RpcError> {
-    let providers = context.study.providers();
-    if !providers.is_empty() && !providers.contains(&public.provider) {
-        return Err(RpcError::NotAuthorised(
-            "the provider's key is not among the study's providers: ask the analyst to list it",
-        ));
-    }
+    check_provider(context, &public.provider)?;
     if context.study.privacy().is_one_per_provider() && public.records > 1 {
         return Err(RpcError::OneRecordPerProvider);
     }
     let credential: Signature = field("credential", &request.credential)?;
     let hash = PublicPart::hash_encoded(&request.public_part);
     check_credential(&public.provider, hash, &credential)?;
-    context.collect.check_upload(context.me, &public, &request.payload)?;
-    Ok(Checked { public, hash })
+    let opened = context.collect.check_upload(context.me, &public, &request.payload)?;
+    Ok(Checked { public, hash, opened })
 }

@@ -17,6 +17,7 @@ use super::{
     StudyState, Verdict,
 };
 
+mod amendments;
 mod charges;
 mod endings;
 mod model;
@@ -24,6 +25,11 @@ mod studies;
 mod submissions;
 mod transcripts;
 
+pub use amendments::{
+    check_acknowledged_amendment_survives_a_crash, check_agreed_amendments_are_kept,
+    check_amendment_limits_hold, check_amendments_are_same_or_conflict,
+    check_only_an_open_study_takes_amendments, check_submissions_keep_their_amendment,
+};
 pub use charges::{
     check_a_charge_is_for_its_coordinates, check_a_charge_survives_a_crash,
     check_an_ended_study_is_not_charged, check_an_opening_is_charged_once_and_keeps_its_noise,
@@ -43,7 +49,8 @@ pub use submissions::{
     check_acknowledged_submission_survives_a_crash, check_concurrent_puts_store_exactly_one,
     check_limits_hold, check_lists_are_sorted_and_paged,
     check_only_an_open_study_takes_submissions, check_provider_submits_once,
-    check_same_and_conflict, check_verdicts_change_only_the_unverified,
+    check_public_parts_are_paged_and_outlive_the_scrub, check_same_and_conflict,
+    check_verdicts_change_only_the_unverified,
 };
 pub use transcripts::{
     check_a_run_is_begun_once, check_a_transcript_is_kept_in_parts,
@@ -87,6 +94,7 @@ pub fn submission(tag: u8) -> NewSubmission {
         public_hash: PublicHash([tag; 32]),
         records: u32::from(tag),
         provider: PublicKey([tag; 32]),
+        amendment: None,
         payload: Zeroizing::new(vec![tag; 5_000]),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mpc::ids::{PublicHash, StudyId, SubmissionId};
+use mpc::ids::{AmendmentId, PublicHash, StudyId, SubmissionId};
 use mpc::sign::{PublicKey, Signature};
 use zeroize::Zeroizing;
 
@@ -160,6 +160,8 @@ pub struct NewSubmission {
     pub records: u32,
     /// Who submits.
     pub provider: PublicKey,
+    /// The amendment that it is a part of.
+    pub amendment: Option<AmendmentId>,
     /// This server's share.
     pub payload: Zeroizing<Vec<u8>>,
 }
@@ -171,6 +173,7 @@ impl fmt::Debug for NewSubmission {
             .field("public_hash", &self.public_hash)
             .field("records", &self.records)
             .field("provider", &self.provider)
+            .field("amendment", &self.amendment)
             .finish_non_exhaustive()
     }
 }
@@ -311,6 +314,19 @@ pub struct Entry {
     pub records: u32,
     /// Who submitted it.
     pub provider: PublicKey,
+    /// The amendment that it is a part of.
+    pub amendment: Option<AmendmentId>,
+    /// How far its verification is.
+    pub status: EntryStatus,
+}
+
+/// What is public of one submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicRow {
+    /// The submission.
+    pub id: SubmissionId,
+    /// Its public part, as it was received.
+    pub public: Vec<u8>,
     /// How far its verification is.
     pub status: EntryStatus,
 }

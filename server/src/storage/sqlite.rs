@@ -11,13 +11,14 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{
-    Arrival, Charge, Charged, Counts, Detail, Entry, Finish, NewStudy, NewSubmission, PutLimits,
-    PutOutcome, Storage, StorageError, StoredSubmission, StudyRow, StudyState, UnverifiedRow,
-    Verdict,
+    AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish,
+    NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Storage, StorageError,
+    StoredSubmission, StudyRow, StudyState, UnverifiedRow, Verdict,
 };
 use readers::Readers;
 use writer::{Order, Writer};
 
+mod amendments;
 mod charges;
 mod columns;
 mod ending;
@@ -125,6 +126,34 @@ impl Storage for SqliteStorage {
         self.writer()?.run(order, move |c| submissions::put(c, study, &submission, limits)).await
     }
 
+    async fn put_amendment(
+        &self,
+        study: StudyId,
+        amendment: NewAmendment,
+        limits: AmendLimits,
+    ) -> Result<AmendOutcome, StorageError> {
+        let order = Order { bytes: amendment.bytes.len(), empty_log: false };
+        self.writer()?.run(order, move |c| amendments::put(c, study, &amendment, limits)).await
+    }
+
+    async fn amendments(&self, study: StudyId) -> Result<Vec<Vec<u8>>, StorageError> {
+        self.readers.run(move |c| amendments::received(c, study)).await
+    }
+
+    async fn fix_amendments(
+        &self,
+        study: StudyId,
+        amendments: Vec<Vec<u8>>,
+    ) -> Result<(), StorageError> {
+        let bytes = amendments.iter().map(Vec::len).sum();
+        let order = Order { bytes, empty_log: false };
+        self.writer()?.run(order, move |c| amendments::fix(c, study, &amendments)).await
+    }
+
+    async fn agreed_amendments(&self, study: StudyId) -> Result<Vec<Vec<u8>>, StorageError> {
+        self.readers.run(move |c| amendments::agreed(c, study)).await
+    }
+
     async fn unverified(
         &self,
         study: StudyId,
@@ -160,6 +189,15 @@ impl Storage for SqliteStorage {
         limit: usize,
     ) -> Result<Vec<Entry>, StorageError> {
         self.readers.run(move |c| submissions::entries(c, study, after, limit)).await
+    }
+
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError> {
+        self.readers.run(move |c| submissions::public_parts(c, study, after, limit)).await
     }
 
     async fn output_shares(

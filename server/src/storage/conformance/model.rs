@@ -177,6 +177,7 @@ impl Model {
                 public_hash: *public_hash,
                 records: u32::from(*tag),
                 provider: submission(*tag).provider,
+                amendment: None,
                 status: *status,
             })
             .collect();

@@ -15,7 +15,7 @@ use super::StorageError;
 const APPLICATION_ID: i64 = 0x534f_5454;
 
 /// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Versions before this one can corrupt the database when the log is reset.
 const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
@@ -130,6 +130,27 @@ CREATE TABLE study_transcript (
     bytes BLOB NOT NULL,
     PRIMARY KEY (study, part)
 ) STRICT;
+";
+
+/// Amendments as they came in, the list that all servers agreed on, and which submission is part of
+/// which. Submissions of earlier versions are part of none.
+const VERSION_4: &str = "
+CREATE TABLE amendment (
+    number INTEGER PRIMARY KEY,
+    study INTEGER NOT NULL REFERENCES study,
+    provider BLOB NOT NULL CHECK (length(provider) = 32),
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX amendment_by_id ON amendment (study, provider, id);
+CREATE TABLE amendment_agreed (
+    study INTEGER NOT NULL REFERENCES study,
+    place INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (study, place)
+) STRICT;
+ALTER TABLE submission ADD COLUMN amendment BLOB CHECK (length(amendment) = 16);
 ";
 
 /// Locks the database against other processes for as long as the file is held.
@@ -317,9 +338,7 @@ mod tests {
         let (_directory, path) = place();
         open(&path).unwrap().1.pragma_update(None, "user_version", 99).unwrap();
         let refused = open(&path).err().unwrap();
-        assert!(
-            matches!(refused, StorageError::NewerSchema { found: 99, known, .. } if known == MIGRATIONS.len() as i64)
-        );
+        assert!(matches!(refused, StorageError::NewerSchema { found: 99, .. }));
         let version: i64 = Connection::open(&path)
             .unwrap()
             .pragma_query_value(None, "user_version", |row| row.get(0))
@@ -365,11 +384,11 @@ mod tests {
         let (_lock, connection) = open(&path).unwrap();
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version, MIGRATIONS.len() as i64);
+        assert_eq!(version, i64::try_from(MIGRATIONS.len()).unwrap());
         let study = StudyId([1; 32]);
         let entries = super::super::submissions::entries(&connection, study, None, 9).unwrap();
         assert_eq!((entries[0].id, entries[0].records), (public.submission, 3));
-        assert_eq!(entries[0].provider, public.provider);
+        assert_eq!((entries[0].provider, entries[0].amendment), (public.provider, None));
         let counts = super::super::studies::counts(&connection, study).unwrap();
         assert_eq!((counts.submissions, counts.charged), (1, 0));
         drop((connection, _lock));

@@ -1,14 +1,14 @@
 //! The statements about submissions before their verdict, and the lists of them.
 
-use mpc::ids::{PublicHash, StudyId, SubmissionId};
+use mpc::ids::{AmendmentId, PublicHash, StudyId, SubmissionId};
 use mpc::sign::PublicKey;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use zeroize::Zeroizing;
 
 use super::columns::{integer, length, limit, state, study_number, unsigned};
 use super::{
-    Arrival, Entry, NewSubmission, PutLimits, PutOutcome, StorageError, StoredSubmission,
-    StudyState, UnverifiedRow,
+    Arrival, Entry, NewSubmission, PublicRow, PutLimits, PutOutcome, StorageError,
+    StoredSubmission, StudyState, UnverifiedRow,
 };
 use crate::storage::{EntryStatus, Stage};
 
@@ -111,7 +111,7 @@ pub(super) fn entries(
     // An id is 16 bytes, so the empty string is below every id.
     let after = after.as_ref().map_or(&[][..], |id| &id.0[..]);
     let mut statement = connection.prepare_cached(
-        "SELECT id, public_hash, records, verdict, reason, provider FROM submission \
+        "SELECT id, public_hash, records, verdict, reason, provider, amendment FROM submission \
          WHERE study = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     )?;
     let mut rows = statement.query(params![number, after, limit(page)])?;
@@ -123,7 +123,30 @@ pub(super) fn entries(
             records: unsigned(row, 2)?,
             status: status(row, 3)?,
             provider: PublicKey(row.get(5)?),
+            amendment: row.get::<_, Option<_>>(6)?.map(AmendmentId),
         });
+    }
+    Ok(found)
+}
+
+pub(super) fn public_parts(
+    connection: &Connection,
+    study: StudyId,
+    after: Option<SubmissionId>,
+    page: usize,
+) -> Result<Vec<PublicRow>, StorageError> {
+    let number = study_number(connection, study)?;
+    // An id is 16 bytes, so the empty string is below every id.
+    let after = after.as_ref().map_or(&[][..], |id| &id.0[..]);
+    let mut statement = connection.prepare_cached(
+        "SELECT id, public, verdict, reason FROM submission \
+         WHERE study = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![number, after, limit(page)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, public) = (SubmissionId(row.get(0)?), row.get(1)?);
+        found.push(PublicRow { id, public, status: status(row, 2)? });
     }
     Ok(found)
 }
@@ -175,8 +198,8 @@ fn insert(connection: &Connection, study: i64, new: &NewSubmission) -> Result<()
     connection
         .prepare_cached(
             "INSERT INTO submission \
-             (study, id, public_hash, records, payload_len, public, provider) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (study, id, public_hash, records, payload_len, public, provider, amendment) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             study,
@@ -186,6 +209,7 @@ fn insert(connection: &Connection, study: i64, new: &NewSubmission) -> Result<()
             payload_len,
             new.public,
             new.provider.0,
+            new.amendment.map(|amendment| amendment.0),
         ])?;
     connection
         .prepare_cached("INSERT INTO submission_payload (arrival, payload) VALUES (?1, ?2)")?
