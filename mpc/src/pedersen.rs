@@ -171,7 +171,7 @@ impl Bases {
         self.points().0
     }
 
-    /// Σ_c values[c]·G_c + blinding·H, in constant time. There is one value per coordinate.
+    /// Σ_c `values[c]`·G_c + blinding·H, in constant time. There is one value per coordinate.
     pub fn commit(&self, values: &[u128], blinding: &Blinding) -> Commitment {
         let pairs = values.iter().map(|value| Scalar::from(*value)).enumerate();
         self.combine_secret(pairs, &blinding.0).into()
