@@ -190,8 +190,8 @@ mod tests {
             (Party(1), 1) => say(&message, me, &[9; 32]),
             _ => Some(message),
         })));
-        for honest in 0..2 {
-            let error = results[honest].clone().expect_err("noticed");
+        for result in results.into_iter().take(2) {
+            let error = result.expect_err("noticed");
             assert!(error.culprits().is_empty() || error.culprits() == [Party(2)], "{error}");
         }
     }
