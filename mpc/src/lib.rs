@@ -16,6 +16,7 @@ pub mod noise;
 pub mod pedersen;
 pub mod publish;
 pub mod receipt;
+pub mod record;
 pub mod setup;
 pub mod sign;
 pub mod transcript;

@@ -137,6 +137,7 @@ mod set;
 mod share;
 mod sum;
 mod tally;
+mod word;
 
 pub use agree::{
     AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Status,
@@ -145,6 +146,7 @@ pub use published::{Published, PublishedError};
 pub use set::{Counted, SignedSet};
 pub use share::ResultShare;
 pub use sum::Sum;
+pub use word::{BrokenWord, ShownList, WordKept};
 
 /// Why nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -17,9 +17,9 @@ pub mod sqlite;
 pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
 pub use rows::{
-    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PutLimits,
-    PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, UnverifiedRow,
-    Verdict,
+    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
+    PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState,
+    UnverifiedRow, Verdict,
 };
 
 /// Why storage could not do what it was asked to.
@@ -205,6 +205,15 @@ pub trait Storage: Send + Sync + 'static {
         after: Option<SubmissionId>,
         limit: usize,
     ) -> Result<Vec<Entry>, StorageError>;
+
+    /// The public parts of up to `limit` submissions in the order of their ids, starting behind
+    /// `after`; also after a scrub.
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError>;
 
     /// Output shares of accepted submissions, up to `limit`, in the order of the submissions'
     /// ids, starting behind `after`. Nothing after a scrub.

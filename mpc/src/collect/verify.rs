@@ -77,6 +77,11 @@ impl Reason {
         all.into_iter().find(|reason| *reason as u8 == code)
     }
 
+    /// Whether all servers hold a submission, and the same one, when this is why it does not count.
+    pub fn is_of_all_servers(self) -> bool {
+        !matches!(self, Self::PublicPartsDiffer | Self::Incomplete)
+    }
+
     /// One line for people.
     pub fn describe(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ use crate::{
     sign::PublicKey,
     transcript::{Message, Step, Transcript, TranscriptError},
 };
-use list::amendments_hash;
+pub(super) use list::amendments_hash;
 
 mod list;
 

@@ -57,6 +57,13 @@ impl Published {
         Ok(())
     }
 
+    /// Why a submission is not counted; none: nothing is said of it here, so that it is counted, or
+    /// no server holds it.
+    pub fn reason(&self, submission: &SubmissionId) -> Option<Reason> {
+        let place = self.rejected.binary_search_by_key(submission, |entry| entry.0).ok()?;
+        self.rejected.get(place).map(|entry| entry.1)
+    }
+
     /// What this result says that it counts.
     pub fn counted(&self) -> Counted {
         Counted {

@@ -1,7 +1,8 @@
 //! The signed set: what every server signs about the set that a result is over.
 
-use super::published::put_totals;
+use super::{agree::amendments_hash, published::put_totals};
 use crate::{
+    collect::SignedAmendment,
     ids::StudyId,
     wire::{Reader, WireError},
 };
@@ -44,6 +45,12 @@ impl SignedSet {
         out.extend_from_slice(&self.amendments.to_be_bytes());
         out.extend_from_slice(&self.amendments_hash);
         out
+    }
+
+    /// Whether it was made with these amendments, in their order.
+    pub fn is_made_with(&self, amendments: &[SignedAmendment]) -> bool {
+        self.amendments == amendments.len() as u64
+            && self.amendments_hash == amendments_hash(amendments)
     }
 
     /// The inverse of [`SignedSet::encode`].

@@ -49,7 +49,8 @@ pub use submissions::{
     check_acknowledged_submission_survives_a_crash, check_concurrent_puts_store_exactly_one,
     check_limits_hold, check_lists_are_sorted_and_paged,
     check_only_an_open_study_takes_submissions, check_provider_submits_once,
-    check_same_and_conflict, check_verdicts_change_only_the_unverified,
+    check_public_parts_are_paged_and_outlive_the_scrub, check_same_and_conflict,
+    check_verdicts_change_only_the_unverified,
 };
 pub use transcripts::{
     check_a_run_is_begun_once, check_a_transcript_is_kept_in_parts,

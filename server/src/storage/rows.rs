@@ -320,6 +320,17 @@ pub struct Entry {
     pub status: EntryStatus,
 }
 
+/// What is public of one submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicRow {
+    /// The submission.
+    pub id: SubmissionId,
+    /// Its public part, as it was received.
+    pub public: Vec<u8>,
+    /// How far its verification is.
+    pub status: EntryStatus,
+}
+
 /// A submission's place in a study's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryStatus {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish,
-    NewAmendment, NewStudy, NewSubmission, PutLimits, PutOutcome, Storage, StorageError,
+    NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Storage, StorageError,
     StoredSubmission, StudyRow, StudyState, UnverifiedRow, Verdict,
 };
 use readers::Readers;
@@ -189,6 +189,15 @@ impl Storage for SqliteStorage {
         limit: usize,
     ) -> Result<Vec<Entry>, StorageError> {
         self.readers.run(move |c| submissions::entries(c, study, after, limit)).await
+    }
+
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError> {
+        self.readers.run(move |c| submissions::public_parts(c, study, after, limit)).await
     }
 
     async fn output_shares(
