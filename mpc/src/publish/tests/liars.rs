@@ -1,6 +1,8 @@
 //! Servers that falsify one message after the other, signed as if it were true. Whatever an honest
 //! server finds, a replay of what it heard finds, too: [`World::run`] sees to that.
 
+#![allow(clippy::ptr_arg, reason = "one type for every change of a body")]
+
 use super::*;
 use crate::transcript::{Place, Step};
 
