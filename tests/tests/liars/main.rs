@@ -22,7 +22,8 @@ const MARKS: [&str; 2] = ["<!-- lies: begin -->\n", "<!-- lies: end -->"];
 async fn every_lie_ends_as_security_md_says() {
     let cases = cases::all();
     let only = std::env::var("ONLY").unwrap_or_default();
-    let runs = stream::iter(cases.iter().filter(|case| case.does.contains(&only))).map(async |case| (case, run::run(case).await));
+    let runs = stream::iter(cases.iter().filter(|case| case.does.contains(&only)))
+        .map(async |case| (case, run::run(case).await));
     let ended: Vec<(&Case, Ended)> = runs.buffered(AT_ONCE).collect().await;
     let mut table = String::from(
         "| beta … | the study | named | proof for anybody |\n| --- | --- | --- | --- |\n",

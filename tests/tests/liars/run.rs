@@ -145,25 +145,14 @@ async fn lie(world: &mut World, case: &Case, study: StudyId) {
     let (liar, _) = LIAR;
     match case.way {
         Way::Says(lie) => lie.tell(world, liar, study),
-        Way::ChangesShare | Way::Deletes => {
+        Way::AddsOne => world.add_wrongly(liar),
+        Way::Deletes => {
             world.stop(liar).await;
             let database = Connection::open(world.data(liar).join("sotto.db")).unwrap();
-            let changes: &[&str] = match case.way {
-                Way::ChangesShare => &[
-                    // The share of the last coordinate becomes 1.
-                    "UPDATE submission_share SET output_share = CAST( \
-                     substr(output_share, 1, length(output_share) - 16) || \
-                     x'01000000000000000000000000000000' AS BLOB) \
-                     WHERE arrival = (SELECT min(arrival) FROM submission_share)",
-                ],
-                _ => &[
-                    "DELETE FROM submission_share \
-                     WHERE arrival = (SELECT min(arrival) FROM submission)",
-                    "DELETE FROM submission WHERE arrival = (SELECT min(arrival) FROM submission)",
-                ],
-            };
-            for change in changes {
-                assert_eq!(database.execute(change, []).unwrap(), 1);
+            let first = "WHERE arrival = (SELECT min(arrival) FROM submission)";
+            for table in ["submission_share", "submission"] {
+                let deleted = database.execute(&format!("DELETE FROM {table} {first}"), []);
+                assert_eq!(deleted.unwrap(), 1);
             }
             drop(database);
             world.start(liar).await;
@@ -182,7 +171,6 @@ async fn ending(world: &World, case: &Case, study: StudyId) -> Ended {
         overview = studies::show(&world.profile(), study).await.unwrap();
     }
     let words = honest(&overview).map(Report::why).collect();
-    eprintln!("{}: {words:?}", case.does);
     let mut ended = Ended {
         ending: Ending::Aborted,
         accused: BTreeSet::new(),
@@ -193,7 +181,6 @@ async fn ending(world: &World, case: &Case, study: StudyId) -> Ended {
         ended.ending = published(world, case, study).await;
     } else if !honest(&overview).all(|report| report.state.is_final()) {
         ended.accused = honest(&overview).flat_map(|report| report.waits_for.clone()).collect();
-        eprintln!("{}: {:?}", case.does, overview.servers);
         let (liar, _) = LIAR;
         world.tamper(liar, Box::new(|_, frame| frame));
         if case.is_in_setup() {
