@@ -20,6 +20,7 @@ mod result;
 mod serve;
 mod study;
 mod submit;
+mod withdraw;
 
 /// Statistics over private records, computed by servers that never see a record.
 ///
@@ -76,6 +77,7 @@ enum Command {
     #[command(subcommand)]
     Study(study::StudyCommand),
     Submit(submit::Submit),
+    Withdraw(withdraw::Withdraw),
     Result(result::ResultCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -106,6 +108,7 @@ impl Cli {
             Command::Serve(command) => command.run().await,
             Command::Study(command) => command.run(global).await,
             Command::Submit(command) => command.run(global).await,
+            Command::Withdraw(command) => command.run(global).await,
             Command::Result(command) => command.run(global).await,
             Command::Keys(command) => command.run(global),
             Command::Certs(command) => command.run(global),
