@@ -144,9 +144,10 @@ impl Lane {
         progress: &dyn Progress,
     ) -> Result<v1::Receipt, ClientError> {
         let len = message.public_part.len() + message.payload.len() + message.credential.len();
-        let submit = async || {
+        let submit = || {
             let call = request(message.clone(), deadline::SUBMIT);
-            self.server.submissions().submit(call).await
+            let mut server = self.server.submissions();
+            async move { server.submit(call).await }
         };
         self.repeat(submit, len, timeout, progress).await
     }
@@ -158,18 +159,19 @@ impl Lane {
         progress: &dyn Progress,
     ) -> Result<v1::AmendmentReceipt, ClientError> {
         let len = message.amendment.len() + message.credential.len();
-        let amend = async || {
+        let amend = || {
             let call = request(message.clone(), deadline::SUBMIT);
-            self.server.submissions().amend(call).await
+            let mut server = self.server.submissions();
+            async move { server.amend(call).await }
         };
         self.repeat(amend, len, timeout, progress).await
     }
 
     /// Repeats the call until it is answered, refused, or without progress for too long. That is
     /// safe: a server answers the same bytes with the same receipt.
-    async fn repeat<T>(
+    async fn repeat<T, A: Future<Output = Result<Response<T>, Status>>>(
         &self,
-        call: impl AsyncFn() -> Result<Response<T>, Status>,
+        call: impl Fn() -> A,
         len: usize,
         timeout: Duration,
         progress: &dyn Progress,
