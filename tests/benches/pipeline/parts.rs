@@ -203,6 +203,7 @@ async fn ingest(storage: &SqliteStorage, data: &Data, sharded: &[Sharded]) {
             public,
             records: sharded.public.records,
             provider: sharded.public.provider,
+            amendment: None,
             payload: sharded.payloads[0].clone(),
         };
         storage.put_submission(data.id(), submission, LIMITS)
