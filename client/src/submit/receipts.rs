@@ -24,7 +24,7 @@ mod file;
 mod format;
 mod previous;
 
-pub use format::{Acknowledged, Document, Entry, Header, Replaces, Retired, read};
+pub use format::{Acknowledged, Document, Entry, Header, Replaces, Retired, entries, read};
 pub use previous::Previous;
 
 /// An open receipts file. While it is open, no other run can open it.

@@ -141,6 +141,12 @@ pub fn read(path: &Path) -> Result<Document, ReceiptsError> {
     document.ok_or_else(|| ReceiptsError::NotReceipts { path: path.to_owned(), line: 1 })
 }
 
+/// The header and the batches alone, of a file that is not open.
+pub fn entries(path: &Path) -> Result<(Header, Vec<Entry>), ReceiptsError> {
+    let Document { header, entries, .. } = read(path)?;
+    Ok((header, entries))
+}
+
 impl Document {
     /// Adds one line, the first of which is the header; nothing if it is none.
     pub(super) fn add(document: &mut Option<Self>, line: &[u8]) -> Option<()> {
