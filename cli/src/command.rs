@@ -10,12 +10,14 @@ use client::{Profile, profile::ProfileError};
 
 use crate::{failure::Failure, logging::Logs, report::Format};
 
+mod audit;
 mod certs;
 mod completions;
 mod config;
 mod demo;
 mod dev;
 mod keys;
+mod receipt;
 mod result;
 mod serve;
 mod study;
@@ -44,6 +46,7 @@ Try it:
   sotto submit $id wages.csv
   sotto study close $id
   sotto result $id --wait
+  sotto audit $id
 
 Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised,
 5 a server is unreachable, 6 the protocol aborted, 7 refused by policy,
@@ -79,6 +82,9 @@ enum Command {
     Submit(submit::Submit),
     Withdraw(withdraw::Withdraw),
     Result(result::ResultCommand),
+    Audit(audit::Audit),
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     #[command(subcommand)]
@@ -110,6 +116,8 @@ impl Cli {
             Command::Submit(command) => command.run(global).await,
             Command::Withdraw(command) => command.run(global).await,
             Command::Result(command) => command.run(global).await,
+            Command::Audit(command) => command.run(global).await,
+            Command::Receipt(command) => command.run(global).await,
             Command::Keys(command) => command.run(global),
             Command::Certs(command) => command.run(global),
             Command::Config(command) => command.run(global),

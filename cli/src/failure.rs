@@ -47,6 +47,19 @@ pub enum Failure {
     /// A server could not be started or configured.
     #[error("{0}")]
     Server(String),
+    /// An audit found something false, or that the study was aborted.
+    #[error("{0}")]
+    Audit(String),
+    /// A server signed a receipt and did not keep it.
+    #[error(
+        "{server} broke its signed word about {submissions} of the submissions: keep the receipts file, and the evidence with --evidence FILE"
+    )]
+    BrokenWord {
+        /// The first such server.
+        server: String,
+        /// Of how many submissions somebody did.
+        submissions: u64,
+    },
     /// The demonstration's answer is not the plaintext answer.
     #[error("the result differs from the plaintext answer in {0}")]
     Differs(String),
@@ -77,7 +90,7 @@ impl Failure {
             | Self::Output(_)
             | Self::Picture { .. }
             | Self::Server(_) => Exit::Usage,
-            Self::Differs(_) => Exit::Aborted,
+            Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
             Self::Shipped(_) => Exit::InvalidData,
         }
     }

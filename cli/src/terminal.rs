@@ -80,6 +80,16 @@ impl Progress for Terminal {
                 let records = report::counted(records.into(), "record");
                 self.bar.set_message(format!("measuring submissions of {records}"));
             }
+            Event::AskingAnother { server, reason } => {
+                self.say(format!("not from {server}: {reason}"));
+            }
+            Event::Downloading { bytes } => {
+                self.bar.set_message(format!("downloading, {}", report::bytes(bytes)));
+            }
+            Event::Auditing { submissions } => {
+                let submissions = report::counted(submissions, "submission");
+                self.bar.set_message(format!("checking, {submissions}"));
+            }
             Event::Waiting { what } => {
                 self.bar.set_message(format!("waiting for {what}"));
                 if self.bar.is_hidden() {

@@ -10,8 +10,9 @@ use std::{
 use futures::future::join_all;
 use mpc::sign::PublicKey;
 use proto::v1::{
-    DescribeRequest, DescribeResponse, directory_client::DirectoryClient,
-    studies_client::StudiesClient, submissions_client::SubmissionsClient,
+    DescribeRequest, DescribeResponse, audit_client::AuditClient,
+    directory_client::DirectoryClient, studies_client::StudiesClient,
+    submissions_client::SubmissionsClient,
 };
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 
@@ -202,6 +203,12 @@ impl Server {
 
     pub(crate) fn submissions(&self) -> SubmissionsClient<Channel> {
         SubmissionsClient::new(self.channel.clone())
+            .max_decoding_message_size(proto::MAX_MESSAGE)
+            .max_encoding_message_size(proto::MAX_MESSAGE)
+    }
+
+    pub(crate) fn audit(&self) -> AuditClient<Channel> {
+        AuditClient::new(self.channel.clone())
             .max_decoding_message_size(proto::MAX_MESSAGE)
             .max_encoding_message_size(proto::MAX_MESSAGE)
     }

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use mpc::ids::StudyId;
 
 use crate::{
+    bundle::BundleError,
     keys::KeyError,
     profile::ProfileError,
     status::State,
@@ -50,6 +51,31 @@ pub enum ClientError {
     /// The receipts of an upload.
     #[error(transparent)]
     Receipts(#[from] ReceiptsError),
+    /// A bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A bundle whose record is false.
+    #[error("{}: {text}: `sotto audit` says more", file.display())]
+    FalseRecord {
+        /// The bundle.
+        file: PathBuf,
+        /// What is false.
+        text: String,
+    },
+    /// A bundle without a result.
+    #[error("{}: the study ended without a result, so nothing is counted", file.display())]
+    NoResult {
+        /// The bundle.
+        file: PathBuf,
+    },
+    /// A server that the study does not run on.
+    #[error("{name} is no server of the study: it runs on {servers}")]
+    NotOfTheStudy {
+        /// The name that was given.
+        name: String,
+        /// The study's servers.
+        servers: String,
+    },
     /// A study file, or a study that a server sent.
     #[error(transparent)]
     Study(#[from] study::StudyError),
@@ -385,11 +411,13 @@ impl ClientError {
             | Self::ServerNotInProfile { .. }
             | Self::BatchSize { .. }
             | Self::OtherServers { .. }
+            | Self::NotOfTheStudy { .. }
             | Self::WorkerFailed => Exit::Usage,
             // The question came too early; or its answer depends on a server that is down.
             Self::NotPublished { unreachable, .. } if unreachable.is_empty() => Exit::Usage,
             Self::NotPublished { .. } => Exit::Unreachable,
             Self::Receipts(error) => error.exit(),
+            Self::Bundle(error) => error.exit(),
             Self::Study(_)
             | Self::Table(_)
             | Self::NotText { .. }
@@ -409,6 +437,8 @@ impl ClientError {
             | Self::OtherVersion { .. }
             | Self::DifferentRosters { .. }
             | Self::Clock { .. } => Exit::Unreachable,
+            Self::FalseRecord { .. } => Exit::Aborted,
+            Self::NoResult { .. } => Exit::Refused,
             Self::BrokenBy { .. } | Self::StudyAborted { .. } | Self::WrongShape { .. } => {
                 Exit::Aborted
             }

@@ -4,12 +4,16 @@
 //! [`connection::Cluster`] is checked channels to them; [`studies`], [`submit`] and [`result`] are
 //! what one does with it; [`cost`] needs none of that. The library prints nothing: it tells a [`progress::Progress`].
 
+pub mod abort;
+pub mod audit;
+pub mod bundle;
 pub mod connection;
 pub mod cost;
 pub mod error;
 pub mod keys;
 pub mod profile;
 pub mod progress;
+pub mod receipt;
 pub mod result;
 pub mod status;
 pub mod studies;

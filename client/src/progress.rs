@@ -32,6 +32,23 @@ pub enum Event {
         /// Records of one submission.
         records: u32,
     },
+    /// A server does not have what is asked for, or cannot be asked; the next one is.
+    AskingAnother {
+        /// The server.
+        server: String,
+        /// Why not this one.
+        reason: String,
+    },
+    /// A record is downloaded.
+    Downloading {
+        /// Bytes in the file so far.
+        bytes: u64,
+    },
+    /// Submissions of a record are checked.
+    Auditing {
+        /// Submissions so far.
+        submissions: u64,
+    },
     /// Nothing can be done until something happens elsewhere.
     Waiting {
         /// For what, and for whom.

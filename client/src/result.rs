@@ -94,6 +94,18 @@ pub async fn result(
     }
 }
 
+/// The published result as the servers signed it, from those that answer now.
+pub(crate) async fn signed_by_all(
+    servers: &[Server],
+    id: StudyId,
+    study: &Study,
+) -> Result<Published, ClientError> {
+    match ask(servers, id, study).await? {
+        Answer::Published(published) => Ok(*published),
+        Answer::NotYet(error) => Err(error),
+    }
+}
+
 enum Answer {
     Published(Box<Published>),
     /// Always a `NotPublished`.
@@ -216,7 +228,10 @@ fn signed(
     })
 }
 
-fn document(study: &Study, published: &Published) -> Result<ResultDocument, ClientError> {
+pub(crate) fn document(
+    study: &Study,
+    published: &Published,
+) -> Result<ResultDocument, ClientError> {
     let plan = Plan::new(study)?;
     if published.totals.len() != plan.coordinates() {
         return Err(ClientError::WrongShape {

@@ -14,13 +14,22 @@
 //! [`crate::circuit::Validity`]). A malicious server can have a good submission rejected, not
 //! changed. Every message is a function of stored state, so a repeated run says nothing new.
 //!
+//! The public part holds a [commitment](crate::pedersen) to every server's output share. It hides
+//! the share perfectly. Each server finds at its door that its own commitment opens to the share
+//! that it will prove and add up, so where all servers took an upload, what each adds is fixed for
+//! everybody to see, and none of them can be made to look like a liar by a provider.
+//!
 //! # Rounds
-//! 1. provider → S_j: [`PublicPart`], S_j's payload, signature. No interaction among servers.
+//! 1. provider → S_j: [`PublicPart`] with commitments C_0..C_{k−1}; S_j's payload, which is the
+//!    blinding r_j of C_j and an input share; signature. No interaction among servers.
 //! 2. S_j → all, for a batch of submissions: hash of the public part, verifier share.
 //!
 //! # Cost
-//! 16·(m·w + 2L + 2P) + 64 bytes to S_0, 96 to each other server, 16·(2L + 2) + 68 between each
-//! pair of servers, per submission of m records of w wires; L, P ≈ √(m·multiplications).
+//! 16·(m·w + 2L + 2P) + 64 bytes to S_0, 96 to each other server, 107 + 96·k to all of them,
+//! 16·(2L + 2) + 68 between each pair of servers, per submission of m records of w wires;
+//! L, P ≈ √(m·multiplications). For the commitments: at the provider k·64 additions of points per
+//! coordinate, at a server k points to decompress and its part of [`crate::pedersen`]'s check,
+//! whatever m is; at both the expansion of the seeds, once more.
 //!
 //! # Source
 //! Prio3 of draft-irtf-cfrg-vdaf-18 (crate `prio`), over Field128 with the circuit of the study.
@@ -29,35 +38,38 @@
 use std::sync::Arc;
 
 use prio::{
-    codec::{Encode, ParameterizedDecode},
+    codec::{Encode as _, ParameterizedDecode as _},
     field::Field128,
     vdaf::{
         Aggregator, VerifyTransition,
         prio3::{Prio3, Prio3InputShare, Prio3PublicShare, Prio3VerifierShare, Prio3VerifyState},
-        test_utils::TestVectorClient,
         xof::XofTurboShake128,
     },
 };
-use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::{
     circuit::{Circuit, Validity},
     dst,
     ids::{AmendmentId, PARTIES, Party, StudyId, SubmissionId},
+    pedersen::{Bases, Blinding},
     sign::PublicKey,
-    wire::{Reader, WireError},
+    wire::WireError,
 };
 
 mod amendment;
+mod door;
+mod outputs;
 mod public_part;
+mod shard;
 mod sizes;
 mod verify;
 
 pub use amendment::{Amendment, Resolution, SignedAmendment, resolve};
+pub use outputs::OutputShare;
 pub use public_part::{PublicPart, check_credential, credential};
 pub use sizes::Sizes;
-pub use verify::{Item, Reason, Verdict, verify};
+pub use verify::{Item, Reason, Verdict, VerifyFault, replay, verify};
 
 /// The largest payload of a submission of more than one record, in bytes.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -65,7 +77,7 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 /// The most records that one submission may hold, however small they are.
 pub const MAX_RECORDS: u32 = 4096;
 
-/// Bytes of the Pedersen blinding at the head of a payload; all zero in this version.
+/// Bytes of the Pedersen blinding at the head of a payload.
 const BLINDING: usize = 32;
 
 /// Prio3's algorithm id: the first of the range for private use.
@@ -83,6 +95,7 @@ pub struct Collect {
     parties: u8,
     context: Vec<u8>,
     max_records: u32,
+    bases: Arc<Bases>,
 }
 
 /// Whose submission it is, and what it is called.
@@ -107,6 +120,8 @@ pub struct Sharded {
 /// One server's side of a submission on its way through verification.
 pub struct Prepared {
     state: VerifyState,
+    /// Kept beside the output share.
+    blinding: Blinding,
     /// The message to all other servers.
     pub verifier_share: Vec<u8>,
 }
@@ -140,6 +155,17 @@ pub enum CollectError {
     /// The share is no encoding of field elements and seeds of the right number.
     #[error("the share cannot be decoded")]
     Share,
+    /// A commitment of the public part is no point of the group.
+    #[error("the commitment to the share of {party} is no point of the Ristretto group")]
+    Commitment {
+        /// The server whose share it is for.
+        party: Party,
+    },
+    /// The commitment to this server's output share does not open to it.
+    #[error(
+        "the commitment to this server's share does not open to the payload: make the submission anew"
+    )]
+    Opening,
     /// The proof system refused its input.
     #[error("the proof system failed")]
     Proof,
@@ -158,8 +184,9 @@ impl Collect {
         let mut context = dst::COLLECT_CONTEXT.to_vec();
         context.extend_from_slice(&study.0);
         let max_records = max_records(&circuit);
+        let bases = Arc::new(Bases::new(circuit.outputs()));
         // At most 8, checked above.
-        Ok(Self { circuit, study, parties: parties as u8, context, max_records })
+        Ok(Self { circuit, study, parties: parties as u8, context, max_records, bases })
     }
 
     /// The circuit of one record.
@@ -177,72 +204,14 @@ impl Collect {
         usize::from(self.parties)
     }
 
+    /// The bases of the commitments to output shares; derived when they are first used.
+    pub fn bases(&self) -> &Arc<Bases> {
+        &self.bases
+    }
+
     /// The most records that fit one submission: its largest payload stays below [`MAX_PAYLOAD`].
     pub fn max_records(&self) -> u32 {
         self.max_records
-    }
-
-    /// Splits m records (their wires, one record after the other) into one payload per server.
-    pub fn shard(
-        &self,
-        origin: Origin,
-        wires: Vec<Field128>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Sharded, CollectError> {
-        let out_of_range =
-            CollectError::Records { max: self.max_records, wires: self.circuit.wires() };
-        let records = wires.len() / self.circuit.wires().max(1);
-        if records == 0
-            || records * self.circuit.wires() != wires.len()
-            || records > self.max_records as usize
-        {
-            return Err(out_of_range);
-        }
-        let Origin { submission, provider, amendment } = origin;
-        let prio = self.prio(records as u32)?;
-        // Per server a seed for its share and one for its blind (draft-irtf-cfrg-vdaf, 7.2.1).
-        let mut random = Zeroizing::new(vec![0; 2 * 32 * self.parties()]);
-        rng.fill_bytes(&mut random);
-        let (public_share, input_shares) = prio
-            .shard_with_random(&self.context, &wires, &submission.0, &random)
-            .map_err(|_| CollectError::Proof)?;
-        let payloads = input_shares.iter().map(payload).collect::<Result<Vec<_>, _>>()?;
-        let public = PublicPart {
-            study: self.study,
-            submission,
-            records: records as u32,
-            provider,
-            amendment,
-            joint_rand: public_share.get_encoded().map_err(|_| CollectError::Share)?,
-            commitments: Vec::new(),
-            payload_hashes: payloads.iter().map(|payload| payload_hash(payload)).collect(),
-        };
-        Ok(Sharded { public, payloads })
-    }
-
-    /// Checks everything about an upload that one server can check alone: study, number of
-    /// servers and records, sizes, and the payload's hash.
-    pub fn check_upload(
-        &self,
-        me: Party,
-        public: &PublicPart,
-        payload: &[u8],
-    ) -> Result<(), CollectError> {
-        if public.study != self.study {
-            return Err(CollectError::OtherStudy);
-        }
-        if public.payload_hashes.len() != self.parties() {
-            return Err(CollectError::OtherParties);
-        }
-        if !(1..=self.max_records).contains(&public.records) {
-            let wires = self.circuit.wires();
-            return Err(CollectError::Records { max: self.max_records, wires });
-        }
-        if public.payload_hashes.get(me.index()) != Some(&payload_hash(payload)) {
-            return Err(CollectError::PayloadHash);
-        }
-        let prio = self.prio(public.records)?;
-        self.decode(&prio, me, public, payload).map(drop)
     }
 
     /// Computes this server's verifier share of one stored submission.
@@ -254,6 +223,7 @@ impl Collect {
         payload: &[u8],
     ) -> Result<Prepared, CollectError> {
         let prio = self.prio(public.records)?;
+        let (blinding, _) = door::split(payload)?;
         let (public_share, input_share) = self.decode(&prio, me, public, payload)?;
         let (state, share) = prio
             .verify_init(
@@ -267,21 +237,12 @@ impl Collect {
             )
             .map_err(|_| CollectError::Proof)?;
         let verifier_share = share.get_encoded().map_err(|_| CollectError::Share)?;
-        Ok(Prepared { state, verifier_share })
+        Ok(Prepared { state, blinding, verifier_share })
     }
 
     /// Bytes of one verifier share of a submission of `records` records.
     pub fn verifier_share_len(&self, records: u32) -> usize {
         self.sizes(records).verifier_share
-    }
-
-    /// Decodes an output share as stored: 16 bytes per coordinate.
-    pub fn decode_output_share(&self, bytes: &[u8]) -> Result<Vec<u128>, CollectError> {
-        let (chunks, rest) = bytes.as_chunks::<16>();
-        if !rest.is_empty() || chunks.len() != self.circuit.outputs() {
-            return Err(CollectError::Share);
-        }
-        Ok(chunks.iter().map(|chunk| u128::from_le_bytes(*chunk)).collect())
     }
 
     fn prio(&self, records: u32) -> Result<Prio, CollectError> {
@@ -296,11 +257,7 @@ impl Collect {
         public: &PublicPart,
         payload: &[u8],
     ) -> Result<(Prio3PublicShare<32>, Prio3InputShare<Field128, 32>), CollectError> {
-        let mut reader = Reader::new(payload);
-        if reader.array::<BLINDING>()? != [0; BLINDING] {
-            return Err(WireError::Range("blinding").into());
-        }
-        let share = reader.bytes(reader.remaining())?;
+        let (_, share) = door::split(payload)?;
         let public_share = Prio3PublicShare::get_decoded_with_param(prio, &public.joint_rand)
             .map_err(|_| CollectError::Share)?;
         let input_share = Prio3InputShare::get_decoded_with_param(&(prio, me.index()), share)
@@ -308,12 +265,13 @@ impl Collect {
         Ok((public_share, input_share))
     }
 
-    /// Combines all servers' verifier shares: this server's output share if the proof holds.
-    /// `Err` names the first party whose share cannot be decoded.
+    /// Combines all servers' verifier shares: this server's output share with its blinding, as
+    /// stored, if the proof holds. `Err` names the first party whose share cannot be decoded.
     fn finish(
         &self,
         records: u32,
         state: VerifyState,
+        blinding: &Blinding,
         shares: &[&[u8]],
     ) -> Result<Option<Vec<u8>>, Party> {
         let mut decoded = Vec::with_capacity(shares.len());
@@ -327,20 +285,17 @@ impl Collect {
             let prio = self.prio(records).ok()?;
             let message = prio.verifier_shares_to_message(&self.context, &(), decoded).ok()?;
             match prio.verify_next(&self.context, state, message).ok()? {
-                VerifyTransition::Finish(share) => share.get_encoded().ok(),
+                VerifyTransition::Finish(share) => {
+                    let mut bytes = Vec::with_capacity(BLINDING + 16 * self.circuit.outputs());
+                    bytes.extend_from_slice(blinding.reveal_bytes().as_ref());
+                    share.encode(&mut bytes).ok()?;
+                    Some(bytes)
+                }
                 VerifyTransition::Continue(..) => None,
             }
         };
         Ok(accepted())
     }
-}
-
-fn payload(share: &Prio3InputShare<Field128, 32>) -> Result<Zeroizing<Vec<u8>>, CollectError> {
-    let len = share.encoded_len().unwrap_or_default();
-    let mut payload = Zeroizing::new(Vec::with_capacity(BLINDING + len));
-    payload.resize(BLINDING, 0);
-    share.encode(&mut payload).map_err(|_| CollectError::Share)?;
-    Ok(payload)
 }
 
 fn payload_hash(payload: &[u8]) -> [u8; 32] {

@@ -1,6 +1,6 @@
 //! Every domain separation string of Sotto, in one place, so that no two can collide unseen.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 /// Identity of a study: SHA-256 over its canonical encoding.
 pub const STUDY_ID: &[u8] = b"sotto/v1/study/id";
@@ -73,6 +73,17 @@ pub fn hash(dst: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         hasher.part(part);
     }
     hasher.finish()
+}
+
+/// SHA-512 over `dst` and `parts`, each preceded by its length as in [`hash`]: as many bytes as are
+/// hashed to a point or to a scalar of the group.
+pub fn wide_hash(dst: &[u8], parts: &[&[u8]]) -> [u8; 64] {
+    let mut hasher = Sha512::new();
+    for part in std::iter::once(&dst).chain(parts) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
 }
 
 /// The streaming form of [`hash`].

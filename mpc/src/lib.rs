@@ -16,9 +16,11 @@ pub mod noise;
 pub mod pedersen;
 pub mod publish;
 pub mod receipt;
+pub mod record;
 pub mod setup;
 pub mod sign;
 pub mod transcript;
 pub mod wire;
 
+pub use curve25519_dalek::RistrettoPoint;
 pub use prio::field::Field128;

@@ -44,10 +44,35 @@ pub trait Mesh: Send {
     /// How many parties there are.
     fn parties(&self) -> usize;
 
-    /// One all-to-all round: sends `message` to every peer and returns every party's message,
-    /// one's own included, by party. Rounds are numbered by the mesh, from 0.
+    /// The number of the next round, from 0.
+    fn round(&self) -> u32;
+
+    /// One all-to-all round: sends `message` to every peer and returns what came in time, by
+    /// party, one's own message included.
+    fn gather(
+        &mut self,
+        message: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, MeshError>> + Send;
+
+    /// One all-to-all round in which nobody may be silent: every party's message, by party.
     fn exchange(
         &mut self,
         message: Vec<u8>,
-    ) -> impl Future<Output = Result<Vec<Vec<u8>>, MeshError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, MeshError>> + Send {
+        async move {
+            let round = self.round();
+            let received = self.gather(message).await?;
+            let missing = missing(&received);
+            match missing.is_empty() {
+                true => Ok(received.into_iter().flatten().collect()),
+                false => Err(MeshError::Missing { round, parties: missing }),
+            }
+        }
+    }
+}
+
+/// Who sent nothing in a round.
+pub fn missing<T>(received: &[Option<T>]) -> Vec<Party> {
+    let silent = (0..).map(Party).zip(received).filter(|(_, message)| message.is_none());
+    silent.map(|(party, _)| party).collect()
 }

@@ -67,23 +67,37 @@
 
 use std::future::Future;
 
+use curve25519_dalek::RistrettoPoint;
+
 use crate::{
     ids::{Party, SubmissionId},
     mesh::Mesh,
     noise::{Draws, Mechanism},
+    pedersen::Bases,
     transcript::{Transcript, TranscriptError},
 };
 
+pub mod audit;
+
 mod agree;
 mod open;
+mod openings;
+mod proof;
 mod published;
+mod set;
+mod share;
 mod sum;
+mod tally;
+mod word;
 
 pub use agree::{
     AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Status,
 };
 pub use published::{Published, PublishedError};
+pub use set::{Counted, SignedSet};
+pub use share::ResultShare;
 pub use sum::Sum;
+pub use word::{BrokenWord, ShownList, WordKept};
 
 /// Why nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +111,9 @@ pub enum PublishError {
         /// The server.
         party: Party,
     },
+    /// Servers signed different sets, and the list that would tell which is false was not shown.
+    #[error("servers signed different sets, and nothing shows which of them is false")]
+    SetsDiffer,
     /// A server signed another set than the lists give.
     #[error("{party} signed another set than the lists give")]
     SetMismatch {
@@ -136,6 +153,17 @@ pub enum PublishError {
         /// The server.
         party: Party,
     },
+    /// A server's integer sums are not those under the submissions' commitments.
+    #[error("{party} opened a result share that is not the sum of the shares it was given")]
+    NotTheSum {
+        /// The server.
+        party: Party,
+    },
+    /// This server's stored shares are not those that it took.
+    #[error(
+        "this server's stored shares do not fit the submissions' commitments: its database is damaged"
+    )]
+    ShareDamaged,
     /// The total breaks the bound that every submission was proven to keep.
     #[error(
         "the total of coordinate {coordinate} is impossible: some server's result share is false"
@@ -162,12 +190,39 @@ impl PublishError {
             | Self::CommitmentChanged { party }
             | Self::OpeningMismatch { party }
             | Self::ShareOutOfRange { party }
+            | Self::NotTheSum { party }
             | Self::ResultSignature { party } => vec![*party],
             Self::RunsDiffer
+            | Self::SetsDiffer
             | Self::Ledger
+            | Self::ShareDamaged
             | Self::NoNoise(_)
             | Self::NoiseOutOfRange { .. }
             | Self::TotalOutOfRange { .. } => Vec::new(),
+        }
+    }
+}
+
+impl PublishError {
+    /// Whether anybody who is shown the recording of the run finds the same.
+    pub fn is_shown(&self) -> bool {
+        match self {
+            Self::Transcript(error) => error.is_shown(),
+            Self::ListMismatch { .. }
+            | Self::SetMismatch { .. }
+            | Self::SetsDiffer
+            | Self::OpeningMismatch { .. }
+            | Self::ShareOutOfRange { .. }
+            | Self::NotTheSum { .. }
+            | Self::TotalOutOfRange { .. }
+            | Self::ResultSignature { .. } => true,
+            // What was said in earlier runs is not part of the recording.
+            Self::CommitmentChanged { .. }
+            | Self::RunsDiffer
+            | Self::Ledger
+            | Self::ShareDamaged
+            | Self::NoNoise(_)
+            | Self::NoiseOutOfRange { .. } => false,
         }
     }
 }
@@ -184,13 +239,15 @@ pub async fn agree<M: Mesh>(
     agree::agree(transcript, mesh, mine, limits).await
 }
 
-/// Round 3: signs the agreed set and checks that all servers signed the same.
+/// Round 3: signs the agreed set and checks that all servers signed the same. `mine` is what the
+/// agreement was called with.
 pub async fn confirm<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
+    mine: Holdings<'_>,
     set: &AgreedSet,
 ) -> Result<(), PublishError> {
-    agree::confirm(transcript, mesh, set).await
+    agree::confirm(transcript, mesh, mine, set).await
 }
 
 /// Rounds 4 to 6, over this server's integer sums per coordinate. `next` is the study's disclosure
@@ -211,8 +268,12 @@ pub async fn open<M: Mesh>(
 pub struct Opening<'a> {
     /// The set that all servers signed.
     pub set: &'a AgreedSet,
-    /// This server's integer sums over the set, per coordinate.
-    pub sums: &'a [Sum],
+    /// This server's sums over the set.
+    pub share: &'a ResultShare,
+    /// The sums of the submissions' commitments over the set, by party: see [`audit::Tally`].
+    pub commitments: &'a [RistrettoPoint],
+    /// The commitments' bases.
+    pub bases: &'a Bases,
     /// The largest total that valid records can have, per coordinate.
     pub bounds: &'a [u128],
     /// What noise every server adds; none: nothing is asked of [`Ledger::noise`].

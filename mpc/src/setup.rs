@@ -15,7 +15,7 @@
 //! 1. S_j → all: SHA-256 commitment to c_j.
 //! 2. S_j → all: c_j. Everyone checks the commitments; key = SHA-256 over all contributions.
 //! 3. S_j → all: hash of the key, so that a server that sent different values to different peers
-//!    is noticed at once and not as a study in which nothing verifies.
+//!    is noticed (and named, by the transcript) at once and not as a study in which nothing verifies.
 //!
 //! # Cost
 //! Three rounds of 32 bytes.
@@ -24,11 +24,17 @@
 //! Blum, Coin flipping by telephone (1981); draft-irtf-cfrg-vdaf, section 5.2: the verify key is
 //! agreed on before any report is accepted and unknown to clients.
 
+use std::sync::Arc;
+
 use crate::{
     dst,
     ids::{Party, StudyId},
     mesh::Mesh,
-    transcript::{Step, Transcript, TranscriptError},
+    sign::PublicKey,
+    transcript::{
+        Message, Place, Step, Transcript, TranscriptError,
+        replay::{Replay, Stop},
+    },
 };
 
 /// Why the servers have no key.
@@ -43,18 +49,29 @@ pub enum SetupError {
     /// A server's contribution does not match its commitment.
     #[error("{0} revealed another contribution than it committed to")]
     CommitmentBroken(Party),
-    /// The servers derived different keys: one of them sent different values to different peers.
-    #[error("the servers derived different keys; one of them told its peers different things")]
-    KeysDiffer,
+    /// A server confirmed another key than the one that all contributions give.
+    #[error("{0} confirmed another verify key than the contributions give")]
+    KeyMismatch(Party),
 }
 
 impl SetupError {
     /// Servers that provably broke the protocol.
     pub fn culprits(&self) -> Vec<Party> {
         match self {
-            Self::CommitmentChanged(party) | Self::CommitmentBroken(party) => vec![*party],
+            Self::CommitmentChanged(party)
+            | Self::CommitmentBroken(party)
+            | Self::KeyMismatch(party) => vec![*party],
             Self::Transcript(error) => error.culprits(),
-            Self::KeysDiffer => Vec::new(),
+        }
+    }
+
+    /// Whether anybody who is shown the recording of the run finds the same.
+    pub fn is_shown(&self) -> bool {
+        match self {
+            Self::Transcript(error) => error.is_shown(),
+            Self::CommitmentBroken(_) | Self::KeyMismatch(_) => true,
+            // The first commitment was given in another run.
+            Self::CommitmentChanged(_) => false,
         }
     }
 }
@@ -86,19 +103,73 @@ pub async fn reveal<M: Mesh>(
     }
     let study = transcript.study();
     let contributions = exchange(transcript, mesh, Step::KeyReveal, *contribution).await?;
-    for (party, (contribution, kept)) in (0..).map(Party).zip(contributions.iter().zip(kept)) {
+    let key = joint_key(study, kept, &contributions)?;
+    let confirmations = exchange(transcript, mesh, Step::KeyConfirm, confirmation(&key)).await?;
+    confirmed(&key, &confirmations)?;
+    Ok(key)
+}
+
+/// Follows the recording of a setup, which may end early, where a server fell silent.
+pub fn replay(place: Place, keys: &[PublicKey], rounds: &[Vec<Message>]) -> Result<(), SetupFault> {
+    let mut replay = Replay::new(place, keys, rounds);
+    let Some(commitments) = values(&mut replay, Step::KeyCommit)? else { return Ok(replay.end()?) };
+    let Some(contributions) = values(&mut replay, Step::KeyReveal)? else {
+        return Ok(replay.end()?);
+    };
+    let key = joint_key(place.study, &commitments, &contributions)?;
+    if let Some(confirmations) = values(&mut replay, Step::KeyConfirm)? {
+        confirmed(&key, &confirmations)?;
+    }
+    Ok(replay.end()?)
+}
+
+/// Why the recording of a setup does not stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupFault {
+    /// A server broke the protocol, as the servers found then.
+    #[error(transparent)]
+    Server(#[from] SetupError),
+    /// Whoever gave out the recording changed it.
+    #[error("the recording is damaged or false: {0}")]
+    Recording(&'static str),
+}
+
+impl From<Stop> for SetupFault {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Broken(error) => Self::Server(error.into()),
+            Stop::False(what) => Self::Recording(what),
+        }
+    }
+}
+
+/// The key of these contributions, each of which is what its server committed to.
+fn joint_key(
+    study: StudyId,
+    commitments: &[[u8; 32]],
+    contributions: &[[u8; 32]],
+) -> Result<[u8; 32], SetupError> {
+    for (party, (contribution, kept)) in (0..).map(Party).zip(contributions.iter().zip(commitments))
+    {
         if commitment(study, party, contribution) != *kept {
             return Err(SetupError::CommitmentBroken(party));
         }
     }
     let mut parts: Vec<&[u8]> = vec![&study.0];
     parts.extend(contributions.iter().map(|contribution| contribution.as_slice()));
-    let key = dst::hash(dst::SETUP_KEY, &parts);
-    let mine = dst::hash(dst::SETUP_CONFIRM, &[&key]);
-    let confirmations = exchange(transcript, mesh, Step::KeyConfirm, mine).await?;
-    match confirmations.iter().all(|confirmation| *confirmation == confirmations[0]) {
-        true => Ok(key),
-        false => Err(SetupError::KeysDiffer),
+    Ok(dst::hash(dst::SETUP_KEY, &parts))
+}
+
+fn confirmation(key: &[u8; 32]) -> [u8; 32] {
+    dst::hash(dst::SETUP_CONFIRM, &[key])
+}
+
+/// All contributed to the same key (the transcript is the same), so another one is a lie.
+fn confirmed(key: &[u8; 32], confirmations: &[[u8; 32]]) -> Result<(), SetupError> {
+    let expected = confirmation(key);
+    match (0..).map(Party).zip(confirmations).find(|(_, theirs)| **theirs != expected) {
+        Some((party, _)) => Err(SetupError::KeyMismatch(party)),
+        None => Ok(()),
     }
 }
 
@@ -113,12 +184,19 @@ async fn exchange<M: Mesh>(
     mine: [u8; 32],
 ) -> Result<Vec<[u8; 32]>, SetupError> {
     let received = transcript.round(mesh, step, mine.to_vec()).await?;
-    let mut values = Vec::with_capacity(received.len());
-    for (party, message) in (0..).map(Party).zip(received) {
-        let malformed = TranscriptError::Malformed { party, step };
-        values.push(message[..].try_into().map_err(|_| malformed)?);
-    }
-    Ok(values)
+    Ok(decode(step, &received)?)
+}
+
+fn values(replay: &mut Replay<'_>, step: Step) -> Result<Option<Vec<[u8; 32]>>, SetupFault> {
+    let Some(bodies) = replay.round(step)? else { return Ok(None) };
+    Ok(Some(decode(step, &bodies).map_err(SetupError::from)?))
+}
+
+fn decode(step: Step, bodies: &[Arc<[u8]>]) -> Result<Vec<[u8; 32]>, TranscriptError> {
+    let decode = |(party, body): (Party, &Arc<[u8]>)| {
+        body[..].try_into().map_err(|_| TranscriptError::Malformed { party, step })
+    };
+    (0..).map(Party).zip(bodies).map(decode).collect()
 }
 
 #[cfg(test)]
@@ -128,7 +206,7 @@ mod tests {
         ids::RunId,
         mesh::local::{LocalMesh, Tamper},
         sign::{PublicKey, Signer},
-        transcript::{Message, Place},
+        transcript::{About, Message, Place, Recording},
     };
     use futures::{executor::block_on, future::join_all};
 
@@ -151,6 +229,7 @@ mod tests {
 
     fn run(tamper: Option<Tamper>) -> Vec<Result<[u8; 32], SetupError>> {
         let mut meshes = LocalMesh::connect(3);
+        let is_liar = tamper.is_some();
         if let Some(tamper) = tamper {
             let last = meshes.pop().expect("three");
             meshes.push(last.with_tamper(tamper));
@@ -159,10 +238,39 @@ mod tests {
             let contribution = [i as u8; 32];
             let (keys, signer) = (keys(), &signers()[i]);
             let mut transcript = Transcript::new(PLACE, &keys, signer);
-            let received = commit(&mut transcript, &mut mesh, &contribution).await?;
-            reveal(&mut transcript, &mut mesh, &contribution, &received, &received.clone()).await
+            let key = async {
+                let received = commit(&mut transcript, &mut mesh, &contribution).await?;
+                reveal(&mut transcript, &mut mesh, &contribution, &received, &received).await
+            };
+            let key = key.await;
+            let recording = Recording::of(&transcript, About::Setup);
+            if !is_liar || i < 2 {
+                check_replay(&key, &keys, &recording);
+            }
+            key
         });
         block_on(join_all(servers))
+    }
+
+    /// A replay finds what the server found, and no byte of what it heard can be changed.
+    fn check_replay(key: &Result<[u8; 32], SetupError>, keys: &[PublicKey], recording: &Recording) {
+        let replayed = replay(PLACE, keys, &recording.rounds);
+        match key {
+            Err(error) if error.is_shown() => {
+                assert_eq!(replayed, Err(SetupFault::Server(error.clone())));
+            }
+            _ => assert_eq!(replayed, Ok(())),
+        }
+        let parts = recording.encode();
+        for (part, byte) in (1..parts.len())
+            .flat_map(|part| (0..parts[part].len()).step_by(5).map(move |byte| (part, byte)))
+        {
+            let mut changed = parts.clone();
+            changed[part][byte] ^= 1;
+            let decoded = Recording::decode(changed.iter().map(Vec::as_slice));
+            let replayed = decoded.map(|recording| replay(PLACE, keys, &recording.rounds));
+            assert!(!matches!(replayed, Ok(Ok(()))), "part {part}, byte {byte}");
+        }
     }
 
     #[test]
@@ -190,10 +298,19 @@ mod tests {
             (Party(1), 1) => say(&message, me, &[9; 32]),
             _ => Some(message),
         })));
-        for honest in 0..2 {
-            let error = results[honest].clone().expect_err("noticed");
-            assert!(error.culprits().is_empty() || error.culprits() == [Party(2)], "{error}");
+        for result in &results[..2] {
+            let error = result.clone().expect_err("noticed");
+            assert_eq!(error.culprits(), [Party(2)], "{error}");
         }
+    }
+
+    #[test]
+    fn a_false_confirmation_names_its_server() {
+        let results = run(Some(Box::new(|round, me, _, message| match round {
+            2 => say(&message, me, &[7; 32]),
+            _ => Some(message),
+        })));
+        assert_eq!(results[0], Err(SetupError::KeyMismatch(Party(2))));
     }
 
     #[test]

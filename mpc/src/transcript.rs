@@ -11,10 +11,15 @@
 //! A message is body and [`Statement`]: what step of which run it is, its number in the run, the
 //! running hash of all that was said before, and the hash of the body, signed by its sender. So a
 //! message cannot be moved to another place, run or study, and whoever holds two different
-//! statements of one server for one place holds proof that it lied.
+//! statements of one server for one place holds proof that it lied. A server that tells its peers
+//! different things is noticed one round later, by the chain; then the servers show each other what
+//! they heard ([`blame`]), which names it.
+//!
+//! What cannot be shown to others is a message without its sender's signature, and silence.
 //!
 //! # Rounds
-//! One exchange each: step (1) ‖ number (4) ‖ chain (32) ‖ signature (64) ‖ body.
+//! One exchange each: step (1) ‖ number (4) ‖ chain (32) ‖ signature (64) ‖ body. Two more when
+//! servers heard different things.
 //!
 //! # Cost
 //! 101 bytes, one signature and k − 1 verifications a round.
@@ -27,10 +32,17 @@ use std::{fmt, sync::Arc};
 use crate::{
     dst,
     ids::{Party, RunId, StudyId},
-    mesh::{Mesh, MeshError},
+    mesh::{Mesh, MeshError, missing},
     sign::{PublicKey, Signature, Signer},
     wire::{Reader, WireError},
 };
+
+pub mod blame;
+mod recording;
+pub mod replay;
+
+use blame::{Shown, judge};
+pub use recording::{About, Recording};
 
 /// A step of a protocol. The codes are signed: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +98,20 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(match self {
+            Self::Roots => "roots of the lists of submissions",
+            Self::Lists => "lists of submissions",
+            Self::Set => "signature over the set",
+            Self::Commit => "commitment to the result share",
+            Self::Open => "opening of the result share",
+            Self::Result => "signature over the result",
+            Self::Noise => "commitment to the noise",
+            Self::KeyCommit => "commitment to the joint key",
+            Self::KeyReveal => "contribution to the joint key",
+            Self::KeyConfirm => "confirmation of the joint key",
+            Self::Verify => "verification of submissions",
+            Self::Blame => "account of what was heard",
+        })
     }
 }
 
@@ -97,7 +122,7 @@ pub enum TranscriptError {
     #[error(transparent)]
     Mesh(#[from] MeshError),
     /// A message that does not carry its sender's signature. Only who received it knows that.
-    #[error("{party} sent an unsigned or wrongly signed message in step {step}")]
+    #[error("{party} sent an unsigned or wrongly signed message ({step})")]
     Signature {
         /// The sender.
         party: Party,
@@ -105,20 +130,38 @@ pub enum TranscriptError {
         step: Step,
     },
     /// A signed message that is none of this step.
-    #[error("{party} sent a malformed message in step {step}")]
+    #[error("{party} sent a malformed message ({step})")]
     Malformed {
         /// The sender.
         party: Party,
         /// The step.
         step: Step,
     },
-    /// Servers do not agree on what was said before this step.
+    /// A server signed two different statements for one place of the run.
+    #[error("{party} signed two different messages for one place ({step})")]
+    Contradiction {
+        /// The server.
+        party: Party,
+        /// The step of one of them.
+        step: Step,
+    },
+    /// What a server shows as what it heard is not what it signed.
+    #[error("what {party} shows as what it heard is not what it signed")]
+    Inconsistent {
+        /// The server.
+        party: Party,
+    },
+    /// Servers heard different things, and nobody can tell from whom.
     #[error(
-        "servers saw different messages before step {step}: one of them told its peers different things"
+        "servers heard different things ({step}), and {} showed nothing: it may have lied, or been cut \
+         off, which nobody can tell",
+        parties(silent)
     )]
     Split {
         /// The step at which it was noticed.
         step: Step,
+        /// Who did not show what it heard.
+        silent: Vec<Party>,
     },
 }
 
@@ -128,9 +171,29 @@ impl TranscriptError {
         match self {
             Self::Signature { party, .. }
             | Self::Malformed { party, .. }
+            | Self::Contradiction { party, .. }
+            | Self::Inconsistent { party }
             | Self::Mesh(MeshError::Broken { party, .. }) => vec![*party],
             Self::Mesh(_) | Self::Split { .. } => Vec::new(),
         }
+    }
+
+    /// Whether anybody who is shown the recording of the run finds the same.
+    pub fn is_shown(&self) -> bool {
+        match self {
+            Self::Malformed { .. }
+            | Self::Contradiction { .. }
+            | Self::Inconsistent { .. }
+            | Self::Split { .. } => true,
+            Self::Mesh(_) | Self::Signature { .. } => false,
+        }
+    }
+}
+
+fn parties(parties: &[Party]) -> String {
+    match parties {
+        [] => "somebody".to_owned(),
+        _ => parties.iter().map(Party::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -266,12 +329,15 @@ pub struct Transcript<'a> {
     pub(crate) signer: &'a Signer,
     chain: [u8; 32],
     rounds: Vec<Vec<Message>>,
+    /// What was heard in a round that failed, and of the blame that followed.
+    broken: Vec<Message>,
 }
 
 impl<'a> Transcript<'a> {
     /// Nothing said yet. `keys` are the servers' public keys by party.
     pub fn new(place: Place, keys: &'a [PublicKey], signer: &'a Signer) -> Self {
-        Self { place, keys, signer, chain: first_chain(place), rounds: Vec::new() }
+        let (chain, rounds, broken) = (first_chain(place), Vec::new(), Vec::new());
+        Self { place, keys, signer, chain, rounds, broken }
     }
 
     /// The study.
@@ -279,7 +345,12 @@ impl<'a> Transcript<'a> {
         self.place.study
     }
 
-    /// Every message of every round so far, by party.
+    /// The run.
+    pub fn run(&self) -> RunId {
+        self.place.run
+    }
+
+    /// Every message of every completed round so far, by party.
     pub fn rounds(&self) -> &[Vec<Message>] {
         &self.rounds
     }
@@ -291,34 +362,115 @@ impl<'a> Transcript<'a> {
         step: Step,
         body: Vec<u8>,
     ) -> Result<Vec<Arc<[u8]>>, TranscriptError> {
-        // At most a handful of rounds.
-        let number = self.rounds.len() as u32;
-        let place = (step as u8, number);
-        let statement =
-            Statement::sign(self.signer, self.place, mesh.me(), place, self.chain, &body);
-        let received = mesh.exchange(Message { statement, body: body.into() }.encode()).await?;
-        let mut split = false;
-        let mut round = Vec::with_capacity(received.len());
-        for ((party, bytes), key) in (0..).map(Party).zip(&received).zip(self.keys) {
-            let unsigned = TranscriptError::Signature { party, step };
-            let message = Message::decode_unverified(party, bytes).map_err(|_| unsigned.clone())?;
-            if !message.statement.is_signed_by(key, self.place) {
-                return Err(unsigned);
-            }
-            let said = &message.statement;
-            if said.chain == self.chain && (said.step, said.number) != place {
-                return Err(TranscriptError::Malformed { party, step });
-            }
-            split |= said.chain != self.chain;
-            round.push(message);
+        let (round, mine) = (mesh.round(), self.message(mesh.me(), step, 0, &body));
+        let received = mesh.gather(mine.encode()).await?;
+        let unsigned = self.hear(&received);
+        let number = mine.statement.number;
+        match finding(&self.broken, (step, number), &self.chain) {
+            Finding::Split => return Err(self.blame(mesh, step).await),
+            Finding::Other(party) => return Err(TranscriptError::Malformed { party, step }),
+            Finding::Fits => {}
         }
-        if split {
-            return Err(TranscriptError::Split { step });
+        if let Some(party) = unsigned {
+            return Err(TranscriptError::Signature { party, step });
         }
-        let statements: Vec<Statement> = round.iter().map(|message| message.statement).collect();
-        self.chain = next_chain(&self.chain, &statements);
-        let bodies = round.iter().map(|message| message.body.clone()).collect();
-        self.rounds.push(round);
+        let silent = missing(&received);
+        if !silent.is_empty() {
+            return Err(MeshError::Missing { round, parties: silent }.into());
+        }
+        let heard = std::mem::take(&mut self.broken);
+        self.chain = chain_after(&self.chain, &heard);
+        let bodies = heard.iter().map(|message| message.body.clone()).collect();
+        self.rounds.push(heard);
         Ok(bodies)
     }
+
+    /// Keeps what is signed by its sender; returns the first party whose message is not.
+    fn hear(&mut self, received: &[Option<Vec<u8>>]) -> Option<Party> {
+        let mut unsigned = None;
+        for ((party, bytes), key) in (0..).map(Party).zip(received).zip(self.keys) {
+            let Some(bytes) = bytes else { continue };
+            let message = Message::decode_unverified(party, bytes).ok();
+            match message.filter(|message| message.statement.is_signed_by(key, self.place)) {
+                Some(message) if self.broken.contains(&message) => {}
+                Some(message) => self.broken.push(message),
+                None => unsigned = unsigned.or(Some(party)),
+            }
+        }
+        unsigned
+    }
+
+    /// Shows what this server heard, hears what the others did, and judges.
+    async fn blame<M: Mesh>(&mut self, mesh: &mut M, step: Step) -> TranscriptError {
+        let shown = Shown::new(&self.rounds, &self.broken).encode();
+        let mine = self.message(mesh.me(), Step::Blame, 1, &shown);
+        // Twice: somebody may notice one round later, and show what it heard only then.
+        for _ in 0..2 {
+            let Ok(received) = mesh.gather(mine.encode()).await else { break };
+            self.hear(&received);
+            if self.silent(mesh.parties()).is_empty() {
+                break;
+            }
+        }
+        let heard = self.rounds.iter().flatten().chain(&self.broken);
+        let silent = || self.silent(mesh.parties());
+        judge(self.place, self.keys, heard)
+            .unwrap_or_else(|| TranscriptError::Split { step, silent: silent() })
+    }
+
+    /// Who has not shown what it heard.
+    fn silent(&self, parties: usize) -> Vec<Party> {
+        silent(self.broken.iter(), parties)
+    }
+
+    /// This server's message: `later` numbers behind the completed rounds.
+    fn message(&self, me: Party, step: Step, later: u32, body: &[u8]) -> Message {
+        // A run has a handful of rounds.
+        let place = (step as u8, self.rounds.len() as u32 + later);
+        let statement = Statement::sign(self.signer, self.place, me, place, self.chain, body);
+        Message { statement, body: body.into() }
+    }
+
+    /// Everything heard: the completed rounds, and behind them what came of one that failed.
+    fn heard(&self) -> Vec<Vec<Message>> {
+        let broken = Some(&self.broken).filter(|broken| !broken.is_empty());
+        self.rounds.iter().chain(broken).cloned().collect()
+    }
 }
+
+/// How the signed messages of a round go with the rounds before it.
+enum Finding {
+    /// They continue it.
+    Fits,
+    /// Somebody heard other things before, or says that somebody did.
+    Split,
+    /// Somebody who heard the same says something else than its turn is.
+    Other(Party),
+}
+
+fn finding(heard: &[Message], (step, number): (Step, u32), chain: &[u8; 32]) -> Finding {
+    let said = || heard.iter().map(|message| message.statement);
+    if said().any(|said| said.chain != *chain || said.step == Step::Blame as u8) {
+        return Finding::Split;
+    }
+    match said().find(|said| (said.step, said.number) != (step as u8, number)) {
+        Some(said) => Finding::Other(said.party),
+        None => Finding::Fits,
+    }
+}
+
+fn chain_after(chain: &[u8; 32], round: &[Message]) -> [u8; 32] {
+    let statements: Vec<Statement> = round.iter().map(|message| message.statement).collect();
+    next_chain(chain, &statements)
+}
+
+/// The parties that have sent no blame.
+fn silent<'a>(heard: impl Iterator<Item = &'a Message>, parties: usize) -> Vec<Party> {
+    let blames = heard.filter(|message| message.statement.step == Step::Blame as u8);
+    let shown: Vec<Party> = blames.map(|message| message.statement.party).collect();
+    let has_shown = |party: &Party| shown.contains(party);
+    (0..).map(Party).take(parties).filter(|party| !has_shown(party)).collect()
+}
+
+#[cfg(test)]
+mod tests;

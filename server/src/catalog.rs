@@ -13,6 +13,8 @@ use mpc::{
 use study::{Plan, Study, StudyError};
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 
+use crate::door::Door;
+
 /// A study as one of its servers sees it.
 pub struct StudyContext {
     /// The study's id.
@@ -23,6 +25,8 @@ pub struct StudyContext {
     pub plan: Plan,
     /// Its VDAF.
     pub collect: Collect,
+    /// Where the commitments of its uploads are checked.
+    pub door: Arc<Door>,
     /// This server's place among the study's servers.
     pub me: Party,
     /// The servers' names, by party.
@@ -87,6 +91,7 @@ impl StudyContext {
         Ok(Self {
             id,
             plan,
+            door: Door::new(collect.bases().clone()),
             collect,
             // At most 8 servers: Collect has checked it.
             me: Party(me as u8),

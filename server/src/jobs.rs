@@ -11,7 +11,7 @@ use mpc::{
     mesh::MeshError,
     publish::{NoNoise, PublishError},
     setup::SetupError,
-    transcript::TranscriptError,
+    transcript::{Recording, TranscriptError},
 };
 use proto::v1;
 use rand::Rng as _;
@@ -29,6 +29,7 @@ use crate::{
 };
 
 mod drive;
+mod evidence;
 mod publish;
 mod setup;
 mod survey;
@@ -56,11 +57,16 @@ pub enum JobError {
     /// A server broke the protocol: the study ends.
     #[error("{text}")]
     Abort {
-        /// What happened.
+        /// What happened, and who can check it.
         text: String,
-        /// Who did it, where that can be proven.
+        /// Who did it, where that is known.
         servers: Vec<String>,
+        /// What was said in the run, in parts.
+        transcript: Vec<Vec<u8>>,
     },
+    /// The run's id was used before, and nothing may be signed in it again.
+    #[error("the run was begun here before")]
+    Repeated,
     /// The study is not in a state for this run.
     #[error("the study is {0}")]
     State(StudyState),
@@ -70,51 +76,49 @@ pub enum JobError {
 }
 
 impl JobError {
-    fn from_mesh(context: &StudyContext, error: &MeshError) -> Self {
+    fn from_mesh(context: &StudyContext, error: &MeshError, heard: &Recording) -> Self {
         match error {
             MeshError::Missing { round, parties } => {
                 let servers = names(context, parties);
                 let text = format!("no answer from {} in round {round}", servers.join(", "));
                 Self::Incomplete { text, servers }
             }
-            MeshError::Broken { round, party, what } => {
-                let name = context.name(*party).to_owned();
-                let text = format!("{name} broke the protocol in round {round}: {what}");
-                Self::Abort { text, servers: vec![name] }
+            MeshError::Broken { party, .. } => {
+                evidence::abort(context, error, &[*party], Some(evidence::SEEN_HERE), heard)
             }
             MeshError::Ended => Self::Stopping,
         }
     }
 
-    fn from_transcript(context: &StudyContext, error: &TranscriptError) -> Self {
+    fn from_transcript(context: &StudyContext, error: &TranscriptError, heard: &Recording) -> Self {
+        let hidden = (!error.is_shown()).then_some(evidence::SEEN_HERE);
         match error {
-            TranscriptError::Mesh(error) => Self::from_mesh(context, error),
-            _ => Self::abort(context, &error.to_string(), &error.culprits()),
+            TranscriptError::Mesh(error) => Self::from_mesh(context, error, heard),
+            _ => evidence::abort(context, error, &error.culprits(), hidden, heard),
         }
     }
 
-    fn from_setup(context: &StudyContext, error: &SetupError) -> Self {
+    fn from_setup(context: &StudyContext, error: &SetupError, heard: &Recording) -> Self {
+        let hidden = (!error.is_shown()).then_some(evidence::SAID_BEFORE);
         match error {
-            SetupError::Transcript(error) => Self::from_transcript(context, error),
-            _ => Self::abort(context, &error.to_string(), &error.culprits()),
+            SetupError::Transcript(error) => Self::from_transcript(context, error, heard),
+            _ => evidence::abort(context, error, &error.culprits(), hidden, heard),
         }
     }
 
-    fn from_publish(context: &StudyContext, error: &PublishError) -> Self {
+    fn from_publish(context: &StudyContext, error: &PublishError, heard: &Recording) -> Self {
+        let hidden = match error {
+            PublishError::NoNoise(_) | PublishError::NoiseOutOfRange { .. } => Some(""),
+            _ => (!error.is_shown()).then_some(evidence::SAID_BEFORE),
+        };
         match error {
-            PublishError::Transcript(error) => Self::from_transcript(context, error),
+            PublishError::Transcript(error) => Self::from_transcript(context, error, heard),
             PublishError::Ledger | PublishError::NoNoise(NoNoise::Unavailable) => Self::Stopping,
-            _ => Self::abort(context, &error.to_string(), &error.culprits()),
+            PublishError::ShareDamaged => {
+                StorageError::Damaged("output shares are not those that were taken").into()
+            }
+            _ => evidence::abort(context, error, &error.culprits(), hidden, heard),
         }
-    }
-
-    /// An abort whose text names parties as S0, S1, …: they become the servers' names.
-    fn abort(context: &StudyContext, text: &str, culprits: &[Party]) -> Self {
-        let mut text = text.to_owned();
-        for culprit in culprits {
-            text = text.replacen(&culprit.to_string(), context.name(*culprit), 1);
-        }
-        Self::Abort { text, servers: names(context, culprits) }
     }
 
     /// What people are told while the study waits, if the error is about somebody.
@@ -255,10 +259,9 @@ async fn take_part(
     );
     tracing::debug!("start");
     let id = RunId(session.0);
-    let outcome = match run {
-        Run::Setup => setup::run(node, context, id, mesh).await.map(|()| Vec::new()),
-        Run::Verify(submissions) => verify::run(node, context, id, mesh, submissions).await,
-        Run::Publish => publish::run(node, context, id, mesh).await.map(|()| Vec::new()),
+    let outcome = match begin(node, context, id).await {
+        Ok(()) => speak(node, context, id, mesh, run).await,
+        Err(error) => Err(error),
     };
     match &outcome {
         Ok(_) => tracing::debug!("end"),
@@ -270,13 +273,35 @@ async fn take_part(
     outcome
 }
 
+/// Notes that this server takes part in a run, before it signs anything in it.
+async fn begin(node: &Node, context: &StudyContext, run: RunId) -> Result<(), JobError> {
+    match node.storage.begin_run(context.id, run).await? {
+        true => Ok(()),
+        false => Err(JobError::Repeated),
+    }
+}
+
+async fn speak(
+    node: &Arc<Node>,
+    context: &Arc<StudyContext>,
+    id: RunId,
+    mesh: GrpcMesh,
+    run: Run,
+) -> Result<Vec<SubmissionId>, JobError> {
+    match run {
+        Run::Setup => setup::run(node, context, id, mesh).await.map(|()| Vec::new()),
+        Run::Verify(submissions) => verify::run(node, context, id, mesh, submissions).await,
+        Run::Publish => publish::run(node, context, id, mesh).await.map(|()| Vec::new()),
+    }
+}
+
 /// Stores what a run's error means for the study.
 async fn settle(node: &Node, context: &StudyContext, outcome: Result<(), JobError>) {
     let Err(error) = outcome else { return };
     let stored = match &error {
-        JobError::Abort { text, servers } => {
+        JobError::Abort { text, servers, transcript } => {
             let detail = Detail { text: text.clone(), servers: servers.clone() };
-            end(node, context, StudyState::Aborted, detail, Vec::new(), 0).await
+            end(node, context, ended(StudyState::Aborted, detail, transcript.clone())).await
         }
         _ => match error.detail() {
             Some(detail) => describe(node, context, detail).await,
@@ -288,18 +313,15 @@ async fn settle(node: &Node, context: &StudyContext, outcome: Result<(), JobErro
     }
 }
 
-/// Ends a study. What was secret is wiped in the same transaction.
-async fn end(
-    node: &Node,
-    context: &StudyContext,
-    to: StudyState,
-    detail: Detail,
-    outcome: Vec<u8>,
-    rejected: u64,
-) -> Result<(), StorageError> {
-    let text = detail.text.clone();
+/// The end of a study without a result.
+fn ended(to: StudyState, detail: Detail, transcript: Vec<Vec<u8>>) -> Finish {
     let now_ms = clock::now_ms();
-    let finish = Finish { to, detail, outcome, rejected, scrub: true, now_ms };
+    Finish { to, detail, outcome: Vec::new(), transcript, rejected: 0, scrub: true, now_ms }
+}
+
+/// Ends a study. What was secret is wiped in the same transaction.
+async fn end(node: &Node, context: &StudyContext, finish: Finish) -> Result<(), StorageError> {
+    let (text, to) = (finish.detail.text.clone(), finish.to);
     if node.storage.finish(context.id, finish).await? {
         tracing::info!(study = %context.id, state = %to, detail = text, "the study has ended");
     }

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod certs;
 pub mod clock;
 pub mod config;
+pub mod door;
 pub mod jobs;
 pub mod keys;
 pub mod limits;

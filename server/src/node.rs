@@ -33,6 +33,8 @@ pub struct Node {
     pub rate: RateLimit,
     /// How many calls are worked on at once.
     pub in_flight: InFlight,
+    /// How many records are read by strangers at once.
+    pub records: InFlight,
     /// Ends everything.
     pub stop: CancellationToken,
     /// Everything that runs in the background.

@@ -31,6 +31,8 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 const HEALTH: Duration = Duration::from_secs(5);
 /// Streams that one connection may have open: each may hold an unread answer.
 const STREAMS: u32 = 32;
+/// Public records that are read at once: each reads the database page by page.
+const RECORDS: u32 = 8;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +191,7 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
         sessions: Arc::new(Sessions::default()),
         rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
         in_flight: InFlight::new(config.limits.requests_in_flight),
+        records: InFlight::new(RECORDS),
         catalog: crate::catalog::Catalog::default(),
         config,
         storage,
@@ -231,6 +234,7 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
     let directory = rpc::directory::DirectoryService(node.clone());
     let studies = rpc::studies::StudiesService(node.clone());
     let submissions = rpc::submissions::SubmissionsService(node.clone());
+    let audit = rpc::audit::AuditService(node.clone());
     let peers = rpc::peers::PeersService(node.clone());
     Ok(tonic::transport::Server::builder()
         .timeout(CALL)
@@ -246,6 +250,7 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
         .add_service(limited!(v1::submissions_server::SubmissionsServer::new(submissions)))
+        .add_service(limited!(v1::audit_server::AuditServer::new(audit)))
         .add_service(
             v1::peers_server::PeersServer::new(peers)
                 .max_decoding_message_size(proto::MAX_MESSAGE)

@@ -4,7 +4,7 @@
 //! right after an answer finds the same state when it starts again. Time is an argument.
 
 use async_trait::async_trait;
-use mpc::ids::{StudyId, SubmissionId};
+use mpc::ids::{RunId, StudyId, SubmissionId};
 use zeroize::Zeroizing;
 
 mod amendments;
@@ -17,9 +17,9 @@ pub mod sqlite;
 pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
 pub use rows::{
-    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PutLimits,
-    PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, UnverifiedRow,
-    Verdict,
+    Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
+    PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState,
+    UnverifiedRow, Verdict,
 };
 
 /// Why storage could not do what it was asked to.
@@ -206,6 +206,15 @@ pub trait Storage: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Entry>, StorageError>;
 
+    /// The public parts of up to `limit` submissions in the order of their ids, starting behind
+    /// `after`; also after a scrub.
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError>;
+
     /// Output shares of accepted submissions, up to `limit`, in the order of the submissions'
     /// ids, starting behind `after`. Nothing after a scrub.
     async fn output_shares(
@@ -233,17 +242,30 @@ pub trait Storage: Send + Sync + 'static {
     /// opening was charged for other coordinates, and once the study has ended.
     async fn charge(&self, study: StudyId, charge: Charge) -> Result<Charged, StorageError>;
 
+    /// Notes that this server takes part in a run. `false`: it did so before, and must not sign
+    /// anything in it again.
+    async fn begin_run(&self, study: StudyId, run: RunId) -> Result<bool, StorageError>;
+
     /// The agreed set, if one is fixed. Apart from [`StudyRow`] because it may be large.
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;
 
-    /// Ends a study that has not ended: state, outcome, number of rejected submissions and, if
-    /// asked for, the scrub of everything secret, in one transaction. `false`: the study is
+    /// Ends a study that has not ended: state, outcome, transcript, number of rejected submissions
+    /// and, if asked for, the scrub of everything secret, in one transaction. `false`: the study is
     /// unknown or ended before, and nothing has changed.
     async fn finish(&self, study: StudyId, finish: Finish) -> Result<bool, StorageError>;
 
     /// What the study ended in, as given to [`Storage::finish`]. Apart from [`StudyRow`] because
     /// it may be large.
     async fn outcome(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// Up to `limit` parts of the transcript of the run that ended the study, each with its number,
+    /// starting behind `after`. No parts: the study has not ended, or by no run of this server.
+    async fn transcript(
+        &self,
+        study: StudyId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StorageError>;
 
     /// The study's counters. Cheap: they are maintained, not computed.
     async fn counts(&self, study: StudyId) -> Result<Counts, StorageError>;

@@ -3,7 +3,8 @@
 use mpc::{
     Field128,
     collect::{Collect, Origin, PublicPart, Sharded, credential},
-    ids::{StudyId, SubmissionId},
+    ids::{Party, StudyId, SubmissionId},
+    pedersen::Blinding,
     receipt::Receipt,
     sign::Signer,
 };
@@ -58,6 +59,16 @@ impl Provider {
         let provider = self.signer.public();
         let origin = Origin { submission: id, provider, amendment: None };
         self.collect.shard(origin, wires, &mut self.rng).unwrap()
+    }
+
+    /// Commits to whatever the payloads are, so that the servers take them at their doors.
+    pub fn commit_again(&self, sharded: &mut Sharded) {
+        for (party, payload) in (0..).map(Party).zip(&sharded.payloads) {
+            let opened = self.collect.check_upload(party, &sharded.public, payload).unwrap();
+            let blinding = Blinding::from_bytes(*payload.first_chunk().unwrap()).unwrap();
+            let commitment = self.collect.bases().commit(opened.values(), &blinding);
+            sharded.public.commitments[party.index()] = commitment;
+        }
     }
 
     /// The message to one server.

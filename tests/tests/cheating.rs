@@ -100,10 +100,14 @@ async fn shares_of_another_study_or_submission_are_refused_at_the_door_or_reject
     swapped.payload = two.payloads[0].to_vec().into();
     assert_eq!(provider::send(&world, swapped, 0).await.unwrap_err().code(), Code::InvalidArgument);
 
-    // A proof made for another study, relabelled and signed again, does not verify here.
+    // A proof made for another study, relabelled, committed to and signed again, does not verify
+    // here.
     let mut foreign = there.shard(wires.clone());
     foreign.public.study = study;
     foreign.public.provider = here.signer.public();
+    let refused = here.send(&world, &foreign, 1).await.unwrap_err();
+    assert!(refused.message().contains("commitment"), "{refused:?}");
+    here.commit_again(&mut foreign);
     here.send_all(&world, &foreign).await;
 
     // Someone else's submission cannot be sent in one's own name.
@@ -148,5 +152,56 @@ async fn malformed_and_oversized_uploads_get_a_clear_refusal_and_leave_nothing()
     }
     let report = &client::studies::show(&world.profile(), study).await.unwrap().servers[0];
     assert_eq!((report.submissions, report.share_bytes), (0, 0));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commitment_that_does_not_open_is_refused_by_its_server_so_that_no_k_receipts_exist() {
+    let world = World::servers(3).await;
+    let study = world.create(STUDY).await;
+    let mut provider = Provider::new(&world, study, 1).await;
+    let wires = provider.encode(&[record(3, 1)]);
+    for liar in 0..3 {
+        let (mut sharded, other) = (provider.shard(wires.clone()), provider.shard(wires.clone()));
+        sharded.public.commitments[liar] = other.public.commitments[liar];
+        for server in 0..3 {
+            match provider.send(&world, &sharded, server).await {
+                Ok(_) => assert_ne!(server, liar),
+                Err(refused) => {
+                    assert_eq!((server, refused.code()), (liar, Code::InvalidArgument));
+                    assert!(refused.message().contains("does not open"), "{refused:?}");
+                }
+            }
+        }
+    }
+    let sharded = provider.shard(wires);
+    provider.send_all(&world, &sharded).await;
+    world.close(study).await;
+    let result = world.result(study).await.unwrap();
+    assert_eq!((result.records, result.submissions, result.rejected), (1, 1, 3));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_false_commitment_among_many_uploads_at_once_is_refused_alone() {
+    const UPLOADS: usize = 40;
+    const FALSE: usize = 17;
+    let world = World::servers(2).await;
+    let study = world.create(STUDY).await;
+    let mut provider = Provider::new(&world, study, 1).await;
+    let wires = provider.encode(&[record(2, 2)]);
+    let mut uploads: Vec<_> = (0..UPLOADS).map(|_| provider.shard(wires.clone())).collect();
+    uploads[FALSE].public.commitments = uploads[0].public.commitments.clone();
+    for server in 0..2 {
+        let sent = uploads.iter().map(|sharded| provider.send(&world, sharded, server));
+        let answers = futures::future::join_all(sent).await;
+        let refused: Vec<usize> = (0..UPLOADS).filter(|upload| answers[*upload].is_err()).collect();
+        assert_eq!(refused, [FALSE], "{answers:?}");
+        let refused = answers[FALSE].as_ref().unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    world.close(study).await;
+    let result = world.result(study).await.unwrap();
+    assert_eq!((result.records, result.rejected), (UPLOADS as u64 - 1, 0));
     world.end().await;
 }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use client::result::{self, ResultDocument, Wait};
+use client::{
+    bundle,
+    result::{self, ResultDocument, Wait},
+};
 use mpc::ids::StudyId;
 
 use super::Global;
@@ -23,7 +26,8 @@ use crate::{
 Examples:
   sotto result $id --wait
   sotto result $id --json | jq .statistics
-  sotto result $id --plot result.svg")]
+  sotto result $id --plot result.svg
+  sotto result $id --bundle study.bundle    for sotto audit, offline")]
 pub struct ResultCommand {
     /// The study's id.
     id: StudyId,
@@ -36,6 +40,10 @@ pub struct ResultCommand {
     /// Also draw the result: an SVG picture with a panel per statistic.
     #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
     plot: Option<PathBuf>,
+    /// Also write the study's public record to this file, to be audited without any server. A
+    /// download that broke off goes on.
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
 }
 
 impl ResultCommand {
@@ -52,6 +60,10 @@ impl ResultCommand {
                 let (title, about) = (&document.title, about(document));
                 format!("{title}\n{about}\n\n{}", document.statistics.to_table())
             })?,
+        }
+        if let Some(file) = &self.bundle {
+            bundle::fetch(&profile, self.id, None, file, &stop, &terminal).await?;
+            terminal.clear();
         }
         self.plot.map_or(Ok(()), |file| plot(&document, &file))
     }

@@ -3,6 +3,7 @@
 use crate::{
     dst,
     ids::{AmendmentId, PARTIES, PublicHash, StudyId, SubmissionId},
+    pedersen::Commitment,
     sign::{BadSignature, PublicKey, Signature, Signer},
     wire::{Reader, WireError, put_prefixed},
 };
@@ -27,7 +28,7 @@ pub struct PublicPart {
     /// Prio3's public share: one joint randomness part of 32 bytes per server.
     pub joint_rand: Vec<u8>,
     /// Pedersen commitments to the servers' output shares, by party.
-    pub commitments: Vec<[u8; 32]>,
+    pub commitments: Vec<Commitment>,
     /// Hash of each server's payload.
     pub payload_hashes: Vec<[u8; 32]>,
 }
@@ -38,7 +39,7 @@ impl PublicPart {
     /// ```text
     /// version (1) ‖ k (1) ‖ study (32) ‖ submission (16) ‖ records (4) ‖ provider (32)
     /// ‖ amendment (16, zero: none) ‖ length (4) ‖ joint randomness
-    /// ‖ number of commitments (1) ‖ commitments (32 each) ‖ payload hashes (k · 32)
+    /// ‖ k (1) ‖ commitments (k · 32) ‖ payload hashes (k · 32)
     /// ```
     pub fn encode(&self) -> Vec<u8> {
         let hashes = 32 * (self.payload_hashes.len() + self.commitments.len());
@@ -52,7 +53,7 @@ impl PublicPart {
         out.extend_from_slice(&self.amendment.map_or([0; 16], |amendment| amendment.0));
         put_prefixed(&mut out, &self.joint_rand);
         out.push(self.commitments.len() as u8);
-        out.extend(self.commitments.iter().flatten());
+        out.extend(self.commitments.iter().flat_map(|commitment| commitment.0));
         out.extend(self.payload_hashes.iter().flatten());
         out
     }
@@ -77,11 +78,11 @@ impl PublicPart {
         let provider = PublicKey(reader.array()?);
         let amendment = Some(AmendmentId(reader.array()?)).filter(|id| id.0 != [0; 16]);
         let joint_rand = reader.prefixed(32 * parties, "joint randomness")?.to_vec();
-        let commitments = usize::from(reader.u8()?);
-        if commitments != 0 && commitments != parties {
-            return Err(WireError::Range("commitments"));
+        if usize::from(reader.u8()?) != parties {
+            return Err(WireError::Range("number of commitments"));
         }
-        let commitments = (0..commitments).map(|_| reader.array()).collect::<Result<_, _>>()?;
+        let commitments =
+            (0..parties).map(|_| reader.array().map(Commitment)).collect::<Result<_, _>>()?;
         let payload_hashes = (0..parties).map(|_| reader.array()).collect::<Result<_, _>>()?;
         reader.finish()?;
         Ok(Self {

@@ -1,6 +1,6 @@
 //! Sizes: how many bytes a submission is, without making it.
 
-use prio::flp::Flp as _;
+use prio::{codec::Decode as _, field::Field128, flp::Flp as _};
 
 use super::{BLINDING, Collect, verify::message_len};
 use crate::circuit::Validity;
@@ -30,8 +30,8 @@ impl Collect {
     pub fn sizes(&self, records: u32) -> Sizes {
         // A u32 fits.
         let validity = Validity::new(self.circuit.clone(), records as usize);
-        // Per server a part of the joint randomness and the hash of its payload.
-        let public = 2 + 32 + 16 + 4 + 32 + 16 + 4 + 1 + 2 * 32 * self.parties();
+        // Per server a part of the joint randomness, a commitment and the hash of its payload.
+        let public = 2 + 32 + 16 + 4 + 32 + 16 + 4 + 1 + 3 * 32 * self.parties();
         let verifier_share = ELEMENT * validity.verifier_len() + SEED;
         Sizes {
             public,
@@ -40,6 +40,17 @@ impl Collect {
             verifier_share,
             message: message_len(verifier_share),
         }
+    }
+}
+
+impl Collect {
+    /// Whether bytes can be decoded as a verifier share of a submission of `records` records: field
+    /// elements, then a part of the joint randomness.
+    pub(super) fn is_verifier_share(&self, records: u32, share: &[u8]) -> bool {
+        let Some(elements) = share.len().checked_sub(SEED) else { return false };
+        let mut elements = share.split_at(elements).0.chunks_exact(ELEMENT);
+        share.len() == self.verifier_share_len(records)
+            && elements.all(|element| Field128::get_decoded(element).is_ok())
     }
 }
 

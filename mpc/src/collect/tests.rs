@@ -13,6 +13,8 @@ use prio::field::FieldElement;
 use rand::{SeedableRng, rngs::StdRng};
 use std::collections::HashMap;
 
+mod commitments;
+
 const STUDY: StudyId = StudyId([3; 32]);
 const KEY: [u8; 32] = [5; 32];
 
@@ -70,6 +72,10 @@ fn shard(collect: &Collect, wires: Vec<Field128>) -> Sharded {
     collect.shard(origin([9; 16]), wires, &mut rng()).expect("shards")
 }
 
+fn refusal(collect: &Collect, me: Party, public: &PublicPart, payload: &[u8]) -> CollectError {
+    collect.check_upload(me, public, payload).expect_err("a refusal")
+}
+
 fn items(collect: &Collect, sharded: &Sharded, me: Party) -> Vec<Item> {
     let payload = &sharded.payloads[me.index()];
     collect.check_upload(me, &sharded.public, payload).expect("well-formed");
@@ -108,10 +114,9 @@ fn totals(collect: &Collect, verdicts: &[Verdict]) -> Vec<u128> {
     let mut totals = vec![Field128::zero(); collect.circuit().outputs()];
     for verdict in verdicts {
         let Verdict::Accepted { output_share, .. } = verdict else { panic!("{verdict:?}") };
-        for (total, share) in
-            totals.iter_mut().zip(collect.decode_output_share(output_share).expect("length"))
-        {
-            *total += Field128::from(share);
+        let share = collect.decode_output_share(output_share).expect("length");
+        for (total, share) in totals.iter_mut().zip(share.values.iter()) {
+            *total += Field128::from(*share);
         }
     }
     totals.into_iter().map(u128::from).collect()
@@ -198,10 +203,7 @@ fn the_proof_of_another_study_is_rejected() {
     let collect = collect(2);
     let mut sharded = shard(&other, record(Some(3), 1));
     let payload = sharded.payloads[0].clone();
-    assert_eq!(
-        collect.check_upload(Party(0), &sharded.public, &payload),
-        Err(CollectError::OtherStudy)
-    );
+    assert_eq!(refusal(&collect, Party(0), &sharded.public, &payload), CollectError::OtherStudy);
     // Relabelled, its joint randomness and shares still belong to the other context.
     sharded.public.study = STUDY;
     for verdict in verdicts(&collect, &sharded) {
@@ -217,10 +219,7 @@ fn the_share_of_another_submission_is_rejected() {
         .shard(origin([8; 16]), record(Some(3), 1), &mut StdRng::seed_from_u64(12))
         .expect("shards");
     let swapped = other.payloads[1].clone();
-    assert_eq!(
-        collect.check_upload(Party(1), &one.public, &swapped),
-        Err(CollectError::PayloadHash)
-    );
+    assert_eq!(refusal(&collect, Party(1), &one.public, &swapped), CollectError::PayloadHash);
     let mut mixed = shard(&collect, record(Some(3), 1));
     mixed.public.payload_hashes[1] = payload_hash(&swapped);
     mixed.payloads[1] = swapped;
@@ -243,13 +242,11 @@ fn malformed_uploads_are_refused_before_they_are_stored() {
     longer.push(0);
     let mut public = good.public.clone();
     public.payload_hashes[0] = payload_hash(&longer);
-    assert_eq!(collect.check_upload(Party(0), &public, &longer), Err(CollectError::Share));
+    assert_eq!(refusal(&collect, Party(0), &public, &longer), CollectError::Share);
     let mut more = good.public.clone();
     more.records = collect.max_records() + 1;
-    assert!(matches!(
-        collect.check_upload(Party(0), &more, &good.payloads[0]),
-        Err(CollectError::Records { .. })
-    ));
+    let refused = refusal(&collect, Party(0), &more, &good.payloads[0]);
+    assert!(matches!(refused, CollectError::Records { .. }));
     let bytes = good.public.encode();
     assert_eq!(PublicPart::decode(&bytes), Ok(good.public));
     for len in 0..bytes.len() {

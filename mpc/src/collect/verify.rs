@@ -1,10 +1,16 @@
 //! Verification of a batch: one round in which every server broadcasts its verifier shares.
 
+use std::sync::Arc;
+
 use super::{Collect, Prepared};
 use crate::{
-    ids::{Party, PublicHash},
+    ids::{Party, PublicHash, SubmissionId},
     mesh::Mesh,
-    transcript::{Step, Transcript, TranscriptError},
+    sign::PublicKey,
+    transcript::{
+        Message, Place, Step, Transcript, TranscriptError,
+        replay::{Replay, Stop},
+    },
     wire::{Reader, WireError, put_prefixed},
 };
 
@@ -71,6 +77,11 @@ impl Reason {
         all.into_iter().find(|reason| *reason as u8 == code)
     }
 
+    /// Whether all servers hold a submission, and the same one, when this is why it does not count.
+    pub fn is_of_all_servers(self) -> bool {
+        !matches!(self, Self::PublicPartsDiffer | Self::Incomplete)
+    }
+
     /// One line for people.
     pub fn describe(self) -> &'static str {
         match self {
@@ -93,9 +104,10 @@ impl Reason {
 pub enum Verdict {
     /// Some server does not hold it yet; it stays unverified.
     Deferred,
-    /// Valid: store the output share (16 bytes per coordinate) in place of the payload.
+    /// Valid: store the output share in place of the payload.
     Accepted {
-        /// This server's share of the submission's contribution to the totals.
+        /// This server's share of the submission's contribution to the totals, behind the blinding
+        /// of the commitment to it: see [`Collect::decode_output_share`].
         output_share: Vec<u8>,
         /// What this server sent, for a repeated run.
         verifier_share: Vec<u8>,
@@ -120,11 +132,7 @@ pub async fn verify<M: Mesh>(
     items: Vec<Item>,
 ) -> Result<Vec<Verdict>, TranscriptError> {
     let received = transcript.round(mesh, Step::Verify, encode(&items)).await?;
-    let mut columns = Vec::with_capacity(received.len());
-    for (party, message) in received.iter().enumerate() {
-        let party = Party(party as u8);
-        columns.push(decode(message, items.len()).map_err(|_| broken(party))?);
-    }
+    let columns = columns(&received, items.len())?;
     let mut verdicts = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         let shares: Vec<Option<(PublicHash, &[u8])>> =
@@ -148,15 +156,72 @@ fn decide(
     let Some(shares) = shares.iter().copied().collect::<Option<Vec<_>>>() else {
         return Ok(Verdict::Deferred);
     };
-    let Prepared { state, verifier_share } = *prepared;
+    let Prepared { state, blinding, verifier_share } = *prepared;
     if shares.iter().any(|(hash, _)| *hash != public) {
         return Ok(Verdict::Rejected { reason: Reason::PublicPartsDiffer, verifier_share });
     }
     let shares: Vec<&[u8]> = shares.into_iter().map(|(_, share)| share).collect();
-    Ok(match collect.finish(records, state, &shares).map_err(broken)? {
+    Ok(match collect.finish(records, state, &blinding, &shares).map_err(broken)? {
         Some(output_share) => Verdict::Accepted { output_share, verifier_share },
         None => Verdict::Rejected { reason: Reason::InvalidProof, verifier_share },
     })
+}
+
+/// Why the recording of a verification does not stand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyFault {
+    /// A server broke the protocol, as the servers found then.
+    #[error(transparent)]
+    Server(#[from] TranscriptError),
+    /// Whoever gave out the recording changed it.
+    #[error("the recording is damaged or false: {0}")]
+    Recording(&'static str),
+}
+
+impl From<Stop> for VerifyFault {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Broken(error) => Self::Server(error),
+            Stop::False(what) => Self::Recording(what),
+        }
+    }
+}
+
+/// Follows the recording of the verification of these submissions, of so many records each (0: that
+/// is not known). Whether proofs hold is not seen from outside; messages that are none are.
+pub fn replay(
+    collect: &Collect,
+    place: Place,
+    keys: &[PublicKey],
+    submissions: &[(SubmissionId, u32)],
+    rounds: &[Vec<Message>],
+) -> Result<(), VerifyFault> {
+    if submissions.iter().any(|(_, records)| *records > collect.max_records()) {
+        return Err(VerifyFault::Recording("a submission has more records than there can be"));
+    }
+    let mut replay = Replay::new(place, keys, rounds);
+    let Some(received) = replay.round(Step::Verify)? else { return Ok(replay.end()?) };
+    let columns = columns(&received, submissions.len())?;
+    for (index, (_, records)) in submissions.iter().enumerate() {
+        let shares: Option<Vec<(PublicHash, &[u8])>> =
+            columns.iter().map(|column| column[index]).collect();
+        let Some(shares) = shares.filter(|_| *records > 0) else { continue };
+        if shares.iter().any(|(hash, _)| *hash != shares[0].0) {
+            continue;
+        }
+        for (party, (_, share)) in (0..).map(Party).zip(&shares) {
+            if !collect.is_verifier_share(*records, share) {
+                return Err(broken(party).into());
+            }
+        }
+    }
+    Ok(replay.end()?)
+}
+
+/// What each server says of each submission.
+fn columns(received: &[Arc<[u8]>], items: usize) -> Result<Vec<Column<'_>>, TranscriptError> {
+    let column = |(party, message): (Party, _)| decode(message, items).map_err(|_| broken(party));
+    (0..).map(Party).zip(received.iter().map(|message| &message[..])).map(column).collect()
 }
 
 fn broken(party: Party) -> TranscriptError {

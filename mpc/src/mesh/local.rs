@@ -59,7 +59,11 @@ impl Mesh for LocalMesh {
         self.to.len()
     }
 
-    async fn exchange(&mut self, message: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError> {
+    fn round(&self) -> u32 {
+        self.round
+    }
+
+    async fn gather(&mut self, message: Vec<u8>) -> Result<Vec<Option<Vec<u8>>>, MeshError> {
         let (me, round) = (self.me, self.round);
         self.round += 1;
         for (peer, to) in self.to.iter().enumerate() {
@@ -75,17 +79,9 @@ impl Mesh for LocalMesh {
             }
         }
         let mut received = Vec::with_capacity(self.from.len());
-        let mut missing = Vec::new();
-        for (peer, from) in self.from.iter_mut().enumerate() {
-            match from.next().await {
-                Some(message) => received.push(message),
-                None => missing.push(Party(peer as u8)),
-            }
+        for from in &mut self.from {
+            received.push(from.next().await);
         }
-        if missing.is_empty() {
-            Ok(received)
-        } else {
-            Err(MeshError::Missing { round, parties: missing })
-        }
+        Ok(received)
     }
 }

@@ -3,23 +3,26 @@
 //! Amendments are what any server holds: a provider signed them, so one server that shows an
 //! amendment is enough, and one that hides it is harmless beside one that does not.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use super::{PublishError, Rejections};
+use super::{Counted, PublishError, Rejections, SignedSet};
 use crate::{
     collect::{Origin, Reason, Resolution, SignedAmendment, resolve},
     dst,
-    ids::{AmendmentId, Party, PublicHash, SubmissionId},
+    ids::{AmendmentId, Party, PublicHash, StudyId, SubmissionId},
     merkle,
     mesh::Mesh,
     sign::PublicKey,
-    transcript::{Step, Transcript, TranscriptError},
+    transcript::{Message, Step, Transcript, TranscriptError},
 };
-use list::amendments_hash;
+pub(super) use list::amendments_hash;
 
 mod list;
 
-pub(super) use list::{List, Listed};
+pub(super) use list::{List, Listed, is_undecided};
 pub use list::{MAX_AMENDMENT_BYTES, MAX_AMENDMENTS};
 
 /// What a server knows of one submission at the close.
@@ -97,17 +100,24 @@ pub struct Agreement {
 }
 
 impl AgreedSet {
-    /// What is signed and stored: root ‖ submissions ‖ records ‖ rejected ‖ hash of the rejected
-    /// ‖ amendments ‖ hash of the amendments.
+    /// What is signed of it.
+    pub fn signed(&self) -> SignedSet {
+        SignedSet {
+            counted: Counted {
+                root: self.root,
+                submissions: self.submissions,
+                records: self.records,
+                rejected: self.rejected.len() as u64,
+                rejected_hash: rejections_hash(&self.rejected),
+            },
+            amendments: self.amendments.len() as u64,
+            amendments_hash: amendments_hash(&self.amendments),
+        }
+    }
+
+    /// What is signed and stored: [`SignedSet::encode`].
     pub fn digest(&self) -> Vec<u8> {
-        let mut out = self.root.to_vec();
-        out.extend_from_slice(&self.submissions.to_be_bytes());
-        out.extend_from_slice(&self.records.to_be_bytes());
-        out.extend_from_slice(&(self.rejected.len() as u64).to_be_bytes());
-        out.extend_from_slice(&rejections_hash(&self.rejected));
-        out.extend_from_slice(&(self.amendments.len() as u64).to_be_bytes());
-        out.extend_from_slice(&amendments_hash(&self.amendments));
-        out
+        self.signed().encode()
     }
 }
 
@@ -135,28 +145,64 @@ pub(super) async fn agree<M: Mesh>(
         return Ok(combine(&[&list], &list, origin_of, limits));
     }
     let messages = transcript.round(mesh, Step::Lists, list.encode()).await?;
+    let lists = lists(transcript.study(), &roots, &messages)?;
+    let lists: Vec<&List> = lists.iter().collect();
+    Ok(combine(&lists, &list, origin_of, limits))
+}
+
+/// All servers' lists, each of them the one under its root.
+pub(super) fn lists(
+    study: StudyId,
+    roots: &[Arc<[u8]>],
+    messages: &[Arc<[u8]>],
+) -> Result<Vec<List>, PublishError> {
     let mut lists = Vec::with_capacity(messages.len());
-    for ((party, message), root) in (0..).map(Party).zip(&messages).zip(&roots) {
-        let theirs = List::decode(transcript.study(), message)
+    for ((party, message), root) in (0..).map(Party).zip(messages).zip(roots) {
+        let theirs = List::decode(study, message)
             .map_err(|_| TranscriptError::Malformed { party, step: Step::Lists })?;
         if theirs.summary()[..] != **root {
             return Err(PublishError::ListMismatch { party });
         }
         lists.push(theirs);
     }
-    let lists: Vec<&List> = lists.iter().collect();
-    Ok(combine(&lists, &list, origin_of, limits))
+    Ok(lists)
 }
 
 pub(super) async fn confirm<M: Mesh>(
     transcript: &mut Transcript<'_>,
     mesh: &mut M,
+    mine: Holdings<'_>,
     set: &AgreedSet,
 ) -> Result<(), PublishError> {
-    let mine = set.digest();
-    let digests = transcript.round(mesh, Step::Set, mine.clone()).await?;
-    // The lists are the same for all (the transcript is), so another set is a false one.
-    match (0..).map(Party).zip(&digests).find(|(_, digest)| ***digest != mine) {
+    let digests = transcript.round(mesh, Step::Set, set.digest()).await?;
+    let same = same_set(&set.digest(), &digests);
+    let has_shown = |round: &Vec<Message>| {
+        round.first().is_some_and(|message| message.statement.step == Step::Lists as u8)
+    };
+    if same.is_err() && !transcript.rounds().iter().rev().nth(1).is_some_and(has_shown) {
+        // Who lied follows from the list under the roots, which nobody shows while all are alike.
+        let list = List::new(mine.entries, mine.amendments).encode();
+        let _ = transcript.round(mesh, Step::Lists, list).await;
+    }
+    same
+}
+
+/// Whether nothing that all servers hold alike waits for a verdict.
+pub(super) fn is_decided(lists: &[List]) -> bool {
+    !by_id(lists).values().any(|held| matches!(fate(held, lists.len()), Fate::Pending))
+}
+
+/// What all servers hold alike and have accepted: id and hash of the public part.
+pub(super) fn accepted(lists: &[List]) -> Vec<(SubmissionId, PublicHash)> {
+    let is_accepted = |held: &[&Listed]| matches!(fate(held, lists.len()), Fate::Accepted);
+    let accepted = by_id(lists).into_iter().filter(|(_, held)| is_accepted(held));
+    accepted.map(|(submission, held)| (submission, held[0].public)).collect()
+}
+
+/// Whether all servers signed this set. The lists are the same for all (the transcript is), so
+/// another set is a false one.
+pub(super) fn same_set(set: &[u8], digests: &[Arc<[u8]>]) -> Result<(), PublishError> {
+    match (0..).map(Party).zip(digests).find(|(_, digest)| &digest[..] != set) {
         Some((party, _)) => Err(PublishError::SetMismatch { party }),
         None => Ok(()),
     }
@@ -175,10 +221,7 @@ pub(super) fn combine(
     origin_of: impl Fn(&SubmissionId) -> Option<Origin>,
     limits: Limits,
 ) -> Agreement {
-    let mut by_id: BTreeMap<SubmissionId, Vec<&Listed>> = BTreeMap::new();
-    for listed in lists.iter().flat_map(|list| &list.submissions) {
-        by_id.entry(listed.submission).or_default().push(listed);
-    }
+    let by_id = by_id(lists.iter().copied());
     let (mut accepted, mut rejected, mut pending) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for (submission, held) in &by_id {
         match fate(held, lists.len()) {
@@ -215,6 +258,15 @@ pub(super) fn combine(
         set: AgreedSet { root, submissions, records, rejected, dropped, amendments },
         pending,
     }
+}
+
+/// What each list says of each submission.
+fn by_id<'a>(lists: impl IntoIterator<Item = &'a List>) -> BTreeMap<SubmissionId, Vec<&'a Listed>> {
+    let mut by_id: BTreeMap<SubmissionId, Vec<&Listed>> = BTreeMap::new();
+    for listed in lists.into_iter().flat_map(|list| &list.submissions) {
+        by_id.entry(listed.submission).or_default().push(listed);
+    }
+    by_id
 }
 
 /// Decides one accepted submission after the other.

@@ -1,23 +1,24 @@
-//! Opening: commit to the result shares, open them, add them, sign the result.
+//! Opening: commit to noise and result shares, open them, check them against the submissions'
+//! commitments, sign the result.
+
+use curve25519_dalek::Scalar;
+use zeroize::Zeroizing;
 
 use super::{
-    AgreedSet, Ledger, NoNoise, Opening, PublishError, Published, Sum, Word,
-    published::result_parts,
+    AgreedSet, Counted, Ledger, NoNoise, Opening, PublishError, Published, Sum, Word,
+    openings::{Evidence, OpenedShare, Openings, Terms, commitment, commitments},
+    proof::Claim,
 };
 use crate::{
-    circuit::MINUS_ONE,
     dst,
     ids::{Party, StudyId},
     mesh::Mesh,
-    sign::Signature,
+    noise::Draws,
+    pedersen::{Blinding, Commitment},
+    sign::{PublicKey, Signature},
     transcript::{Step, Transcript, TranscriptError},
-    wire::{Reader, WireError},
 };
-use prio::field::Field128;
 use std::sync::Arc;
-
-/// R_j, the sum of the Pedersen blindings; zero in this version.
-const BLINDING: [u8; 32] = [0; 32];
 
 pub(super) async fn open<M: Mesh>(
     transcript: &mut Transcript<'_>,
@@ -26,124 +27,186 @@ pub(super) async fn open<M: Mesh>(
     ledger: &impl Ledger,
     next: impl Fn(&[Option<i128>]) -> Vec<usize>,
 ) -> Result<Vec<Option<i128>>, PublishError> {
-    let mut totals = vec![None; opening.sums.len()];
-    for phase in 0u8.. {
-        let coordinates = next(&totals);
+    let mut mine = Mine::new(transcript.study(), mesh.me(), opening);
+    let mut shown = Openings::new(terms(opening, transcript.study(), mesh.parties()), mine.width());
+    loop {
+        let coordinates = next(shown.totals());
         if coordinates.is_empty() {
-            break;
+            return Ok(shown.totals().to_vec());
         }
+        shown.begin(coordinates.clone());
+        let phase = shown.number();
         // Noise is charged and stored before the first word about it.
-        let sums = my_sums(opening, ledger, phase, &coordinates).await?;
-        let mine = my_opening(transcript.study(), opening, phase, &sums);
-        let committed = commitment(transcript.study(), mesh.me(), phase, &mine);
-        let commitments = transcript.round(mesh, Step::Commit, committed.to_vec()).await?;
+        let noise = mine.draw(ledger, phase, &coordinates).await?;
+        let mut word = head(&coordinates);
+        let mut fixed = vec![Vec::new(); mesh.parties()];
+        if let Some(noise) = noise {
+            let bodies = transcript.round(mesh, Step::Noise, noise.0.to_vec()).await?;
+            shown.take_noise(&bodies)?;
+            fixed.iter_mut().zip(&bodies).for_each(|(word, body)| word.extend_from_slice(body));
+        }
+        let opened = mine.opening(&shown, &coordinates)?;
+        let committed = commitment(transcript.study(), mesh.me(), phase, &opened);
+        let bodies = transcript.round(mesh, Step::Commit, committed.to_vec()).await?;
+        let committed = commitments(&bodies)?;
+        fixed.iter_mut().zip(&committed).for_each(|(word, hash)| word.extend_from_slice(hash));
         // Before anything is opened: nobody may choose again after having seen the openings.
-        hold_to(ledger, phase, &coordinates, &commitments).await?;
-        let openings = transcript.round(mesh, Step::Open, mine).await?;
-        let mut opened = vec![Field128::from(0); coordinates.len()];
-        for ((party, theirs), committed) in (0..).map(Party).zip(&openings).zip(&commitments) {
-            if commitment(transcript.study(), party, phase, theirs) != committed[..] {
-                return Err(PublishError::OpeningMismatch { party });
-            }
-            let shares = decode(theirs, coordinates.len())
-                .map_err(|_| TranscriptError::Malformed { party, step: Step::Open })?;
-            if !shares.iter().all(|share| share.is_sum_of(opening.set.submissions)) {
-                return Err(PublishError::ShareOutOfRange { party });
-            }
-            for (total, share) in opened.iter_mut().zip(&shares) {
-                *total += share.reduce();
-            }
+        word.extend(fixed.iter().flatten());
+        hold_to(ledger, phase, word, &fixed).await?;
+        let bodies = transcript.round(mesh, Step::Open, opened.to_vec()).await?;
+        shown.take_shares(&committed, &bodies)?;
+        shown.check_last(opening.bases, opening.commitments)?;
+    }
+}
+
+fn terms(opening: &Opening<'_>, study: StudyId, parties: usize) -> Terms {
+    Terms {
+        study,
+        parties,
+        submissions: opening.set.submissions,
+        bounds: opening.bounds.to_vec(),
+        mechanism: opening.mechanism.cloned(),
+    }
+}
+
+/// This server's share, with the noise of all openings so far.
+struct Mine<'a> {
+    study: StudyId,
+    me: Party,
+    opening: &'a Opening<'a>,
+    /// A_j, noise included where there is any.
+    sums: Zeroizing<Vec<Sum>>,
+    /// R_j, and the blindings of the noise.
+    blinding: Zeroizing<Scalar>,
+}
+
+impl<'a> Mine<'a> {
+    fn new(study: StudyId, me: Party, opening: &'a Opening<'a>) -> Self {
+        let sums = Zeroizing::new(opening.share.sums().to_vec());
+        let blinding = Zeroizing::new(*opening.share.blinding());
+        Self { study, me, opening, sums, blinding }
+    }
+
+    fn width(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// Adds this server's noise at these coordinates and commits to it; none: the study adds none.
+    async fn draw(
+        &mut self,
+        ledger: &impl Ledger,
+        phase: u8,
+        coordinates: &[usize],
+    ) -> Result<Option<Commitment>, PublishError> {
+        if self.opening.mechanism.is_none() {
+            return Ok(None);
         }
-        for (&coordinate, total) in coordinates.iter().zip(opened) {
-            let servers = mesh.parties();
-            let total = signed(total);
-            if !is_possible(total, opening, coordinate, servers) {
-                return Err(PublishError::TotalOutOfRange { coordinate });
-            }
-            totals[coordinate] = Some(total);
+        let noise = ledger.noise(phase, coordinates).await?;
+        if noise.values().len() != coordinates.len() {
+            return Err(NoNoise::OtherCoordinates.into());
         }
+        for (&coordinate, &noise) in coordinates.iter().zip(noise.values()) {
+            let out_of_range = PublishError::NoiseOutOfRange { coordinate };
+            let place = self.sums.get_mut(coordinate).ok_or(PublishError::Ledger)?;
+            let noisy = place.add_signed(noise, self.opening.set.submissions);
+            *place = noisy.ok_or(out_of_range)?;
+        }
+        // The same in a repeated run, as the noise is.
+        let digest = self.opening.set.digest();
+        let parts: [&[u8]; 4] = [self.opening.salt_seed, &self.study.0, &digest, &[phase]];
+        let wide = Zeroizing::new(dst::wide_hash(dst::PUBLISH_NOISE, &parts));
+        let blinding = Blinding::from_uniform_bytes(&wide).reveal_scalar();
+        *self.blinding += *blinding;
+        Ok(Some(self.commit(coordinates, &noise, &blinding)))
     }
-    Ok(totals)
-}
 
-/// This server's result shares, with their noise if there is any.
-async fn my_sums(
-    opening: &Opening<'_>,
-    ledger: &impl Ledger,
-    phase: u8,
-    coordinates: &[usize],
-) -> Result<Vec<Sum>, PublishError> {
-    let sums = coordinates.iter().map(|&coordinate| opening.sums[coordinate]);
-    if opening.mechanism.is_none() {
-        return Ok(sums.collect());
+    /// D_j = Σ e_j[c]·G_c + s_j·H.
+    fn commit(&self, coordinates: &[usize], noise: &Draws, blinding: &Scalar) -> Commitment {
+        let values = noise.values().iter().map(|&noise| match noise < 0 {
+            true => -Scalar::from(noise.unsigned_abs()),
+            false => Scalar::from(noise.unsigned_abs()),
+        });
+        let pairs = coordinates.iter().copied().zip(values);
+        self.opening.bases.combine_secret(pairs, blinding).into()
     }
-    let noise = ledger.noise(phase, coordinates).await?;
-    if noise.values().len() != coordinates.len() {
-        return Err(NoNoise::OtherCoordinates.into());
+
+    /// What this server opens next. The salt is derived from stored state, so that a repeated run
+    /// says the same.
+    fn opening(
+        &self,
+        shown: &Openings,
+        coordinates: &[usize],
+    ) -> Result<Zeroizing<Vec<u8>>, PublishError> {
+        let (seed, phase) = (self.opening.salt_seed, shown.number());
+        let digest = self.opening.set.digest();
+        let salt = dst::hash(dst::PUBLISH_SALT, &[seed, &self.study.0, &digest, &[phase]]);
+        let sums = coordinates.iter().map(|&coordinate| self.sums.get(coordinate).copied());
+        let sums: Option<Vec<Sum>> = sums.collect();
+        let sums = sums.ok_or(PublishError::Ledger)?;
+        let commitments = self.opening.commitments.get(self.me.index());
+        let commitments = commitments.ok_or(PublishError::Ledger)?;
+        let (rest, closed) = shown.claim(self.me, self.opening.bases, commitments, &sums);
+        let (study, party) = (self.study, self.me);
+        let claim = Claim { study, party, phase, rest, closed };
+        let evidence = self.evidence(&claim)?;
+        Ok(Zeroizing::new(OpenedShare { salt, sums, evidence }.encode()))
     }
-    let noisy = sums.zip(coordinates).zip(noise.values()).map(|((sum, &coordinate), &noise)| {
-        let noisy = sum.add_signed(noise, opening.set.submissions);
-        noisy.ok_or(PublishError::NoiseOutOfRange { coordinate })
-    });
-    noisy.collect()
+
+    /// Shows that the sums are those under the commitments. Fails where they are not: this server's
+    /// memory is damaged then, and it must not look like a liar.
+    fn evidence(&self, claim: &Claim<'_>) -> Result<Evidence, PublishError> {
+        let bases = self.opening.bases;
+        let values = claim.closed.iter().map(|&coordinate| self.sums.get(coordinate));
+        let values: Option<Vec<Scalar>> = values.map(|sum| sum.map(Sum::scalar)).collect();
+        let values = Zeroizing::new(values.ok_or(PublishError::Ledger)?);
+        let pairs = claim.closed.iter().copied().zip(values.iter().copied());
+        if bases.combine_secret(pairs, &self.blinding) != claim.rest {
+            return Err(PublishError::ShareDamaged);
+        }
+        Ok(match claim.closed {
+            [] => Evidence::Blinding(*self.blinding),
+            _ => {
+                let seed = self.opening.salt_seed;
+                Evidence::Proof(claim.prove(bases, seed, &values, &self.blinding))
+            }
+        })
+    }
 }
 
-/// This server's opening. The salt is derived from stored state, so that a repeated run says the
-/// same.
-fn my_opening(study: StudyId, opening: &Opening<'_>, phase: u8, mine: &[Sum]) -> Vec<u8> {
-    let parts: [&[u8]; 4] = [opening.salt_seed, &study.0, &opening.set.digest(), &[phase]];
-    encode(mine, &dst::hash(dst::PUBLISH_SALT, &parts))
+/// Number of coordinates (4) ‖ coordinates (4 each).
+fn head(coordinates: &[usize]) -> Vec<u8> {
+    let mut head = (coordinates.len() as u32).to_be_bytes().to_vec();
+    head.extend(coordinates.iter().flat_map(|&coordinate| (coordinate as u32).to_be_bytes()));
+    head
 }
 
-/// A total as a signed number: a residue above p/2 stands for itself less p.
-fn signed(total: Field128) -> i128 {
-    // Both p/2 and what is left above it fit into an i128.
-    let magnitude = |residue: Field128| i128::try_from(u128::from(residue)).ok();
-    let positive = magnitude(total).filter(|total| *total <= HALF);
-    positive.or_else(|| magnitude(-total).map(|total| -total)).unwrap_or(i128::MIN)
-}
-
-/// (p − 1)/2: half of `MINUS_ONE`, so that it fits.
-const HALF: i128 = (MINUS_ONE / 2) as i128;
-
-/// Whether valid records can have this total, give or take the noise.
-fn is_possible(total: i128, opening: &Opening<'_>, coordinate: usize, servers: usize) -> bool {
-    let tail = opening.mechanism.map_or(0, |mechanism| mechanism.tail(coordinate, servers));
-    let tail = i128::try_from(tail).unwrap_or(i128::MAX);
-    let bound = i128::try_from(opening.bounds[coordinate]).unwrap_or(i128::MAX);
-    (-tail..=bound.saturating_add(tail)).contains(&total)
-}
-
-/// Holds all servers to the commitments of the first run that came this far: number of coordinates
-/// (4) ‖ coordinates (4 each) ‖ commitments (32 each).
+/// Holds all servers to the commitments of the first run that came this far: `word` is the head of
+/// the opening, then by party the commitment to its noise (32, if there is noise) and the one to its
+/// opening (32), which are `fixed`.
 async fn hold_to(
     ledger: &impl Ledger,
     phase: u8,
-    coordinates: &[usize],
-    commitments: &[Arc<[u8]>],
+    word: Vec<u8>,
+    fixed: &[Vec<u8>],
 ) -> Result<(), PublishError> {
-    let mut word = (coordinates.len() as u32).to_be_bytes().to_vec();
-    word.extend(coordinates.iter().flat_map(|&coordinate| (coordinate as u32).to_be_bytes()));
-    let head = word.len();
-    for (party, commitment) in (0..).map(Party).zip(commitments) {
-        if commitment.len() != 32 {
-            return Err(TranscriptError::Malformed { party, step: Step::Commit }.into());
-        }
-        word.extend_from_slice(commitment);
-    }
     let kept = ledger.fix(Word::Commitments(phase), word.clone()).await;
     let kept = kept.ok_or(PublishError::Ledger)?;
     if kept == word {
         return Ok(());
     }
+    let head = word.len() - fixed.iter().map(Vec::len).sum::<usize>();
     if kept.len() != word.len() || kept[..head] != word[..head] {
         return Err(PublishError::RunsDiffer);
     }
-    let (now, before) = (word[head..].chunks(32), kept[head..].chunks(32));
-    match (0..).map(Party).zip(now.zip(before)).find(|(_, (now, before))| now != before) {
-        Some((party, _)) => Err(PublishError::CommitmentChanged { party }),
-        None => Err(PublishError::RunsDiffer),
+    let mut before = &kept[head..];
+    for (party, fixed) in (0..).map(Party).zip(fixed) {
+        let (theirs, rest) = before.split_at(fixed.len());
+        if theirs != fixed {
+            return Err(PublishError::CommitmentChanged { party });
+        }
+        before = rest;
     }
+    Err(PublishError::RunsDiffer)
 }
 
 pub(super) async fn sign<M: Mesh>(
@@ -153,15 +216,8 @@ pub(super) async fn sign<M: Mesh>(
     totals: Vec<Option<i128>>,
     ledger: &impl Ledger,
 ) -> Result<Published, PublishError> {
-    let mut published = Published {
-        root: set.root,
-        submissions: set.submissions,
-        records: set.records,
-        rejected: set.rejected.clone(),
-        totals,
-        signatures: Vec::new(),
-    };
-    let parts = result_parts(transcript.study(), &published);
+    let counted = set.signed().counted;
+    let parts = counted.result_parts(transcript.study(), &totals);
     // A server signs one result per study, ever.
     let digest = dst::hash(dst::PUBLISH_RESULT, &[&parts]).to_vec();
     let kept = ledger.fix(Word::Result, digest.clone()).await.ok_or(PublishError::Ledger)?;
@@ -169,40 +225,34 @@ pub(super) async fn sign<M: Mesh>(
         return Err(PublishError::RunsDiffer);
     }
     let mine = transcript.signer.sign(dst::PUBLISH_RESULT, &[&parts]);
-    let keys = transcript.keys;
-    let signatures = transcript.round(mesh, Step::Result, mine.0.to_vec()).await?;
-    for ((party, signature), key) in (0..).map(Party).zip(&signatures).zip(keys) {
-        let signature = Signature::try_from(&signature[..])
+    let (study, keys) = (transcript.study(), transcript.keys);
+    let bodies = transcript.round(mesh, Step::Result, mine.0.to_vec()).await?;
+    Ok(Published {
+        root: counted.root,
+        submissions: counted.submissions,
+        records: counted.records,
+        rejected: set.rejected.clone(),
+        signatures: signatures(study, keys, &counted, &totals, &bodies)?,
+        totals,
+    })
+}
+
+/// All servers' signatures over a result.
+pub(super) fn signatures(
+    study: StudyId,
+    keys: &[PublicKey],
+    counted: &Counted,
+    totals: &[Option<i128>],
+    bodies: &[Arc<[u8]>],
+) -> Result<Vec<Signature>, PublishError> {
+    let parts = counted.result_parts(study, totals);
+    let mut signatures = Vec::with_capacity(bodies.len());
+    for ((party, body), key) in (0..).map(Party).zip(bodies).zip(keys) {
+        let signature = Signature::try_from(&body[..])
             .map_err(|_| TranscriptError::Malformed { party, step: Step::Result })?;
         key.verify(dst::PUBLISH_RESULT, &[&parts], &signature)
             .map_err(|_| PublishError::ResultSignature { party })?;
-        published.signatures.push(signature);
+        signatures.push(signature);
     }
-    Ok(published)
-}
-
-fn commitment(study: StudyId, party: Party, phase: u8, opening: &[u8]) -> [u8; 32] {
-    dst::hash(dst::PUBLISH_COMMIT, &[&study.0, &[party.0, phase], opening])
-}
-
-/// salt (32) ‖ R_j (32) ‖ A_j (24 bytes a coordinate).
-fn encode(sums: &[Sum], salt: &[u8; 32]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + Sum::BYTES * sums.len());
-    out.extend_from_slice(salt);
-    out.extend_from_slice(&BLINDING);
-    out.extend(sums.iter().flat_map(Sum::encode));
-    out
-}
-
-fn decode(opening: &[u8], coordinates: usize) -> Result<Vec<Sum>, WireError> {
-    let mut reader = Reader::new(opening);
-    reader.array::<32>()?;
-    if reader.array()? != BLINDING {
-        return Err(WireError::Range("blinding"));
-    }
-    let sums = (0..coordinates)
-        .map(|_| Ok(Sum::decode(reader.array()?)))
-        .collect::<Result<_, WireError>>()?;
-    reader.finish()?;
-    Ok(sums)
+    Ok(signatures)
 }

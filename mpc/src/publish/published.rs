@@ -1,6 +1,6 @@
 //! Published: a result with the signatures of all k servers, as stored, sent and checked.
 
-use super::{Rejections, agree::rejections_hash};
+use super::{Counted, Rejections, agree::rejections_hash};
 use crate::{
     collect::Reason,
     dst,
@@ -49,12 +49,30 @@ impl Published {
         if self.signatures.len() != keys.len() {
             return Err(PublishedError::Signatures(self.signatures.len()));
         }
-        let parts = result_parts(study, self);
+        let parts = self.counted().result_parts(study, &self.totals);
         for ((party, key), signature) in (0..).map(Party).zip(keys).zip(&self.signatures) {
             key.verify(dst::PUBLISH_RESULT, &[&parts], signature)
                 .map_err(|_| PublishedError::Signature(party))?;
         }
         Ok(())
+    }
+
+    /// Why a submission is not counted; none: nothing is said of it here, so that it is counted, or
+    /// no server holds it.
+    pub fn reason(&self, submission: &SubmissionId) -> Option<Reason> {
+        let place = self.rejected.binary_search_by_key(submission, |entry| entry.0).ok()?;
+        self.rejected.get(place).map(|entry| entry.1)
+    }
+
+    /// What this result says that it counts.
+    pub fn counted(&self) -> Counted {
+        Counted {
+            root: self.root,
+            submissions: self.submissions,
+            records: self.records,
+            rejected: self.rejected.len() as u64,
+            rejected_hash: rejections_hash(&self.rejected),
+        }
     }
 
     /// Bytes for storage and transport:
@@ -120,7 +138,7 @@ fn rejection(reader: &mut Reader<'_>) -> Result<(SubmissionId, Reason), WireErro
     Ok((submission, reason))
 }
 
-fn put_totals(out: &mut Vec<u8>, totals: &[Option<i128>]) {
+pub(super) fn put_totals(out: &mut Vec<u8>, totals: &[Option<i128>]) {
     for total in totals {
         match total {
             None => out.push(0),
@@ -130,17 +148,4 @@ fn put_totals(out: &mut Vec<u8>, totals: &[Option<i128>]) {
             }
         }
     }
-}
-
-/// What the servers sign: study ‖ root ‖ submissions ‖ records ‖ hash and number of the rejected
-/// ‖ totals. Nothing else, so that a repeated run signs the same bytes.
-pub(super) fn result_parts(study: StudyId, published: &Published) -> Vec<u8> {
-    let mut out = study.0.to_vec();
-    out.extend_from_slice(&published.root);
-    out.extend_from_slice(&published.submissions.to_be_bytes());
-    out.extend_from_slice(&published.records.to_be_bytes());
-    out.extend_from_slice(&rejections_hash(&published.rejected));
-    out.extend_from_slice(&(published.rejected.len() as u64).to_be_bytes());
-    put_totals(&mut out, &published.totals);
-    out
 }

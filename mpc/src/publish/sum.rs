@@ -1,6 +1,8 @@
 //! Sums of field elements over the integers, wide enough for every submission of a study.
 
+use curve25519_dalek::Scalar;
 use prio::field::{Field128, FieldElementWithInteger};
+use zeroize::DefaultIsZeroes;
 
 /// A sum of up to 2^64 values below 2^128, as 192 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -8,6 +10,8 @@ pub struct Sum {
     high: u64,
     low: u128,
 }
+
+impl DefaultIsZeroes for Sum {}
 
 /// 2^128 mod p, for p the Field128 prime.
 const CARRY: u128 = 0u128.wrapping_sub(MODULUS);
@@ -57,6 +61,14 @@ impl Sum {
         debug_assert_eq!(MODULUS, Field128::modulus());
         let low = Field128::from(self.low % MODULUS);
         low + Field128::from(u128::from(self.high)) * Field128::from(CARRY)
+    }
+
+    /// The sum mod ℓ, which is far above it.
+    pub(super) fn scalar(&self) -> Scalar {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&self.low.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.high.to_le_bytes());
+        Scalar::from_bytes_mod_order(bytes)
     }
 
     /// 24 bytes, big-endian.

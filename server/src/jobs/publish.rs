@@ -7,22 +7,24 @@ use mpc::{
     collect::{Reason, SignedAmendment},
     ids::{RunId, SubmissionId},
     mesh::Mesh,
-    noise::Draws,
     publish::{
-        self, AgreedSet, Entry, Holdings, Ledger, Limits, NoNoise, Opening, Published, Status, Sum,
-        Word,
+        self, AgreedSet, Agreement, Entry, Holdings, Opening, PublishError, Published, SignedSet,
+        Status,
     },
-    transcript::{Place, Transcript},
+    transcript::{About, Place, Recording, Transcript},
 };
-use rand::{SeedableRng as _, rngs};
 use study::plan::Noise;
+use words::Words;
 
-use super::{JobError, end, verify};
+use super::{JobError, begin, end, ended, evidence, verify};
 use crate::{
     catalog::StudyContext,
     node::Node,
-    storage::{Charge, Charged, Detail, EntryStatus, StorageError, StudyState},
+    storage::{Detail, EntryStatus, Finish, StorageError, StudyState},
 };
+
+mod sums;
+mod words;
 
 /// Rows read from the database at a time.
 const PAGE: usize = 1_000;
@@ -34,114 +36,118 @@ pub async fn run<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
     id: RunId,
-    mut mesh: M,
+    mesh: M,
 ) -> Result<(), JobError> {
     let row = node.storage.study(context.id).await?.ok_or(JobError::State(StudyState::Proposed))?;
     let secrets = match (row.state, row.secrets) {
         (StudyState::Closing, Some(secrets)) => secrets,
         (state, _) => return Err(JobError::State(state)),
     };
-    let fail = |error| JobError::from_publish(context, &error);
     let place = Place { study: context.id, run: id };
     let mut transcript = Transcript::new(place, &context.keys, node.signer());
-    let limits = Limits {
-        max_records: context.study.max_records(),
-        one_per_provider: context.study.privacy().is_one_per_provider(),
-    };
+    let ending = speak(node, context, &mut transcript, mesh, &secrets.salt_seed).await;
+    let heard = Recording::of(&transcript, About::Publish);
+    match ending {
+        Ok(Ending::Published(published)) => store(node, context, &published, heard.encode()).await,
+        Ok(Ending::Refused { detail, rejected }) => {
+            let finish = ended(StudyState::Refused, detail, heard.encode());
+            Ok(end(node, context, Finish { rejected, ..finish }).await?)
+        }
+        Ok(Ending::Pending) => {
+            let text = "submissions that all servers hold could not be verified".into();
+            Err(JobError::Incomplete { text, servers: Vec::new() })
+        }
+        Err(Failure::Publish(error)) => Err(JobError::from_publish(context, &error, &heard)),
+        Err(Failure::SetChanged) => {
+            let text = "a server changed its list of submissions after the set was fixed";
+            Err(evidence::abort(context, &text, &[], Some(evidence::SAID_BEFORE), &heard))
+        }
+        Err(Failure::Job(error)) => Err(error),
+    }
+}
+
+/// What a publication came to.
+enum Ending {
+    Published(Published),
+    /// A rule of the study forbids a result.
+    Refused {
+        detail: Detail,
+        rejected: u64,
+    },
+    /// Submissions wait for a verdict that did not come.
+    Pending,
+}
+
+/// Why it came to nothing.
+enum Failure {
+    Publish(PublishError),
+    /// The set is not the one that was fixed in an earlier run.
+    SetChanged,
+    Job(JobError),
+}
+
+impl<E: Into<JobError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+async fn speak<M: Mesh + 'static>(
+    node: &Node,
+    context: &Arc<StudyContext>,
+    transcript: &mut Transcript<'_>,
+    mut mesh: M,
+    salt_seed: &[u8; 32],
+) -> Result<Ending, Failure> {
     let amendments = amendments(node, context).await?;
+    let limits = evidence::limits(context);
     for attempt in 0..ATTEMPTS {
         let entries = entries(node, context).await?;
         let mine = Holdings { entries: &entries, amendments: &amendments };
-        let agreement =
-            publish::agree(&mut transcript, &mut mesh, mine, limits).await.map_err(fail)?;
-        if !agreement.pending.is_empty() {
-            let pending = agreement.pending;
-            mesh = verify_pending(node, context, (id, attempt), mesh, pending).await?;
+        let agreed = publish::agree(transcript, &mut mesh, mine, limits).await;
+        let Agreement { set, pending } = agreed.map_err(Failure::Publish)?;
+        if !pending.is_empty() {
+            let run = transcript.run();
+            mesh = verify_pending(node, context, (run, attempt), mesh, pending).await?;
             continue;
         }
-        let set = agreement.set;
         fix(node, context, &set).await?;
-        publish::confirm(&mut transcript, &mut mesh, &set).await.map_err(fail)?;
+        let confirmed = publish::confirm(transcript, &mut mesh, mine, &set).await;
+        confirmed.map_err(Failure::Publish)?;
         if let Some(detail) = refusal(context, set.records) {
-            let rejected = set.rejected.len() as u64;
-            end(node, context, StudyState::Refused, detail, Vec::new(), rejected).await?;
-            return Ok(());
+            return Ok(Ending::Refused { detail, rejected: set.rejected.len() as u64 });
         }
-        let sums = sums(node, context, &set).await?;
-        let bounds = context.plan.bounds(set.records);
-        let opening = Opening {
-            set: &set,
-            sums: &sums,
-            bounds: &bounds,
-            mechanism: context.plan.noise().map(Noise::mechanism),
-            salt_seed: &secrets.salt_seed,
-        };
-        let next = |opened: &[Option<i128>]| {
-            // With many cells, which of them are withheld takes seconds to find.
-            tokio::task::block_in_place(|| context.plan.next_opening(set.records, opened))
-        };
-        let words = Words { node, context };
-        let published =
-            publish::open(&mut transcript, &mut mesh, opening, &words, next).await.map_err(fail)?;
-        return store(node, context, &published).await;
+        let published = open(node, context, transcript, &mut mesh, &set, salt_seed).await?;
+        return Ok(Ending::Published(published));
     }
-    let text = "submissions that all servers hold could not be verified".into();
-    Err(JobError::Incomplete { text, servers: Vec::new() })
+    Ok(Ending::Pending)
 }
 
-/// The study's words in this server's storage.
-struct Words<'a> {
-    node: &'a Node,
-    context: &'a Arc<StudyContext>,
-}
-
-impl Ledger for Words<'_> {
-    async fn fix(&self, word: Word, value: Vec<u8>) -> Option<Vec<u8>> {
-        let number = match word {
-            Word::Result => 0,
-            Word::Commitments(opening) => 1 + u16::from(opening),
-        };
-        let fixed = self.node.storage.fix_word(self.context.id, number, value).await;
-        fixed.inspect_err(|error| tracing::error!(%error, "storage")).ok()
-    }
-
-    async fn noise(&self, opening: u8, coordinates: &[usize]) -> Result<Draws, NoNoise> {
-        let noise = self.context.plan.noise().ok_or(NoNoise::Unavailable)?;
-        let (cost, budget) = (noise.charge(coordinates), noise.budget());
-        let drawn = draw(self.context.clone(), coordinates.to_vec()).await?;
-        let charge = Charge {
-            opening,
-            // A plan has at most 2^14 coordinates.
-            coordinates: coordinates.iter().map(|&coordinate| coordinate as u32).collect(),
-            cost,
-            budget,
-            noise: drawn.encode(),
-        };
-        match self.node.storage.charge(self.context.id, charge).await {
-            Ok(Charged::Noise(stored)) => Draws::decode(&stored).ok_or_else(|| {
-                let error = StorageError::Damaged("stored noise is of another length");
-                tracing::error!(%error, "storage");
-                NoNoise::Unavailable
-            }),
-            Ok(Charged::Exceeded { charged }) => Err(NoNoise::Budget { charged, cost, budget }),
-            Ok(Charged::OtherCoordinates) => Err(NoNoise::OtherCoordinates),
-            Ok(Charged::Ended) => Err(NoNoise::Unavailable),
-            Err(error) => {
-                tracing::error!(%error, "storage");
-                Err(NoNoise::Unavailable)
-            }
-        }
-    }
-}
-
-/// Draws noise, with a generator that the operating system has just seeded, on a thread of its own.
-async fn draw(context: Arc<StudyContext>, coordinates: Vec<usize>) -> Result<Draws, NoNoise> {
-    let draw = move || {
-        let mut rng = rngs::StdRng::try_from_rng(&mut rngs::SysRng).ok()?;
-        context.plan.noise()?.mechanism().sample(&coordinates, &mut rng)
+async fn open<M: Mesh>(
+    node: &Node,
+    context: &Arc<StudyContext>,
+    transcript: &mut Transcript<'_>,
+    mesh: &mut M,
+    set: &AgreedSet,
+    salt_seed: &[u8; 32],
+) -> Result<Published, Failure> {
+    let (share, commitments) = sums::over(node, context, set).await?;
+    let bounds = context.plan.bounds(set.records);
+    let opening = Opening {
+        set,
+        share: &share,
+        commitments: &commitments,
+        bases: context.collect.bases(),
+        bounds: &bounds,
+        mechanism: context.plan.noise().map(Noise::mechanism),
+        salt_seed,
     };
-    let drawn = tokio::task::spawn_blocking(draw).await;
-    drawn.ok().flatten().ok_or(NoNoise::Unavailable)
+    let next = |opened: &[Option<i128>]| {
+        // With many cells, which of them are withheld takes seconds to find.
+        tokio::task::block_in_place(|| context.plan.next_opening(set.records, opened))
+    };
+    let words = Words { node, context };
+    publish::open(transcript, mesh, opening, &words, next).await.map_err(Failure::Publish)
 }
 
 /// Stores a published result and wipes what is secret.
@@ -149,11 +155,14 @@ pub async fn store(
     node: &Node,
     context: &StudyContext,
     published: &Published,
+    transcript: Vec<Vec<u8>>,
 ) -> Result<(), JobError> {
-    let rejected = published.rejected.len() as u64;
-    let (detail, outcome) = (Detail::default(), published.encode());
-    end(node, context, StudyState::Published, detail, outcome, rejected).await?;
-    Ok(())
+    let finish = Finish {
+        outcome: published.encode(),
+        rejected: published.rejected.len() as u64,
+        ..ended(StudyState::Published, Detail::default(), transcript)
+    };
+    Ok(end(node, context, finish).await?)
 }
 
 /// The rule of the study that forbids a result over so many records.
@@ -167,25 +176,21 @@ pub fn refusal(context: &StudyContext, records: u64) -> Option<Detail> {
     })
 }
 
-/// Number of records in a stored set's digest: see [`AgreedSet::digest`].
+/// Number of records in a stored set's digest.
 pub fn records_of(digest: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(*digest.get(40..)?.first_chunk()?))
+    SignedSet::decode(digest).ok().map(|set| set.counted.records)
 }
 
-/// Stores the set before it is signed, and the amendments that it is made with. A set that was fixed in an earlier run stays: another one
-/// now means that a server changed its list after signing, and two sets are never opened.
-async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(), JobError> {
+/// Stores the set before it is signed, and the amendments that it is made with. A set that was fixed
+/// in an earlier run stays: another one now means that a server changed its list after signing, and
+/// two sets are never opened.
+async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(), Failure> {
     let digest = set.digest();
-    match node.storage.fix_set(context.id, digest.clone()).await? == digest {
-        true => {
-            let amendments = set.amendments.iter().map(SignedAmendment::encode).collect();
-            Ok(node.storage.fix_amendments(context.id, amendments).await?)
-        }
-        false => Err(JobError::Abort {
-            text: "a server changed its list of submissions after the set was fixed".into(),
-            servers: Vec::new(),
-        }),
+    if node.storage.fix_set(context.id, digest.clone()).await? != digest {
+        return Err(Failure::SetChanged);
     }
+    let amendments = set.amendments.iter().map(SignedAmendment::encode).collect();
+    Ok(node.storage.fix_amendments(context.id, amendments).await?)
 }
 
 async fn entries(node: &Node, context: &StudyContext) -> Result<Vec<Entry>, JobError> {
@@ -233,6 +238,7 @@ async fn verify_pending<M: Mesh + 'static>(
     // At the largest, a submission's share is 1 MiB: a batch stays below 16 MiB.
     for (number, batch) in pending.chunks(16).enumerate() {
         let run = part_of(run, attempt, number);
+        begin(node, context, run).await?;
         (mesh, _) = verify::run_on(node, context, run, mesh, batch.to_vec()).await?;
     }
     Ok(mesh)
@@ -245,36 +251,4 @@ fn part_of(run: RunId, attempt: usize, number: usize) -> RunId {
     let mut id = [0; 16];
     id.copy_from_slice(&hash[..16]);
     RunId(id)
-}
-
-/// This server's integer sums over the set, in constant memory.
-async fn sums(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<Vec<Sum>, JobError> {
-    let mut sums = vec![Sum::default(); context.plan.coordinates()];
-    let mut after = None;
-    let mut added = 0;
-    loop {
-        let page = node.storage.output_shares(context.id, after, PAGE).await?;
-        for (submission, share) in &page {
-            if set.dropped.binary_search(submission).is_ok() {
-                continue;
-            }
-            let share = context.collect.decode_output_share(share).map_err(|_| damaged())?;
-            for (sum, value) in sums.iter_mut().zip(share) {
-                sum.add(value);
-            }
-            added += 1;
-        }
-        after = page.last().map(|(submission, _)| *submission);
-        if page.len() < PAGE {
-            break;
-        }
-    }
-    match added == set.submissions {
-        true => Ok(sums),
-        false => Err(damaged()),
-    }
-}
-
-fn damaged() -> JobError {
-    StorageError::Damaged("an output share is missing or has the wrong length").into()
 }

@@ -2,12 +2,18 @@
 
 use mpc::{
     ids::RunId,
-    setup::{commit, reveal},
-    transcript::{Place, Transcript},
+    setup::{SetupError, commit, reveal},
+    transcript::{About, Place, Recording, Transcript},
 };
 
 use super::JobError;
-use crate::{catalog::StudyContext, clock, node::Node, peers::mesh::GrpcMesh, storage::StudyState};
+use crate::{
+    catalog::StudyContext,
+    clock,
+    node::Node,
+    peers::mesh::GrpcMesh,
+    storage::{StorageError, StudyState},
+};
 
 /// Runs the setup. At a server whose study is open already it repeats the same messages for a
 /// peer that crashed before it stored the key.
@@ -22,16 +28,37 @@ pub async fn run(
         (StudyState::Approved | StudyState::Open | StudyState::Closing, Some(secrets)) => secrets,
         (state, _) => return Err(JobError::State(state)),
     };
-    let fail = |error| JobError::from_setup(context, &error);
     let contribution = &secrets.contribution;
     let place = Place { study: context.id, run };
     let mut transcript = Transcript::new(place, &context.keys, node.signer());
-    let received = commit(&mut transcript, &mut mesh, contribution).await.map_err(fail)?;
-    let kept = node.storage.fix_setup_commitments(context.id, &received).await?;
-    let key =
-        reveal(&mut transcript, &mut mesh, contribution, &received, &kept).await.map_err(fail)?;
+    let drawn = draw(node, context, &mut transcript, &mut mesh, contribution).await;
+    let heard = Recording::of(&transcript, About::Setup);
+    let fail = |error: Failure| match error {
+        Failure::Setup(error) => JobError::from_setup(context, &error, &heard),
+        Failure::Storage(error) => error.into(),
+    };
+    let key = drawn.map_err(fail)?;
     if node.storage.open_study(context.id, key, clock::now_ms()).await? {
         tracing::info!(study = %context.id, "the study is open");
     }
     Ok(())
+}
+
+/// Why no key was drawn.
+enum Failure {
+    Setup(SetupError),
+    Storage(StorageError),
+}
+
+async fn draw(
+    node: &Node,
+    context: &StudyContext,
+    transcript: &mut Transcript<'_>,
+    mesh: &mut GrpcMesh,
+    contribution: &[u8; 32],
+) -> Result<[u8; 32], Failure> {
+    let received = commit(transcript, mesh, contribution).await.map_err(Failure::Setup)?;
+    let kept = node.storage.fix_setup_commitments(context.id, &received).await;
+    let kept = kept.map_err(Failure::Storage)?;
+    reveal(transcript, mesh, contribution, &received, &kept).await.map_err(Failure::Setup)
 }

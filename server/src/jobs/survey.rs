@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mpc::publish::Published;
 use proto::v1;
 
-use super::{JobError, end, publish};
+use super::{JobError, end, ended, evidence, publish};
 use crate::{
     catalog::StudyContext,
     node::Node,
@@ -83,7 +83,7 @@ impl Survey {
                 Ok(StudyState::Cancelled) => {
                     let servers = vec![peer.clone()];
                     let detail = Detail { text: format!("cancelled at {peer}"), servers };
-                    end(node, context, StudyState::Cancelled, detail, Vec::new(), 0).await?;
+                    end(node, context, ended(StudyState::Cancelled, detail, Vec::new())).await?;
                     true
                 }
                 _ => false,
@@ -108,7 +108,11 @@ async fn adopt_published(
         tracing::warn!(%peer, study = %context.id, "a result with false signatures");
         return Ok(false);
     }
-    publish::store(node, context, &published).await?;
+    // What it shows of it is taken over, too, if it is that.
+    let shown = tokio::task::block_in_place(|| {
+        evidence::of_published(context, &published, &outcome.transcript)
+    });
+    publish::store(node, context, &published, shown.unwrap_or_default()).await?;
     Ok(true)
 }
 
@@ -117,17 +121,30 @@ async fn adopt_refused(node: &Node, context: &StudyContext) -> Result<bool, JobE
     let Some(set) = node.storage.set(context.id).await? else { return Ok(false) };
     let detail = publish::records_of(&set).and_then(|records| publish::refusal(context, records));
     let Some(detail) = detail else { return Ok(false) };
-    end(node, context, StudyState::Refused, detail, Vec::new(), 0).await?;
+    end(node, context, ended(StudyState::Refused, detail, Vec::new())).await?;
     Ok(true)
 }
 
-/// Any server can stop a study, so an abort needs no proof; it says whose word it is.
+/// Any server can stop a study, so an abort needs no proof; it says whose word it is, unless what the
+/// peer shows proves it.
 async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Result<bool, JobError> {
     let outcome = node.peers.outcome(peer, context.id).await?;
-    let told: String = outcome.detail.chars().filter(|c| !c.is_control()).take(300).collect();
-    // Whom the peer accuses stays in its own words: this server vouches only for who said it.
-    let servers = vec![peer.to_owned()];
-    let detail = Detail { text: format!("{peer} aborted the study: {told}"), servers };
-    end(node, context, StudyState::Aborted, detail, Vec::new(), 0).await?;
+    let shown = tokio::task::block_in_place(|| evidence::of_abort(context, &outcome.transcript));
+    let (detail, transcript) = match shown {
+        Some((text, servers, transcript)) => {
+            let id = context.id;
+            let text = format!("{peer} shows that {text}; `sotto audit {id}` checks the evidence");
+            (Detail { text, servers }, transcript)
+        }
+        None => {
+            let told: String =
+                outcome.detail.chars().filter(|c| !c.is_control()).take(600).collect();
+            // Whom the peer accuses stays in its own words: this server vouches only for who said
+            // it.
+            let text = format!("{peer} aborted the study: {told}");
+            (Detail { text, servers: vec![peer.to_owned()] }, Vec::new())
+        }
+    };
+    end(node, context, ended(StudyState::Aborted, detail, transcript)).await?;
     Ok(true)
 }

@@ -6,7 +6,7 @@ use mpc::{
     collect::{Item, PublicPart, Verdict, verify},
     ids::{RunId, SubmissionId},
     mesh::Mesh,
-    transcript::{Place, Transcript},
+    transcript::{About, Place, Recording, Transcript},
 };
 use zeroize::Zeroizing;
 
@@ -47,20 +47,23 @@ pub async fn run_on<M: Mesh + 'static>(
         (state, _) => return Err(JobError::State(state)),
     };
     let stored = node.storage.submissions(context.id, &submissions).await?;
+    // What this server does not hold it does not decide on, whatever its size is.
+    let records = stored.iter().map(|stored| stored.as_ref().map_or(0, |stored| stored.records));
+    let about = About::Verify(submissions.iter().copied().zip(records).collect());
     let items = prepare(context.clone(), key, stored).await?;
     // Proofs are checked on a thread of their own: the async threads keep answering.
     let runtime = tokio::runtime::Handle::current();
     let (in_thread, signer) = (context.clone(), node.signer().clone());
-    let (mesh, verdicts) = tokio::task::spawn_blocking(move || {
+    let (mesh, verdicts, heard) = tokio::task::spawn_blocking(move || {
         let place = Place { study: in_thread.id, run };
         let mut transcript = Transcript::new(place, &in_thread.keys, &signer);
         let verified = verify(&mut transcript, &mut mesh, &in_thread.collect, items);
         let verdicts = runtime.block_on(verified);
-        (mesh, verdicts)
+        (mesh, verdicts, Recording::of(&transcript, about))
     })
     .await
     .map_err(|_| JobError::Stopping)?;
-    let verdicts = verdicts.map_err(|error| JobError::from_transcript(context, &error))?;
+    let verdicts = verdicts.map_err(|error| JobError::from_transcript(context, &error, &heard))?;
     let mut deferred = Vec::new();
     let mut decided = Vec::with_capacity(verdicts.len());
     for (submission, verdict) in submissions.into_iter().zip(verdicts) {

@@ -53,12 +53,8 @@ impl GrpcMesh {
             .filter(move |(party, _)| *party != me)
     }
 
-    /// Parties of `names`; none if a name is not of this session.
-    fn parties_of(&self, names: &std::collections::HashSet<&str>) -> Vec<Party> {
-        self.others().filter(|(_, name)| names.contains(name)).map(|(party, _)| party).collect()
-    }
-
-    async fn send(&self, round: u32, message: &[u8], deadline: Instant) -> Result<(), MeshError> {
+    /// Sends a message to all others; returns those that it could not be sent to.
+    async fn send(&self, round: u32, message: &[u8], deadline: Instant) -> Vec<Party> {
         let message = bytes::Bytes::copy_from_slice(message);
         let sends = self.others().map(|(party, name)| {
             let message = message.clone();
@@ -68,12 +64,7 @@ impl GrpcMesh {
             }
         });
         let sent = futures::future::join_all(sends).await;
-        let parties: Vec<Party> =
-            sent.into_iter().filter(|(_, sent)| !sent).map(|(party, _)| party).collect();
-        match parties.is_empty() {
-            true => Ok(()),
-            false => Err(MeshError::Missing { round, parties }),
-        }
+        sent.into_iter().filter(|(_, sent)| !sent).map(|(party, _)| party).collect()
     }
 
     async fn send_to(&self, name: &str, round: u32, message: bytes::Bytes) -> bool {
@@ -96,21 +87,24 @@ impl GrpcMesh {
         }
     }
 
-    /// Waits until every peer's message of `round` is there.
-    async fn wait(&self, round: u32, deadline: Instant) -> Result<(), MeshError> {
+    /// Waits until the message of `round` is there from every peer that can still send one, except
+    /// from those that are `gone`.
+    async fn wait(&self, round: u32, gone: &[Party], deadline: Instant) -> Result<(), MeshError> {
         loop {
             let arrival = self.session.arrival();
-            let missing = self.session.missing(round, self.others().map(|(_, name)| name));
-            if missing.is_empty() {
+            let waited_for = self.others().filter(|(party, _)| !gone.contains(party));
+            let missing = self.session.missing(round, waited_for.map(|(_, name)| name));
+            let is_lost = |(party, name): &(Party, &str)| {
+                self.session.is_abandoned_by(name)
+                    || self.peers.generation(name) != self.generations[party.index()]
+            };
+            let awaited = self
+                .others()
+                .filter(|(_, name)| missing.contains(name))
+                .filter(|other| !is_lost(other))
+                .count();
+            if awaited == 0 || Instant::now() >= deadline {
                 return Ok(());
-            }
-            let lost = (0..).map(Party).zip(&self.names).any(|(party, name)| {
-                missing.contains(name.as_str())
-                    && (self.session.is_abandoned_by(name)
-                        || self.peers.generation(name) != self.generations[party.index()])
-            });
-            if lost || Instant::now() >= deadline {
-                return Err(MeshError::Missing { round, parties: self.parties_of(&missing) });
             }
             let look = deadline.min(Instant::now() + LOOK);
             tokio::select! {
@@ -131,19 +125,23 @@ impl Mesh for GrpcMesh {
         self.names.len()
     }
 
-    async fn exchange(&mut self, message: Vec<u8>) -> Result<Vec<Vec<u8>>, MeshError> {
+    fn round(&self) -> u32 {
+        self.round
+    }
+
+    async fn gather(&mut self, message: Vec<u8>) -> Result<Vec<Option<Vec<u8>>>, MeshError> {
         let round = self.round;
         self.round += 1;
         let deadline = Instant::now() + self.round_timeout;
-        self.send(round, &message, deadline).await?;
-        self.wait(round, deadline).await?;
+        let gone = self.send(round, &message, deadline).await;
+        self.wait(round, &gone, deadline).await?;
         let mut mine = Some(message);
         let mut received = Vec::with_capacity(self.names.len());
         for (party, name) in (0..).map(Party).zip(&self.names) {
-            let message =
-                if party == self.me { mine.take() } else { self.session.take(round, name) };
-            let missing = || MeshError::Missing { round, parties: vec![party] };
-            received.push(message.ok_or_else(missing)?);
+            received.push(match party == self.me {
+                true => mine.take(),
+                false => self.session.take(round, name),
+            });
         }
         Ok(received)
     }

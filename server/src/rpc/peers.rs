@@ -2,6 +2,8 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use bytes::Bytes;
+use mpc::ids::StudyId;
 use proto::{
     convert::field,
     v1::{self, peers_server::Peers},
@@ -18,6 +20,9 @@ use crate::{
     storage::StudyState,
     tls,
 };
+
+/// Parts of a transcript that are read from the database at a time.
+const TRANSCRIPT_PAGE: usize = 8;
 
 /// The `Peers` service.
 pub struct PeersService(pub Arc<Node>);
@@ -80,11 +85,35 @@ impl Peers for PeersService {
     ) -> Result<Response<v1::Outcome>, Status> {
         self.0.peer(&request)?;
         let id = study_id(&request.get_ref().study_id)?;
-        Ok(Response::new(self.0.outcome_of(id).await?))
+        let mut outcome = self.0.outcome_of(id).await?;
+        outcome.transcript = self.0.transcript_of(id, outcome.published.len()).await?;
+        Ok(Response::new(outcome))
     }
 }
 
 impl Node {
+    /// All parts of the transcript of a study's end; none if they do not fit a message that holds
+    /// so many bytes already.
+    async fn transcript_of(&self, id: StudyId, used: usize) -> Result<Vec<Bytes>, RpcError> {
+        // Some bytes of framing a part, and the rest of the message.
+        const FRAMING: usize = 16;
+        const REST: usize = 64 << 10;
+        let (mut parts, mut left) = (Vec::new(), proto::MAX_OUTCOME.saturating_sub(used + REST));
+        let mut after = None;
+        loop {
+            let page = self.storage.transcript(id, after, TRANSCRIPT_PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(parts) };
+            after = Some(*last);
+            for (_, part) in page {
+                match left.checked_sub(part.len() + FRAMING) {
+                    Some(rest) => left = rest,
+                    None => return Ok(Vec::new()),
+                }
+                parts.push(part.into());
+            }
+        }
+    }
+
     /// The roster name of the caller, from the certificate that its connection presented.
     fn peer<T>(&self, request: &Request<T>) -> Result<String, RpcError> {
         tls::peer_of_request(request, &self.config.roster)

@@ -50,6 +50,14 @@ pub enum RpcError {
         /// The study's state.
         state: StudyState,
     },
+    /// The study ended here by another server's word.
+    #[error(
+        "this server was told of the study's end and did not take part in the run that ended it: ask another one"
+    )]
+    NoTranscript,
+    /// There is no result.
+    #[error("nothing was published, so nothing is counted")]
+    Unpublished,
     /// The same submission id with other bytes.
     #[error("another submission has this id: nothing was changed")]
     Conflict,
@@ -133,6 +141,7 @@ impl From<RpcError> for Status {
             RpcError::State { state, .. } => {
                 with_reason(Code::FailedPrecondition, &text, &format!("STUDY_{state}"))
             }
+            RpcError::NoTranscript => with_reason(Code::FailedPrecondition, &text, "NO_TRANSCRIPT"),
             RpcError::SecondOfProvider | RpcError::OneRecordPerProvider => {
                 with_reason(Code::FailedPrecondition, &text, "ONE_RECORD_PER_PROVIDER")
             }
@@ -145,7 +154,9 @@ impl From<RpcError> for Status {
             RpcError::AmendmentsOfProvider | RpcError::AmendmentsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "AMENDMENTS_EXHAUSTED")
             }
-            RpcError::Greeting(_) | RpcError::NoLink { .. } => Self::failed_precondition(text),
+            RpcError::Greeting(_) | RpcError::NoLink { .. } | RpcError::Unpublished => {
+                Self::failed_precondition(text)
+            }
             RpcError::Conflict | RpcError::AmendmentConflict => Self::already_exists(text),
             RpcError::Busy { retry, .. } => exhausted(&text, retry),
             RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),

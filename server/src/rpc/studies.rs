@@ -234,6 +234,7 @@ impl Node {
             to: StudyState::Cancelled,
             detail,
             outcome: Vec::new(),
+            transcript: Vec::new(),
             rejected: 0,
             scrub: true,
             now_ms: clock::now_ms(),
@@ -293,6 +294,7 @@ impl Node {
 
     async fn status_of(&self, row: StudyRow) -> Result<v1::StudyStatus, RpcError> {
         let counts = self.storage.counts(row.id).await?;
+        let record = row.state.is_final() && self.has_record(row.id).await?;
         Ok(v1::StudyStatus {
             study_id: row.id.0.to_vec().into(),
             study: row.bytes.into(),
@@ -305,7 +307,13 @@ impl Node {
             rejected: counts.rejected,
             share_bytes: counts.share_bytes,
             charged: counts.charged,
+            record,
         })
+    }
+
+    /// Whether this server knows what was said in the run that ended the study.
+    async fn has_record(&self, id: StudyId) -> Result<bool, RpcError> {
+        Ok(!self.storage.transcript(id, None, 1).await?.is_empty())
     }
 
     /// What a study ended in, or where it is.
@@ -318,6 +326,7 @@ impl Node {
             detail: row.detail.text,
             servers: row.detail.servers,
             published: published.into(),
+            transcript: Vec::new(),
         })
     }
 }

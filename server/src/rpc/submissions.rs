@@ -4,8 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use mpc::{
-    collect::{PublicPart, check_credential},
+    collect::{CollectError, PublicPart, check_credential},
     ids::PublicHash,
+    pedersen::Opened,
     receipt::Receipt,
     sign::{PublicKey, Signature},
 };
@@ -19,12 +20,15 @@ use zeroize::Zeroizing;
 use super::status::RpcError;
 use crate::{
     catalog::StudyContext,
+    door::Unchecked,
     node::Node,
     storage::{NewSubmission, PutLimits, PutOutcome},
 };
 
-/// Payloads from this size on are checked on a thread of their own.
+/// Payloads from this size on are checked on a thread of their own,
 const LARGE: usize = 64 << 10;
+/// and shares of as many field elements, which may come as a seed.
+const LARGE_SHARE: usize = LARGE / 16;
 /// Submissions of one study, good or bad: their lists must fit a round of the publication.
 const MAX_SUBMISSIONS: u64 = 1_000_000;
 /// When a provider tries again after a full backlog.
@@ -54,10 +58,11 @@ impl Submissions for SubmissionsService {
     }
 }
 
-/// An upload that passed every check that one server can make alone.
+/// An upload that passed every check but that of its commitment.
 struct Checked {
     public: PublicPart,
     hash: PublicHash,
+    opened: Opened,
 }
 
 impl Node {
@@ -67,7 +72,10 @@ impl Node {
         }
         let public = PublicPart::decode(&request.public_part)?;
         let context = self.catalog.get(public.study).ok_or(RpcError::UnknownStudy)?;
-        let (context, request, checked) = match request.payload.len() < LARGE {
+        // A u32 fits.
+        let share = context.collect.circuit().wires().saturating_mul(public.records as usize);
+        let is_small = request.payload.len() < LARGE && share < LARGE_SHARE;
+        let (context, request, checked) = match is_small {
             true => {
                 let checked = check(&context, public, &request);
                 (context, request, checked)
@@ -79,7 +87,8 @@ impl Node {
             .await
             .map_err(|_| RpcError::Stopping)?,
         };
-        let Checked { public, hash } = checked?;
+        let Checked { public, hash, opened } = checked?;
+        self.check_opening(&context, opened).await?;
         let submission = NewSubmission {
             id: public.submission,
             public: request.public_part.to_vec(),
@@ -91,6 +100,19 @@ impl Node {
         };
         self.store(&context, submission).await?;
         Ok(Receipt::sign(self.signer(), public.study, public.submission, hash))
+    }
+
+    /// Refuses an upload whose commitment does not open to it; others that arrived with it stay.
+    async fn check_opening(&self, context: &StudyContext, opened: Opened) -> Result<(), RpcError> {
+        match context.door.opens(opened, &self.tasks).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CollectError::Opening.into()),
+            Err(Unchecked::Full) => Err(RpcError::Busy {
+                what: "too many uploads wait for the check of their commitments",
+                retry: BACKLOG,
+            }),
+            Err(Unchecked::Stopped) => Err(RpcError::Stopping),
+        }
     }
 
     async fn store(
@@ -152,6 +174,6 @@ fn check(
     let credential: Signature = field("credential", &request.credential)?;
     let hash = PublicPart::hash_encoded(&request.public_part);
     check_credential(&public.provider, hash, &credential)?;
-    context.collect.check_upload(context.me, &public, &request.payload)?;
-    Ok(Checked { public, hash })
+    let opened = context.collect.check_upload(context.me, &public, &request.payload)?;
+    Ok(Checked { public, hash, opened })
 }

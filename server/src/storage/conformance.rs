@@ -23,6 +23,7 @@ mod endings;
 mod model;
 mod studies;
 mod submissions;
+mod transcripts;
 
 pub use amendments::{
     check_acknowledged_amendment_survives_a_crash, check_agreed_amendments_are_kept,
@@ -48,7 +49,12 @@ pub use submissions::{
     check_acknowledged_submission_survives_a_crash, check_concurrent_puts_store_exactly_one,
     check_limits_hold, check_lists_are_sorted_and_paged,
     check_only_an_open_study_takes_submissions, check_provider_submits_once,
-    check_same_and_conflict, check_verdicts_change_only_the_unverified,
+    check_public_parts_are_paged_and_outlive_the_scrub, check_same_and_conflict,
+    check_verdicts_change_only_the_unverified,
+};
+pub use transcripts::{
+    check_a_run_is_begun_once, check_a_transcript_is_kept_in_parts,
+    check_concurrent_beginnings_let_one_begin,
 };
 
 /// Where one storage keeps its data. A new place is empty.
@@ -114,7 +120,8 @@ pub(super) fn rejected(reason: u8) -> Verdict {
 
 pub(super) fn finish(to: StudyState, rejected: u64, scrub: bool) -> Finish {
     let detail = Detail { text: "the end".into(), servers: vec!["beta".into()] };
-    Finish { to, detail, outcome: b"outcome".to_vec(), rejected, scrub, now_ms: 9_000 }
+    let outcome = b"outcome".to_vec();
+    Finish { to, detail, outcome, transcript: Vec::new(), rejected, scrub, now_ms: 9_000 }
 }
 
 /// Inserts the study and takes it to Open.

@@ -320,6 +320,17 @@ pub struct Entry {
     pub status: EntryStatus,
 }
 
+/// What is public of one submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicRow {
+    /// The submission.
+    pub id: SubmissionId,
+    /// Its public part, as it was received.
+    pub public: Vec<u8>,
+    /// How far its verification is.
+    pub status: EntryStatus,
+}
+
 /// A submission's place in a study's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryStatus {
@@ -340,6 +351,9 @@ pub struct Finish {
     pub detail: Detail,
     /// The outcome's encoding, for everybody who asks.
     pub outcome: Vec<u8>,
+    /// What was said in the run that ended it, in parts, for everybody who audits; kept after a
+    /// scrub.
+    pub transcript: Vec<Vec<u8>>,
     /// How many submissions are not in the result; replaces the counter.
     pub rejected: u64,
     /// Whether to remove payloads, output shares, verifier shares, noise and the study's secrets.

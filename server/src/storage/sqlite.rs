@@ -6,13 +6,13 @@
 use std::{path::Path, sync::Mutex, sync::PoisonError};
 
 use async_trait::async_trait;
-use mpc::ids::{StudyId, SubmissionId};
+use mpc::ids::{RunId, StudyId, SubmissionId};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::{
     AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish,
-    NewAmendment, NewStudy, NewSubmission, PutLimits, PutOutcome, Storage, StorageError,
+    NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Storage, StorageError,
     StoredSubmission, StudyRow, StudyState, UnverifiedRow, Verdict,
 };
 use readers::Readers;
@@ -26,6 +26,7 @@ mod readers;
 mod schema;
 mod studies;
 mod submissions;
+mod transcripts;
 mod verdicts;
 mod writer;
 
@@ -190,6 +191,15 @@ impl Storage for SqliteStorage {
         self.readers.run(move |c| submissions::entries(c, study, after, limit)).await
     }
 
+    async fn public_parts(
+        &self,
+        study: StudyId,
+        after: Option<SubmissionId>,
+        limit: usize,
+    ) -> Result<Vec<PublicRow>, StorageError> {
+        self.readers.run(move |c| submissions::public_parts(c, study, after, limit)).await
+    }
+
     async fn output_shares(
         &self,
         study: StudyId,
@@ -217,6 +227,10 @@ impl Storage for SqliteStorage {
         self.writer()?.run(order, move |c| charges::charge(c, study, &charge)).await
     }
 
+    async fn begin_run(&self, study: StudyId, run: RunId) -> Result<bool, StorageError> {
+        self.write(move |c| transcripts::begin_run(c, study, run)).await
+    }
+
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
         self.readers.run(move |c| ending::set(c, study)).await
     }
@@ -225,12 +239,22 @@ impl Storage for SqliteStorage {
         if !finish.to.is_final() {
             return Err(StorageError::NotFinal(finish.to));
         }
-        let order = Order { bytes: finish.outcome.len(), empty_log: finish.scrub };
+        let said: usize = finish.transcript.iter().map(Vec::len).sum();
+        let order = Order { bytes: finish.outcome.len() + said, empty_log: finish.scrub };
         self.writer()?.run(order, move |c| ending::finish(c, study, &finish)).await
     }
 
     async fn outcome(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError> {
         self.readers.run(move |c| ending::outcome(c, study)).await
+    }
+
+    async fn transcript(
+        &self,
+        study: StudyId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StorageError> {
+        self.readers.run(move |c| transcripts::parts(c, study, after, limit)).await
     }
 
     async fn counts(&self, study: StudyId) -> Result<Counts, StorageError> {

@@ -208,6 +208,9 @@ impl Progress for Share {
             Event::Checking { .. }
             | Event::Uploading { .. }
             | Event::Measuring { .. }
+            | Event::AskingAnother { .. }
+            | Event::Downloading { .. }
+            | Event::Auditing { .. }
             | Event::Waiting { .. } => {}
         }
     }

@@ -35,8 +35,7 @@ pub(in crate::publish) struct List {
 impl Listed {
     /// The leaf of the set's Merkle tree.
     pub(in crate::publish) fn leaf(&self) -> [u8; 32] {
-        let parts: [&[u8]; 3] = [&self.submission.0, &self.public.0, &self.records.to_be_bytes()];
-        dst::hash(dst::MERKLE_LEAF, &parts)
+        merkle::leaf(&self.submission, &self.public, self.records)
     }
 }
 
@@ -53,7 +52,8 @@ impl List {
     }
 
     /// What a server signs before lists are shown: root and number of the accepted submissions,
-    /// hash and number of the others, hash and number of the amendments.
+    /// hash and number of the others, hash and number of the amendments, number of those without
+    /// a verdict.
     pub fn summary(&self) -> Vec<u8> {
         let (accepted, others): (Vec<Listed>, Vec<Listed>) =
             self.submissions.iter().partition(|listed| listed.status == Status::Accepted);
@@ -65,6 +65,8 @@ impl List {
         out.extend_from_slice(&(others.len() as u64).to_be_bytes());
         out.extend_from_slice(&amendments_hash(&self.amendments));
         out.extend_from_slice(&(self.amendments.len() as u64).to_be_bytes());
+        let unverified = others.iter().filter(|listed| listed.status == Status::Unverified);
+        out.extend_from_slice(&(unverified.count() as u64).to_be_bytes());
         out
     }
 
@@ -134,6 +136,11 @@ impl Listed {
             },
         })
     }
+}
+
+/// Whether a summary is of a list with submissions that nobody has decided on.
+pub(in crate::publish) fn is_undecided(summary: &[u8]) -> bool {
+    summary.last_chunk::<8>().is_some_and(|unverified| *unverified != [0; 8])
 }
 
 /// Hash over a sorted list of amendments.

@@ -74,7 +74,7 @@ fn agreed(
             let mut run = Transcript::new(PLACE, keys, signer);
             let mine = Holdings { entries, amendments };
             let set = agree(&mut run, &mut mesh, mine, limits).await?.set;
-            confirm(&mut run, &mut mesh, &set).await?;
+            confirm(&mut run, &mut mesh, mine, &set).await?;
             Ok(set)
         }
     });

@@ -6,10 +6,10 @@ use mpc::ids::{PublicHash, SubmissionId};
 use mpc::sign::PublicKey;
 use zeroize::Zeroizing;
 
-use super::{AMPLE, Place, accepted, filled, ids, opened, rejected, study, submission};
+use super::{AMPLE, Place, accepted, filled, finish, ids, opened, rejected, study, submission};
 use crate::storage::{
-    Counts, Detail, EntryStatus, NewSubmission, PutLimits, PutOutcome, Stage, Storage, StudyState,
-    Verdict,
+    Counts, Detail, EntryStatus, NewSubmission, PublicRow, PutLimits, PutOutcome, Stage, Storage,
+    StudyState, Verdict,
 };
 
 /// The same submission again is recognised, another one of the same id is refused, whatever the
@@ -229,4 +229,31 @@ pub async fn check_lists_are_sorted_and_paged<P: Place>(place: P) {
     assert_eq!(first, [(SubmissionId([1; 16]), Zeroizing::new(vec![1; 64]))]);
     let rest = storage.output_shares(id, Some(first[0].0), 10).await.unwrap();
     assert_eq!(rest, [(SubmissionId([3; 16]), Zeroizing::new(vec![3; 64]))]);
+}
+
+/// Public parts come in the order of their ids, page by page, and stay when the study has ended.
+pub async fn check_public_parts_are_paged_and_outlive_the_scrub<P: Place>(place: P) {
+    let storage = place.open().await;
+    let id = filled(&storage, 1, &[5, 3, 1, 4, 2]).await;
+    filled(&storage, 2, &[6, 3]).await;
+    let verdicts = [(3, accepted(3)), (4, rejected(9))];
+    let verdicts = verdicts.map(|(tag, verdict)| (SubmissionId([tag; 16]), verdict));
+    storage.record_verdicts(id, verdicts.to_vec()).await.unwrap();
+    let status = |tag| match tag {
+        3 => EntryStatus::Accepted,
+        4 => EntryStatus::Rejected(9),
+        _ => EntryStatus::Unverified,
+    };
+    let row = |tag| PublicRow {
+        id: SubmissionId([tag; 16]),
+        public: submission(tag).public,
+        status: status(tag),
+    };
+    for ended in [false, true] {
+        assert_eq!(storage.public_parts(id, None, 2).await.unwrap(), [row(1), row(2)]);
+        let after = Some(SubmissionId([2; 16]));
+        assert_eq!(storage.public_parts(id, after, 9).await.unwrap(), [row(3), row(4), row(5)]);
+        assert!(storage.public_parts(id, Some(row(5).id), 9).await.unwrap().is_empty());
+        assert!(ended || storage.finish(id, finish(StudyState::Published, 1, true)).await.unwrap());
+    }
 }

@@ -4,7 +4,7 @@ use mpc::ids::StudyId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::columns::{integer, study_number};
-use super::{Finish, StorageError, StudyState, charges, studies};
+use super::{Finish, StorageError, StudyState, charges, studies, transcripts};
 
 /// Rows of one step of a scrub, so that memory stays small whatever the study's size.
 const SCRUB_ROWS: i64 = 1024;
@@ -79,6 +79,7 @@ pub(super) fn finish(
     connection
         .prepare_cached("UPDATE study_count SET rejected = ?2 WHERE study = ?1")?
         .execute(params![number, integer(finish.rejected)?])?;
+    transcripts::store(connection, number, &finish.transcript)?;
     if finish.scrub {
         connection
             .prepare_cached("DELETE FROM study_secret WHERE study = ?1")?

@@ -15,7 +15,7 @@ use super::StorageError;
 const APPLICATION_ID: i64 = 0x534f_5454;
 
 /// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, AMENDMENTS];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// Versions before this one can corrupt the database when the log is reset.
 const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
@@ -117,9 +117,24 @@ UPDATE submission SET provider = substr(public, 55, 32);
 CREATE INDEX submission_by_provider ON submission (study, provider);
 ";
 
+/// What a server signed in: the ids of its runs, and the words of the run that ended a study.
+const VERSION_3: &str = "
+CREATE TABLE study_run (
+    study INTEGER NOT NULL REFERENCES study,
+    run BLOB NOT NULL CHECK (length(run) = 16),
+    PRIMARY KEY (study, run)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE study_transcript (
+    study INTEGER NOT NULL REFERENCES study,
+    part INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (study, part)
+) STRICT;
+";
+
 /// Amendments as they came in, the list that all servers agreed on, and which submission is part of
 /// which. Submissions of earlier versions are part of none.
-const AMENDMENTS: &str = "
+const VERSION_4: &str = "
 CREATE TABLE amendment (
     number INTEGER PRIMARY KEY,
     study INTEGER NOT NULL REFERENCES study,

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::columns::{integer, length, limit, state, study_number, unsigned};
 use super::{
-    Arrival, Entry, NewSubmission, PutLimits, PutOutcome, StorageError, StoredSubmission,
-    StudyState, UnverifiedRow,
+    Arrival, Entry, NewSubmission, PublicRow, PutLimits, PutOutcome, StorageError,
+    StoredSubmission, StudyState, UnverifiedRow,
 };
 use crate::storage::{EntryStatus, Stage};
 
@@ -125,6 +125,28 @@ pub(super) fn entries(
             provider: PublicKey(row.get(5)?),
             amendment: row.get::<_, Option<_>>(6)?.map(AmendmentId),
         });
+    }
+    Ok(found)
+}
+
+pub(super) fn public_parts(
+    connection: &Connection,
+    study: StudyId,
+    after: Option<SubmissionId>,
+    page: usize,
+) -> Result<Vec<PublicRow>, StorageError> {
+    let number = study_number(connection, study)?;
+    // An id is 16 bytes, so the empty string is below every id.
+    let after = after.as_ref().map_or(&[][..], |id| &id.0[..]);
+    let mut statement = connection.prepare_cached(
+        "SELECT id, public, verdict, reason FROM submission \
+         WHERE study = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![number, after, limit(page)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, public) = (SubmissionId(row.get(0)?), row.get(1)?);
+        found.push(PublicRow { id, public, status: status(row, 2)? });
     }
     Ok(found)
 }

@@ -65,6 +65,8 @@ conforms! {
     check_concurrent_puts_store_exactly_one => concurrent_puts_store_exactly_one,
     check_verdicts_change_only_the_unverified => verdicts_change_only_the_unverified,
     check_lists_are_sorted_and_paged => lists_are_sorted_and_paged,
+    check_public_parts_are_paged_and_outlive_the_scrub =>
+        public_parts_are_paged_and_outlive_the_scrub,
     check_amendments_are_same_or_conflict => amendments_are_same_or_conflict,
     check_only_an_open_study_takes_amendments => only_an_open_study_takes_amendments,
     check_amendment_limits_hold => amendment_limits_hold,
@@ -81,6 +83,9 @@ conforms! {
     check_concurrent_charges_get_one_noise => concurrent_charges_get_one_noise,
     check_an_ended_study_is_not_charged => ended_study_is_not_charged,
     check_finish_happens_once => finish_happens_once,
+    check_a_run_is_begun_once => run_is_begun_once,
+    check_concurrent_beginnings_let_one_begin => concurrent_beginnings_let_one_begin,
+    check_a_transcript_is_kept_in_parts => transcript_is_kept_in_parts,
     check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
 }
 

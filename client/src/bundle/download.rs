@@ -1,0 +1,203 @@
+//! Downloading a record: from one server, and on from another one when that breaks off.
+
+use std::{path::Path, time::Duration};
+
+use mpc::{
+    ids::StudyId,
+    record::{Cursor, End, Section},
+};
+use proto::v1;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Bundle, BundleError,
+    partial::{Partial, Refusal},
+};
+use crate::{
+    connection::{Cluster, Server},
+    deadline::{self, request},
+    error::ClientError,
+    profile::Profile,
+    progress::{Event, Progress},
+    studies,
+};
+
+/// How long a server may send nothing.
+const IDLE: Duration = Duration::from_secs(30);
+/// Pauses before servers that failed are asked again.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// How much of a record is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// All of it.
+    End,
+    /// Everything before the submissions, and whatever of these came with it.
+    Submissions,
+}
+
+/// [`download`] from the servers of `profile` that run the study, or from the one that is named.
+pub async fn fetch(
+    profile: &Profile,
+    id: StudyId,
+    from: Option<&str>,
+    file: &Path,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    if file.exists() {
+        return is_of(file, id);
+    }
+    let (cluster, _) = Cluster::connect_to_some(profile).await?;
+    let study = studies::overview(&cluster, id).await?.definition;
+    let mut servers = cluster.servers_of(&study)?;
+    if let Some(name) = from {
+        let names: Vec<String> = servers.iter().map(|server| server.name().to_owned()).collect();
+        servers.retain(|server| server.name() == name);
+        if servers.is_empty() {
+            let (name, servers) = (name.to_owned(), names.join(", "));
+            return Err(ClientError::NotOfTheStudy { name, servers });
+        }
+    }
+    download(&servers, id, file, Until::End, stop, progress).await
+}
+
+/// Downloads the record of study `id` into `file`, from the first of `servers` that has it. What an
+/// earlier run left in `FILE.part` is used. A file that is whole already stays as it is.
+pub async fn download(
+    servers: &[Server],
+    id: StudyId,
+    file: &Path,
+    until: Until,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    if file.exists() {
+        return is_of(file, id);
+    }
+    let mut partial = Partial::open(file, id)?;
+    // Only of a published study all servers have the same record.
+    if partial.head().is_some_and(|head| head.end != End::Published) {
+        partial.restart()?;
+    }
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let before = partial.len();
+        let error = match from_any(servers, (id, until), &mut partial, stop, progress).await {
+            Ok(()) => return Ok(partial.finish()?),
+            Err(error) => error,
+        };
+        let goes_on = matches!(error, ClientError::Unreachable { .. });
+        if partial.len() > before {
+            pauses = PAUSES.into_iter();
+        }
+        let Some(pause) = pauses.next().filter(|_| goes_on) else { return Err(error) };
+        tokio::select! {
+            () = stop.cancelled() => return Err(ClientError::Interrupted),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+fn is_of(file: &Path, id: StudyId) -> Result<(), ClientError> {
+    let found = Bundle::open(file)?.head().study;
+    match found == id {
+        true => Ok(()),
+        false => Err(BundleError::OtherStudy { file: file.to_owned(), found }.into()),
+    }
+}
+
+/// Asks one server after the other. Returns the first error that another server does not change.
+async fn from_any(
+    servers: &[Server],
+    (id, until): (StudyId, Until),
+    partial: &mut Partial,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    let mut first = None;
+    for server in servers {
+        if partial.head().is_some_and(|head| head.end != End::Published) {
+            partial.restart()?;
+        }
+        let received = tokio::select! {
+            () = stop.cancelled() => return Err(ClientError::Interrupted),
+            received = from_one(server, (id, until), partial, progress) => received,
+        };
+        match received {
+            Ok(()) => return Ok(()),
+            // A server that cannot be reached, does not have it, or sends something else.
+            Err(error @ ClientError::Bundle(_)) => return Err(error),
+            Err(error) => {
+                let (server, reason) = (server.name().to_owned(), error.to_string());
+                progress.event(Event::AskingAnother { server, reason });
+                first.get_or_insert(error);
+            }
+        }
+    }
+    Err(first.unwrap_or(ClientError::UnknownStudy { id, servers: String::new() }))
+}
+
+async fn from_one(
+    server: &Server,
+    (id, until): (StudyId, Until),
+    partial: &mut Partial,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    partial.cut()?;
+    let message = v1::RecordRequest {
+        study_id: id.0.to_vec().into(),
+        after: partial.cursor().map(wire_cursor),
+    };
+    let ask = async || server.audit().record(request(message.clone(), deadline::ASK)).await;
+    let answer = deadline::patiently(ask).await.map_err(|status| server.failed(&status))?;
+    let mut stream = answer.into_inner();
+    let mut frames = partial.frames();
+    loop {
+        let part = match tokio::time::timeout(IDLE, stream.message()).await {
+            Ok(Ok(Some(part))) => part,
+            Ok(Ok(None)) => return Err(broke_off(server, "the record broke off")),
+            Ok(Err(status)) => return Err(server.failed(&status)),
+            Err(_) => return Err(broke_off(server, "it sent nothing for 30 s")),
+        };
+        partial.append(&mut frames, &part.frames).map_err(|refusal| match refusal {
+            Refusal::Frames(error) => server.broke(format!("its record is none: {error}")),
+            Refusal::File(error) => error.into(),
+        })?;
+        if partial.head().is_some_and(|head| head.study != id) {
+            partial.restart()?;
+            return Err(server.broke("it sent the record of another study"));
+        }
+        progress.event(Event::Downloading { bytes: partial.len() });
+        let section = partial.cursor().map(|cursor| cursor.section);
+        if until == Until::Submissions && section == Some(Section::Submission) {
+            return Ok(());
+        }
+        if part.last {
+            return match frames.is_whole() {
+                true => Ok(()),
+                false => Err(server.broke("its record ends within a message")),
+            };
+        }
+    }
+}
+
+fn broke_off(server: &Server, reason: &str) -> ClientError {
+    ClientError::Unreachable {
+        server: server.name().to_owned(),
+        endpoint: server.endpoint(),
+        reason: reason.into(),
+    }
+}
+
+fn wire_cursor(cursor: Cursor) -> v1::RecordCursor {
+    v1::RecordCursor {
+        section: u32::from(cursor.section as u8),
+        count: cursor.count,
+        submission_id: match (cursor.section, cursor.submission) {
+            (Section::Submission, Some(id)) => id.0.to_vec().into(),
+            _ => Default::default(),
+        },
+    }
+}
