@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
 
 pub mod provider;
+pub mod recorded;
 pub mod world;
 
 pub use provider::Provider;

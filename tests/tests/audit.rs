@@ -99,7 +99,7 @@ async fn a_study_is_audited_through_every_server_and_from_a_file_with_all_server
     let (study, receipts) = published(&world).await;
     let mut files = Vec::new();
     for name in ["alpha", "beta", "gamma"] {
-        files.push(fetch(&world, study, Some(name), name).await);
+        files.push(fetch(&world, study, Some(name), &format!("{name}.bundle")).await);
     }
     let first = fs::read(&files[0]).unwrap();
     for file in &files {
