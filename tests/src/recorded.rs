@@ -147,9 +147,9 @@ impl Unpublished {
         }
         let tallied = tally.finish();
         let servers = LocalMesh::connect(keys.len()).into_iter().zip(&self.signers);
-        let runs = servers.zip(0..).map(|((mesh, signer), me)| {
-            self.server(mesh, (me, signer), &keys, &entries, &tallied)
-        });
+        let runs = servers
+            .zip(0..)
+            .map(|((mesh, signer), me)| self.server(mesh, (me, signer), &keys, &entries, &tallied));
         let (published, recording) = join_all(runs).await.swap_remove(0);
         let submissions = self.submissions.into_values().map(|one| one.public).collect();
         Recorded { study: self.study, recording, published, tallied, submissions }
@@ -195,12 +195,16 @@ impl Recorded {
     /// The messages of the bundle.
     pub fn messages(&self) -> Vec<(Section, Vec<u8>)> {
         let head = Head { study: self.study.id(), end: End::Published };
-        let mut messages = vec![(Section::Head, head.encode()), (Section::Study, self.study.encode())];
-        messages.extend(self.recording.encode().into_iter().map(|part| (Section::Transcript, part)));
+        let mut messages =
+            vec![(Section::Head, head.encode()), (Section::Study, self.study.encode())];
+        messages
+            .extend(self.recording.encode().into_iter().map(|part| (Section::Transcript, part)));
         messages.push((Section::Published, self.published.encode()));
-        messages.extend(self.submissions.iter().map(|public| {
-            (Section::Submission, [&[1], &public.encode()[..]].concat())
-        }));
+        messages.extend(
+            self.submissions
+                .iter()
+                .map(|public| (Section::Submission, [&[1], &public.encode()[..]].concat())),
+        );
         messages
     }
 
