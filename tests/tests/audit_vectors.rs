@@ -9,6 +9,7 @@ use client::{
     audit::{Verdict, audit},
     progress::Silent,
 };
+use curve25519_dalek::Scalar;
 use mpc::{
     dst,
     merkle::{self, Tree},
@@ -33,7 +34,7 @@ max = 100
 [[column]]
 name = "group"
 type = "category"
-values = ["a", "b"]
+values = ["a", "b", "c", "d"]
 [[statistic]]
 name = "mean"
 kind = "mean"
@@ -50,9 +51,9 @@ async fn recorded() -> Recorded {
     let record = |age, group| vec![Value::Number(age), Value::Category(group)];
     unpublished.submit(&[record(30, 0), record(41, 0)]);
     unpublished.submit(&[record(52, 0)]);
-    unpublished.submit(&[record(63, 1)]);
+    unpublished.submit(&[record(63, 1), record(24, 2), record(25, 2)]);
     unpublished.submit(&[record(17, 0), record(18, 0), record(19, 0)]);
-    unpublished.submit(&[record(77, 0)]);
+    unpublished.submit(&[record(77, 3), record(66, 3)]);
     unpublished.publish().await
 }
 
@@ -80,6 +81,7 @@ fn steps(recorded: &Recorded) -> Json {
         })
         .collect();
     let (root, proofs) = tree.finish();
+    let (phases, rests) = openings(recorded, &plan, &bases);
     let place = recorded.recording.place(id);
     let mut chain = first_chain(place);
     let mut chains = vec![hex::encode(chain)];
@@ -119,9 +121,43 @@ fn steps(recorded: &Recorded) -> Json {
         "proofs": proofs.iter().map(|proof| hex::encode(proof.encode())).collect::<Vec<_>>(),
         "sums": recorded.tallied.sums.iter().map(|sum| hex_of(*sum)).collect::<Vec<_>>(),
         "set": hex::encode(&set.body),
+        "phases": phases,
+        "rests": rests,
         "totals": recorded.published.totals.iter().map(|total| total.map(|total| total.to_string())).collect::<Vec<_>>(),
         "result_signatures": recorded.published.signatures.iter().map(|one| hex::encode(one.0)).collect::<Vec<_>>(),
     })
+}
+
+/// Which coordinates each phase opens, and by phase and party what is left of the sums behind it: T.
+fn openings(
+    recorded: &Recorded,
+    plan: &Plan,
+    bases: &Bases,
+) -> (Vec<Vec<usize>>, Vec<Vec<String>>) {
+    let messages = recorded.recording.rounds.iter().flatten();
+    let bodies: Vec<_> = messages
+        .filter(|message| message.statement.step == Step::Open as u8)
+        .map(|message| message.body.clone())
+        .collect();
+    let mut rests = recorded.tallied.sums.clone();
+    let mut totals = vec![None; plan.coordinates()];
+    let (mut phases, mut encoded) = (Vec::new(), Vec::new());
+    for opened in bodies.chunks(rests.len()) {
+        let coordinates = plan.next_opening(recorded.published.records, &totals);
+        for (body, rest) in opened.iter().zip(&mut rests) {
+            let sums = body[32..].chunks_exact(24).take(coordinates.len());
+            for (&coordinate, sum) in coordinates.iter().zip(sums) {
+                let mut scalar = [0; 32];
+                scalar[8..].copy_from_slice(sum);
+                scalar.reverse();
+                *rest -= bases.base(coordinate) * Scalar::from_bytes_mod_order(scalar);
+                totals[coordinate] = recorded.published.totals[coordinate];
+            }
+        }
+        phases.push(coordinates);
+        encoded.push(rests.iter().map(|rest| hex::encode(rest.compress().as_bytes())).collect());
+    }
+    (phases, encoded)
 }
 
 fn compare(name: &str, made: &[u8]) {
@@ -148,7 +184,8 @@ async fn the_vectors_of_the_page_are_those_that_the_program_makes_and_accepts() 
     assert_eq!(steps["root"], hex::encode(recorded.published.root));
     let set = SignedSet::decode(&hex::decode(steps["set"].as_str().unwrap()).unwrap()).unwrap();
     assert_eq!(set.counted, recorded.published.counted());
-    // The small cell stays closed, so the openings come in two phases.
+    // A small cell stays closed, so the openings come in two phases.
+    assert_eq!(steps["phases"].as_array().unwrap().len(), 2, "{}", steps["phases"]);
     assert!(recorded.published.totals.iter().any(Option::is_none));
     compare("published.json", (serde_json::to_string_pretty(&steps).unwrap() + "\n").as_bytes());
     let report = audit(&vectors("published.bundle"), None, None, &Silent).unwrap();
