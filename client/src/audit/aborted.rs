@@ -20,7 +20,7 @@ use super::{
 /// What the messages of a run that was aborted show.
 pub(super) enum Shown {
     /// A publication without a lie in its messages alone.
-    Publication(Replayed),
+    Publication(Box<Replayed>),
     /// A server's lie, or one of which nobody can tell whose it is.
     Lie {
         /// What it was.
@@ -37,7 +37,7 @@ pub(super) fn replay(file: &Path, front: &Front, plan: &Plan) -> Result<Shown, F
     let (place, rounds) = (front.recording.place(front.id), &front.recording.rounds);
     let shown = match &front.recording.about {
         About::Publish => match follow(file, front, plan)? {
-            Ok(replayed) => Shown::Publication(replayed),
+            Ok(replayed) => Shown::Publication(Box::new(replayed)),
             Err(fault @ Fault::Server(_)) => lie(fault.to_string(), fault.culprits()),
             Err(Fault::Recording(what)) => Shown::Nothing(what.into()),
         },
