@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+mod abort;
 mod audit;
 mod cost;
 mod definition;
 mod plot;
 
+pub use abort::abort;
 pub use audit::{audit, receipts};
 pub use cost::cost;
 pub use definition::definition;

@@ -4,6 +4,7 @@
 //! [`connection::Cluster`] is checked channels to them; [`studies`], [`submit`] and [`result`] are
 //! what one does with it; [`cost`] needs none of that. The library prints nothing: it tells a [`progress::Progress`].
 
+pub mod abort;
 pub mod audit;
 pub mod bundle;
 pub mod connection;

@@ -54,6 +54,8 @@ pub struct Report {
     pub share_bytes: u64,
     /// Parts of the study's privacy budget that the server has charged.
     pub charged: u64,
+    /// Whether the server gives out the public record of how the study ended.
+    pub record: bool,
 }
 
 /// A study and what the servers of the profile say about it.
@@ -153,6 +155,7 @@ impl Report {
             rejected: status.rejected,
             share_bytes: status.share_bytes,
             charged: status.charged,
+            record: status.record,
         };
         Ok((id, report, definition))
     }

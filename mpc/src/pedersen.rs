@@ -34,7 +34,7 @@
 //! 32 bytes a commitment, 32 a blinding. [`Bases::commit`]: 64 additions a coordinate, in chunks of
 //! 256 points (0.3 MiB) whatever the width. [`Bases::check_all`]: for n uploads of d coordinates at
 //! once one multiplication of d + 1 bases by full scalars and n points by 128 bits, 30·d + 30·n
-//! additions, and n·d products of integers. Up to 512 coordinates the bases' tables are kept,
+//! additions, and n·d products of integers. Up to 256 coordinates the bases' tables are kept,
 //! 10 KiB each.
 //!
 //! # Source
@@ -64,8 +64,9 @@ pub use check::Opened;
 /// Points that one multiplication in constant time takes: their tables are 1.3 KB each.
 const CHUNK: usize = 256;
 
-/// The most coordinates whose bases' tables are kept: 5 MiB. Beyond them bucketing is as fast.
-const TABLES: usize = 512;
+/// The most coordinates whose bases' tables are kept: 2.5 MiB. They save a third; at twice as many
+/// they do not fit into a core's cache, and bucketing without tables is as fast.
+const TABLES: usize = 256;
 
 /// A commitment, compressed as it is sent; it need not be a point.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,7 +171,7 @@ impl Bases {
         self.points().0
     }
 
-    /// Σ_c values[c]·G_c + blinding·H, in constant time. There is one value per coordinate.
+    /// Σ_c `values[c]`·G_c + blinding·H, in constant time. There is one value per coordinate.
     pub fn commit(&self, values: &[u128], blinding: &Blinding) -> Commitment {
         let pairs = values.iter().map(|value| Scalar::from(*value)).enumerate();
         self.combine_secret(pairs, &blinding.0).into()

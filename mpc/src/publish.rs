@@ -12,25 +12,67 @@
 //! signs the same result, or names who changed its word.
 //!
 //! # Security
-//! What is opened is S_j's integer sum A_j of its output shares. Given the other servers' shares,
-//! A_j tells beyond the total only how often a uniform field element fell below an input x, which
-//! has probability (x + 1)/p each; with max_records · max coordinate < 2^88 the sum is below
-//! 2^−40. Commit-then-open keeps the last server from choosing its share after seeing the others',
-//! in this run and, by the ledger, in every other.
-//! Each message is signed over the running hash of all earlier ones, so a server that tells its
-//! peers different things is noticed one round later. A wrong opening of a commitment, a list that
-//! is not the one under its root, or a false signature names its server. A share that was falsified
-//! before it was committed to is caught only where the total is more than valid records can have;
-//! with it a server can also make small cells look large. The Pedersen commitments of the
-//! submissions, whose place in the messages is kept, will close that.
+//! Each message is signed and chained ([`crate::transcript`]), so a lie is shown to anybody by what
+//! the liar signed ([`audit`]): a list that is not the one under its root, a set that the lists do
+//! not give, an opening that is not the one committed to, a false signature, two different words to
+//! two peers. Commit-then-open keeps the last server from choosing its share after seeing the
+//! others', in this run and, by the ledger, in every other.
+//!
+//! What S_j opens, A_j at some coordinates, is held against the submissions' commitments to its
+//! shares, C_ij, and its own commitments to noise, D_j, of all openings φ so far:
+//!
+//! ```text
+//! T = Σ_i C_ij + Σ_φ D_jφ − Σ_{c opened so far} A_j[c]·G_c
+//! ```
+//!
+//! If nothing stays closed S_j reveals R_j = Σ_i r_ij + Σ_φ s_jφ, and T = R_j·H is checked. While
+//! coordinates stay closed R_j stays secret, for with it a guess of a small closed sum could be
+//! checked; then S_j proves that it knows a representation of T over the closed bases and H. S_j
+//! knows an opening of every C_ij (it checked them at its door) and of D_j; with other A_j it would
+//! know two representations of one point, that is a relation between the bases. So a share that is
+//! not the sum of what the server was given, and noise that is not what it committed to, name it.
+//! A server that makes up a submission together with a provider is not found by this, as it is not
+//! by the proofs: then only totals that no valid records can have are.
+//!
+//! # Why opening integer sums and commitments leaks nothing
+//! The others, S_0 … without the honest S_j, know their own shares of every input x_i at every
+//! coordinate, whose sum is t_i mod p, uniform (each is, as long as one of the k shares is). S_j
+//! holds o_i = (x_i − t_i) mod p. What they see of S_j, by parts:
+//!
+//! - A = Σ o_i over the integers, instead of mod p. o_i is x_i − t_i, plus p if t_i > x_i. So A is
+//!   the total less Σ t_i, which they know, plus p · #{i : t_i > x_i}: beyond the total it tells how
+//!   many shares fell short, t_i ≤ x_i, each of which has probability (x_i + 1)/p. Whoever replaces
+//!   that number by 0 needs the total alone and errs with probability at most Σ_i (x_i + 1)/p. With
+//!   max_records · max coordinate < 2^88 this is below 2^−39 a coordinate. So the views for two lists
+//!   of inputs with the same totals are at most Σ_i (max(x_i, x'_i) + 1)/p apart, and the same where
+//!   the others' shares are such that none falls short.
+//! - C_i = Σ_c o_i[c]·G_c + r_i·H with r_i uniform: uniform points, whatever the shares are. Given
+//!   R = Σ r_i, too, they are uniform among the lists of points with the sum Σ_c A[c]·G_c + R·H, which
+//!   is known from A and R: for any other shares with the same A there are as many blindings that
+//!   give the same points and the same R. And R itself is uniform, independent of the shares. So
+//!   commitments and R add nothing to A. (Were the r_i zero, C_i would tell o_i to whoever guesses
+//!   it.)
+//! - While a coordinate is closed, R stays closed, and the C_i are uniform points, independent of
+//!   everything that is opened; T follows from them. The proof of knowledge is zero-knowledge: K and the answers can be made without the secrets, by choosing
+//!   answers and challenge first. So nothing is said of closed coordinates, at which A is not
+//!   opened either. When they are opened later, the two points above hold for all of them.
+//! - D_j with uniform s_j is a uniform point, so it tells nothing of the noise; and R_j holds s_j, so
+//!   that opening R_j tells nothing of s_j but by the equation that A_j satisfies anyway. s_j is the
+//!   output of a hash of a stored secret, for one set and opening: uniform in the random oracle
+//!   model, and the same in a repeated run, as the noise is.
+//!
+//! What was not counted is out of the sums, and its r_ij are never revealed. All of this is counted
+//! out on a toy field and group in `tests/views.rs`.
 //!
 //! # Noise
 //! Under differential privacy S_j adds noise e_j to A_j before it commits, FULL noise for every
 //! coordinate: k − 1 servers that leave theirs out, or subtract it later, still face the noise of
-//! the last one, which alone meets the budget. The result's variance is that of k draws.
+//! the last one, which alone meets the budget. The result's variance is that of k draws. That a
+//! server drew its noise as it should cannot be seen; that it stays with what it drew before it saw
+//! anything, can: D_jφ = Σ_c e_j[c]·G_c + s_jφ·H.
 //!
 //! e_j is added as a signed integer, A_j + e_j, and not as its residue mod p: A_j is a number
-//! that the other servers know up to the total (see Security), so a p that is there or not would
+//! that the other servers know up to the total (see above), so a p that is there or not would
 //! tell the sign of e_j. The price is that A_j + e_j must stay in the range of integer sums, 0 to
 //! n·(p − 1), or nothing is opened. One of the n shares is uniform given everything else, so that A_j
 //! is within T of either end with probability at most 2·(T + 1)/p, which is below 2^−80 for noise
@@ -46,24 +88,31 @@
 //!
 //! # Rounds
 //! 1. `Roots`: Merkle root and number of the accepted submissions, hash and number of the others,
-//!    hash and number of the amendments.
+//!    hash and number of the amendments, number of submissions without a verdict.
 //! 2. `Lists`, only if round 1 differs: all entries and all amendments. Kept is what all servers
 //!    accepted alike and no amendment of any server withdraws ([`crate::collect::resolve`]). What
 //!    all hold alike but not all have verified (one crashed before it stored its verdict) is
 //!    verified now, and the run starts again: a submission that all servers hold is never lost.
-//! 3. `Set`: the agreed set's root and the amendments' hash, signed. All must be equal.
-//! 4. `Commit`: SHA-256 commitment to (A_j, R_j, salt), where A_j holds S_j's noise, if any.
-//! 5. `Open`: A_j, R_j, salt. Rounds 4 and 5 repeat while the study's disclosure rule asks for
-//!    more (first the counts of cells, then the values of those that are large enough).
-//! 6. `Result`: each server's signature over the result. k signatures make it published.
+//! 3. `Set`: the agreed set's root and the amendments' hash, signed. All must be equal; if they are
+//!    not, and no lists were exchanged, servers show theirs, so that others see who is wrong.
+//! 4. `Noise`, only if there is any: D_j (32).
+//! 5. `Commit`: SHA-256 commitment to the opening of round 6.
+//! 6. `Open`: salt (32) ‖ A_j (24 a coordinate), noise included ‖ R_j (32), or the proof: K (32)
+//!    ‖ z (32) ‖ z_c (32 a closed coordinate). Rounds 4 to 6 repeat while the study's disclosure rule
+//!    asks for more (first the counts of cells, then the values of those that are large enough).
+//! 7. `Result`: each server's signature over the result. k signatures make it published.
 //!
 //! # Cost
-//! 5 rounds (7 with small-cell suppression, one more if lists differ); 24 bytes a coordinate from
-//! each server to each other; 53 bytes a submission where lists must be exchanged.
+//! 5 rounds (7 with small-cell suppression, one more if lists differ, and one more an opening with
+//! noise); from each server to each other 24 bytes an opened coordinate and 32 a closed one for each
+//! opening; 53 bytes a submission where lists must be exchanged. A submission costs k decompressions
+//! of points; an opening two multiplications of as many points as there are coordinates, and one
+//! more for each server that is checked.
 //!
 //! # Source
 //! Commit-then-open and transcripts: Blum 1981; Baum, Damgård, Orlandi, SCN 2014 (publicly
-//! auditable MPC). R_j is zero in this version.
+//! auditable MPC). Commitments: Pedersen, CRYPTO 1991 ([`crate::pedersen`]). Proofs: Schnorr 1991,
+//! Okamoto, CRYPTO 1992.
 
 use std::future::Future;
 

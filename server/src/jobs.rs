@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mpc::{
-    ids::{Party, RunId, SubmissionId},
+    ids::{Party, RunId, StudyId, SubmissionId},
     mesh::MeshError,
     publish::{NoNoise, PublishError},
     setup::SetupError,
@@ -25,7 +25,7 @@ use crate::{
         mesh::GrpcMesh,
         sessions::{Joined, SessionId},
     },
-    storage::{Detail, Finish, StorageError, StudyState},
+    storage::{Detail, Finish, Storage, StorageError, StudyState},
 };
 
 mod drive;
@@ -259,7 +259,7 @@ async fn take_part(
     );
     tracing::debug!("start");
     let id = RunId(session.0);
-    let outcome = match begin(node, context, id).await {
+    let outcome = match begin(&*node.storage, context.id, id).await {
         Ok(()) => speak(node, context, id, mesh, run).await,
         Err(error) => Err(error),
     };
@@ -274,8 +274,8 @@ async fn take_part(
 }
 
 /// Notes that this server takes part in a run, before it signs anything in it.
-async fn begin(node: &Node, context: &StudyContext, run: RunId) -> Result<(), JobError> {
-    match node.storage.begin_run(context.id, run).await? {
+async fn begin(storage: &dyn Storage, study: StudyId, run: RunId) -> Result<(), JobError> {
+    match storage.begin_run(study, run).await? {
         true => Ok(()),
         false => Err(JobError::Repeated),
     }
@@ -359,5 +359,28 @@ impl Backoff {
         let now = self.now;
         self.now = (self.now * 2).min(self.most);
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{conformance, sqlite::SqliteStorage};
+
+    #[tokio::test]
+    async fn a_run_that_was_used_before_is_refused_also_after_a_restart() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("sotto.db");
+        let storage = SqliteStorage::open(&path).expect("opens");
+        let study = conformance::study(1);
+        let id = study.id;
+        storage.insert_study(study).await.expect("stored");
+        let run = RunId([7; 16]);
+        begin(&storage, id, run).await.expect("the first time");
+        assert!(matches!(begin(&storage, id, run).await, Err(JobError::Repeated)));
+        storage.close().await;
+        let storage = SqliteStorage::open(&path).expect("opens");
+        assert!(matches!(begin(&storage, id, run).await, Err(JobError::Repeated)));
+        begin(&storage, id, RunId([8; 16])).await.expect("another one");
     }
 }

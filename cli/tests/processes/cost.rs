@@ -46,10 +46,10 @@ fn the_cost_of_the_demo_is_known_without_profile_and_servers() {
     let [alone, many] = [0, 1].map(|place| &cost["submissions"][place]);
     assert_eq!((&alone["records"], &many["records"]), (&json!(1), &json!(1530)));
     let bytes = |cost: &Value, to: &str| cost["bytes_per_record"][to].as_f64().unwrap();
-    // Public part 283, signature 64; payload of 42 wires, a proof of 27 elements and two seeds.
-    assert_eq!(bytes(alone, "first_server"), 283.0 + 64.0 + 16.0 * (42.0 + 27.0) + 64.0);
-    assert_eq!(bytes(alone, "other_server"), 283.0 + 64.0 + 96.0);
-    assert_eq!(bytes(many, "other_server"), (283.0 + 64.0 + 96.0) / 1530.0);
+    // Public part 395, signature 64; payload of a blinding, 42 wires, a proof of 27 elements and a seed.
+    assert_eq!(bytes(alone, "first_server"), 395.0 + 64.0 + 16.0 * (42.0 + 27.0) + 64.0);
+    assert_eq!(bytes(alone, "other_server"), 395.0 + 64.0 + 96.0);
+    assert_eq!(bytes(many, "other_server"), (395.0 + 64.0 + 96.0) / 1530.0);
     assert!(bytes(many, "first_server") > 42.0 * 16.0);
     for who in ["provider", "first_server", "other_server"] {
         assert!(many["cpu_us_per_record"][who].as_f64().unwrap() > 0.0, "{who}");
@@ -63,8 +63,8 @@ fn people_see_it_as_tables_and_nothing_else() {
         "3: server 1, server 2, server 3",
         "42 field elements: 30 bits, 12 products",
         "20 sums over all records",
-        "1515.0 B",
-        "443.0 B",
+        "1627.0 B",
+        "555.0 B",
         "CPU at each other server",
         "mean age by region",
     ] {

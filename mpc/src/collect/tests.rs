@@ -6,7 +6,7 @@ use crate::{
     ids::RunId,
     mesh::{Mesh, local::LocalMesh},
     sign::Signer,
-    transcript::{Message, Place, Transcript, TranscriptError},
+    transcript::{About, Message, Place, Recording, Transcript, TranscriptError},
 };
 use futures::{executor::block_on, future::join_all};
 use prio::field::FieldElement;
@@ -97,8 +97,37 @@ async fn verify_signed(
 ) -> Result<Vec<Verdict>, TranscriptError> {
     let keys: Vec<PublicKey> = (0..8).map(|party| server(party).public()).collect();
     let signer = server(mesh.me().0);
-    let mut transcript = Transcript::new(PLACE, &keys, &signer);
-    verify(&mut transcript, mesh, collect, items).await
+    let keys = &keys[..collect.parties()];
+    let about = [(SubmissionId([9; 16]), items.first().map_or(0, records))];
+    let mut transcript = Transcript::new(PLACE, keys, &signer);
+    let verdicts = verify(&mut transcript, mesh, collect, items).await;
+    check_replay(collect, keys, &about, &transcript, &verdicts);
+    verdicts
+}
+
+fn records(item: &Item) -> u32 {
+    match item {
+        Item::Fresh { records, .. } => *records,
+        _ => 0,
+    }
+}
+
+/// A replay of what a server heard finds what the server found, as far as it can be shown.
+fn check_replay(
+    collect: &Collect,
+    keys: &[PublicKey],
+    about: &[(SubmissionId, u32)],
+    transcript: &Transcript<'_>,
+    verdicts: &Result<Vec<Verdict>, TranscriptError>,
+) {
+    let heard = Recording::of(transcript, About::Verify(about.to_vec()));
+    let replayed = replay(collect, PLACE, keys, about, &heard.rounds);
+    match verdicts {
+        Err(error) if error.is_shown() => {
+            assert_eq!(replayed, Err(VerifyFault::Server(error.clone())));
+        }
+        _ => assert_eq!(replayed, Ok(())),
+    }
 }
 
 /// Every server's verdict on one submission.
@@ -308,31 +337,44 @@ fn two_versions_under_one_id_are_rejected_as_such() {
 
 #[test]
 fn a_verifier_share_that_is_no_share_names_its_server() {
-    let collect = collect(3);
-    let sharded = shard(&collect, record(Some(3), 1));
-    let results = LocalMesh::connect(3).into_iter().map(|mesh| {
-        let (collect, sharded) = (&collect, &sharded);
-        let mut mesh = match mesh.me() {
-            Party(1) => mesh.with_tamper(Box::new(|_, me, _, message| {
-                let message = Message::decode_unverified(me, &message).expect("a message");
-                let short = &message.body[..message.body.len() - 1];
-                Some(message.falsified(&server(me.0), PLACE, short).encode())
-            })),
-            _ => mesh,
-        };
-        async move {
-            let items = items(collect, sharded, mesh.me());
-            verify_signed(&mut mesh, collect, items).await
+    let cut: fn(&mut Vec<u8>) = |body| body.truncate(body.len() - 1);
+    // Above every field element.
+    let too_large: fn(&mut Vec<u8>) = |body| body[37..53].fill(0xff);
+    for change in [cut, cut_share, too_large] {
+        let collect = collect(3);
+        let sharded = shard(&collect, record(Some(3), 1));
+        let results = LocalMesh::connect(3).into_iter().map(|mesh| {
+            let (collect, sharded) = (&collect, &sharded);
+            let mut mesh = match mesh.me() {
+                Party(1) => mesh.with_tamper(Box::new(move |_, me, _, message| {
+                    let message = Message::decode_unverified(me, &message).expect("a message");
+                    let mut body = message.body.to_vec();
+                    change(&mut body);
+                    Some(message.falsified(&server(me.0), PLACE, &body).encode())
+                })),
+                _ => mesh,
+            };
+            async move {
+                let items = items(collect, sharded, mesh.me());
+                verify_signed(&mut mesh, collect, items).await
+            }
+        });
+        let results = block_on(join_all(results));
+        for server in [0, 2] {
+            assert!(
+                matches!(results[server], Err(TranscriptError::Malformed { party: Party(1), .. })),
+                "{:?}",
+                results[server]
+            );
         }
-    });
-    let results = block_on(join_all(results));
-    for server in [0, 2] {
-        assert!(
-            matches!(results[server], Err(TranscriptError::Malformed { party: Party(1), .. })),
-            "{:?}",
-            results[server]
-        );
     }
+}
+
+/// A message whose verifier share is one byte short, and says so.
+fn cut_share(body: &mut Vec<u8>) {
+    body.pop();
+    let len = (body.len() - 37) as u32;
+    body[33..37].copy_from_slice(&len.to_be_bytes());
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub struct LocalMesh {
     to: Vec<UnboundedSender<Vec<u8>>>,
     from: Vec<UnboundedReceiver<Vec<u8>>>,
     tamper: Option<Tamper>,
+    /// Whether it tampers with what it hears of itself, too.
+    tampers_with_own: bool,
 }
 
 impl LocalMesh {
@@ -31,6 +33,7 @@ impl LocalMesh {
                 to: Vec::with_capacity(parties),
                 from: Vec::with_capacity(parties),
                 tamper: None,
+                tampers_with_own: false,
             })
             .collect();
         for sender in 0..parties {
@@ -43,10 +46,16 @@ impl LocalMesh {
         meshes
     }
 
-    /// Lets `tamper` change, or drop, every message that this party sends.
+    /// Lets `tamper` change, or drop, every message that this party sends. The party itself believes
+    /// that it sent what it meant to.
     pub fn with_tamper(mut self, tamper: Tamper) -> Self {
         self.tamper = Some(tamper);
         self
+    }
+
+    /// [`LocalMesh::with_tamper`] of a party that knows what it sends, and goes on from there.
+    pub fn with_own_tamper(self, tamper: Tamper) -> Self {
+        Self { tampers_with_own: true, ..self.with_tamper(tamper) }
     }
 }
 
@@ -66,9 +75,10 @@ impl Mesh for LocalMesh {
     async fn gather(&mut self, message: Vec<u8>) -> Result<Vec<Option<Vec<u8>>>, MeshError> {
         let (me, round) = (self.me, self.round);
         self.round += 1;
+        let with_own = self.tampers_with_own;
         for (peer, to) in self.to.iter().enumerate() {
             let peer = Party(peer as u8);
-            let sent = match self.tamper.as_mut().filter(|_| peer != me) {
+            let sent = match self.tamper.as_mut().filter(|_| with_own || peer != me) {
                 Some(tamper) => tamper(round, me, peer, message.clone()),
                 None => Some(message.clone()),
             };

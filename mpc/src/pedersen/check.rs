@@ -59,7 +59,7 @@ impl Bases {
     /// and never more than n in all: nobody makes the door dearer than one check per upload.
     ///
     /// # Time
-    /// The multiplication's time depends on its scalars, Σ w_i·o_i\[c\] and Σ w_i·r_i. Nobody but
+    /// The multiplication's time depends on its scalars, Σ w_i·o_i(c) and Σ w_i·r_i. Nobody but
     /// this server knows the weights, and no upload is multiplied by the same weight in two calls,
     /// so repeating an upload gives no second measurement of one number. Each o_i is itself a share
     /// that is uniform to everybody who lacks one other server's share.
@@ -141,6 +141,7 @@ pub(super) fn add_product(sum: &mut Wide, a: u128, b: u128) {
         // The last limbs only take the carry.
         for (limb, b) in sum[place..].iter_mut().zip(halves(b).into_iter().chain([0; 3])) {
             let total = a * b + u128::from(*limb) + carry;
+            // The low half stays, the high half is the carry.
             *limb = total as u64;
             carry = total >> 64;
         }

@@ -61,8 +61,11 @@ pub struct Rules<'a> {
     pub mechanism: Option<&'a Mechanism>,
     /// The disclosure rule: which coordinates so many records and the totals opened so far allow to
     /// open next.
-    pub next: &'a dyn Fn(u64, &[Option<i128>]) -> Vec<usize>,
+    pub next: &'a Next<'a>,
 }
+
+/// A disclosure rule: see [`Rules::next`].
+pub type Next<'a> = dyn Fn(u64, &[Option<i128>]) -> Vec<usize> + 'a;
 
 /// Why a recording or a result does not stand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

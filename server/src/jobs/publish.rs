@@ -238,7 +238,7 @@ async fn verify_pending<M: Mesh + 'static>(
     // At the largest, a submission's share is 1 MiB: a batch stays below 16 MiB.
     for (number, batch) in pending.chunks(16).enumerate() {
         let run = part_of(run, attempt, number);
-        begin(node, context, run).await?;
+        begin(&*node.storage, context.id, run).await?;
         (mesh, _) = verify::run_on(node, context, run, mesh, batch.to_vec()).await?;
     }
     Ok(mesh)

@@ -294,6 +294,7 @@ impl Node {
 
     async fn status_of(&self, row: StudyRow) -> Result<v1::StudyStatus, RpcError> {
         let counts = self.storage.counts(row.id).await?;
+        let record = row.state.is_final() && self.has_record(row.id).await?;
         Ok(v1::StudyStatus {
             study_id: row.id.0.to_vec().into(),
             study: row.bytes.into(),
@@ -306,7 +307,13 @@ impl Node {
             rejected: counts.rejected,
             share_bytes: counts.share_bytes,
             charged: counts.charged,
+            record,
         })
+    }
+
+    /// Whether this server knows what was said in the run that ended the study.
+    async fn has_record(&self, id: StudyId) -> Result<bool, RpcError> {
+        Ok(!self.storage.transcript(id, None, 1).await?.is_empty())
     }
 
     /// What a study ended in, or where it is.

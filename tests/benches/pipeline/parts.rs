@@ -51,7 +51,9 @@ pub async fn print(data: &Data, count: usize) {
     parts.extend(signatures(&provider, &sharded));
     parts.push(part("server: check the share", SERVERS, &sharded, |sharded| {
         let payload = &sharded.payloads[0];
-        data.collect.check_upload(Party(0), &sharded.public, payload).expect("an honest upload");
+        let opened = data.collect.check_upload(Party(0), &sharded.public, payload);
+        let opened = [opened.expect("an honest upload")];
+        assert_eq!(data.collect.bases().check_all(&opened, &mut rand::rng()), [true]);
     }));
 
     let start = cpu::now();

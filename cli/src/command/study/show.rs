@@ -2,7 +2,7 @@
 
 use std::io;
 
-use client::{ClientError, status::Overview, studies};
+use client::{ClientError, abort::Abort, status::Overview, studies};
 use mpc::ids::StudyId;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,6 +16,9 @@ use crate::{failure::Failure, report};
 struct Shown<'a> {
     #[serde(flatten)]
     overview: &'a Overview,
+    /// How the study was aborted, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abort: Option<Abort>,
     /// The bytes that the id is the hash of, as they are.
     definition: Box<RawValue>,
 }
@@ -23,11 +26,14 @@ struct Shown<'a> {
 pub async fn show(global: &Global, id: StudyId) -> Result<(), Failure> {
     let overview = studies::show(&global.profile()?, id).await?;
     let plan = Plan::new(&overview.definition).map_err(ClientError::from)?;
-    let shown = Shown { definition: canonical(&overview.definition)?, overview: &overview };
-    global.format().print(&shown, |Shown { overview, .. }| {
+    let definition = canonical(&overview.definition)?;
+    let shown = Shown { definition, abort: overview.abort(), overview: &overview };
+    global.format().print(&shown, |Shown { overview, abort, .. }| {
         let charges = plan.noise().map(|noise| report::charges(overview, noise.budget()));
         let charges = charges.unwrap_or_default();
-        format!("{}{charges}\n\n{}", report::overview(overview), report::definition(&plan))
+        let abort = abort.as_ref().map(|abort| report::abort(id, abort)).unwrap_or_default();
+        let (state, definition) = (report::overview(overview), report::definition(&plan));
+        format!("{state}{charges}{abort}\n\n{definition}")
     })
 }
 
@@ -62,7 +68,8 @@ mod tests {
             definition,
         };
         let definition = canonical(&overview.definition).unwrap();
-        let json = report::json(&Shown { overview: &overview, definition }).unwrap();
+        let shown = Shown { abort: overview.abort(), overview: &overview, definition };
+        let json = report::json(&shown).unwrap();
 
         #[derive(serde::Deserialize)]
         struct Answer {

@@ -5,6 +5,7 @@ use crate::submit::pending::Batch;
 use mpc::{
     collect::{PublicPart, Sharded},
     ids::{StudyId, SubmissionId},
+    pedersen::Commitment,
     sign::{PublicKey, Signer},
 };
 use zeroize::Zeroizing;
@@ -32,7 +33,7 @@ fn batch(number: u64) -> Batch {
         provider: PublicKey([3; 32]),
         amendment: None,
         joint_rand: vec![5; 64],
-        commitments: Vec::new(),
+        commitments: vec![Commitment([4; 32]); 2],
         payload_hashes: vec![[6; 32]; 2],
     };
     let payloads = vec![Zeroizing::new(vec![7; 100]), Zeroizing::new(vec![8; 20])];

@@ -92,6 +92,10 @@ pub(super) struct World {
     pub(super) words: Vec<Words>,
     /// A server that adds to its sums what no submission has.
     pub(super) adds_up_wrongly: Option<usize>,
+    /// Whether that one finds it by its own checks.
+    pub(super) notices: bool,
+    /// Whether servers that tamper know what they send.
+    pub(super) knowing: bool,
     pub(super) tamper: Vec<Option<Tamper>>,
 }
 
@@ -114,6 +118,8 @@ impl World {
             noise: Vec::new(),
             words: (0..n).map(|_| Words::default()).collect(),
             adds_up_wrongly: None,
+            notices: false,
+            knowing: false,
             tamper: (0..n).map(|_| None).collect(),
         }
     }
@@ -166,6 +172,7 @@ impl World {
         let servers = LocalMesh::connect(n).into_iter().zip(self.tamper).map(|(mesh, tamper)| {
             let me = mesh.me().index();
             let mut mesh = match tamper {
+                Some(tamper) if self.knowing => mesh.with_own_tamper(tamper),
                 Some(tamper) => mesh.with_tamper(tamper),
                 None => mesh,
             };
@@ -178,6 +185,7 @@ impl World {
                 suppress,
                 mechanism: self.mechanism.as_ref(),
                 wrong: self.adds_up_wrongly == Some(me),
+                notices: self.notices,
                 memory: Memory { words, noise, asked: Mutex::default() },
             };
             let mut run = Transcript::new(PLACE, &keys, &signers[me]);
@@ -200,6 +208,7 @@ struct Server<'a> {
     suppress: bool,
     mechanism: Option<&'a Mechanism>,
     wrong: bool,
+    notices: bool,
     memory: Memory,
 }
 
@@ -229,8 +238,9 @@ impl Server<'_> {
                 values: vec![1, 0, 0].into(),
                 blinding: Blinding::from_bytes([0; 32]).expect("zero"),
             });
-            // Its own checks are passed over.
-            believed[self.me] += BASES.base(0);
+            if !self.notices {
+                believed[self.me] += BASES.base(0);
+            }
         }
         let opening = Opening {
             set: &set,

@@ -1,0 +1,250 @@
+//! One run with one liar: three real servers, of which beta lies, to the end of the study.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use client::{
+    progress::Silent,
+    status::{Overview, Report, State},
+    studies::{self, Action},
+};
+use mpc::{ids::StudyId, publish::Published};
+use proto::v1::{GetStudyRequest, studies_client::StudiesClient};
+use rusqlite::Connection;
+use sotto_tests::{Provider, World};
+use study::Value;
+
+use super::cases::{Asks, Case, Way};
+
+/// The liar.
+pub const LIAR: (usize, &str) = (1, "beta");
+/// The servers that keep to the protocol.
+const HONEST: [(usize, &str); 2] = [(0, "alpha"), (2, "gamma")];
+
+/// What became of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// A result, over so many submissions.
+    Published { submissions: u64, rejected: u64 },
+    /// No result, for good.
+    Aborted,
+    /// No result as long as the liar keeps silent, and the true one afterwards.
+    Waits,
+}
+
+/// What one run came to.
+#[derive(Debug)]
+pub struct Ended {
+    /// What became of the study at the honest servers.
+    pub ending: Ending,
+    /// Whom they accuse.
+    pub accused: BTreeSet<String>,
+    /// Their words.
+    pub words: Vec<String>,
+    /// Whom the record of each honest server that accuses somebody convicts.
+    pub convicted: BTreeSet<String>,
+}
+
+const HEAD: &str = "title = \"Ages\"\n[privacy]\nmin_records = 1\n";
+const COLUMNS: &str = r#"
+[[column]]
+name = "age"
+type = "integer"
+min = 0
+max = 100
+[[column]]
+name = "town"
+type = "category"
+values = ["A", "B"]
+"#;
+
+fn study_file(asks: Asks) -> String {
+    let (rule, by) = match asks {
+        Asks::Sum => ("", ""),
+        Asks::SmallCells => ("min_cell = 2\n", "by = [\"town\"]\n"),
+        Asks::Noise => ("epsilon = 1.0\nunit = \"record\"\n", ""),
+    };
+    format!(
+        "{HEAD}{rule}{COLUMNS}[[statistic]]\nname = \"sum\"\nkind = \"sum\"\nof = \"age\"\n{by}"
+    )
+}
+
+/// Runs `case` to its end.
+pub async fn run(case: &Case) -> Ended {
+    let edit = |_, text: String| {
+        let text = text + "round_seconds = 2\n";
+        if case.is_in_setup() { text.replace("\"automatic\"", "\"manual\"") } else { text }
+    };
+    let mut world = World::with_configs(3, edit).await;
+    let file = world.file("study.toml", &study_file(case.asks));
+    let study = studies::create(&world.profile(), &file, &Silent).await.unwrap().id;
+    if case.is_in_setup() {
+        lie(&mut world, case, study).await;
+        studies::command(&world.profile(), study, Action::Approve, &[]).await.unwrap();
+    } else {
+        if case.is_in_verification() {
+            lie(&mut world, case, study).await;
+        }
+        submit(&world, case, study).await;
+        if !case.is_in_verification() {
+            lie(&mut world, case, study).await;
+        }
+        // A study that has aborted cannot be closed any more.
+        studies::command(&world.profile(), study, Action::Close, &[]).await.unwrap();
+    }
+    let ended = ending(&world, case, study).await;
+    world.end().await;
+    ended
+}
+
+/// Three submissions of one record, verified by all servers unless the liar prevents it; and one that
+/// gamma never gets, where lists are to differ.
+async fn submit(world: &World, case: &Case, study: StudyId) {
+    let mut provider = Provider::new(world, study, 1).await;
+    for (age, town) in [(30, 0), (40, 0), (50, 1)] {
+        let wires = provider.encode(&[vec![Value::Number(age), Value::Category(town)]]);
+        let sharded = provider.shard(wires);
+        for server in 0..3 {
+            // A study that has aborted takes nothing more.
+            let sent = provider.send(world, &sharded, server).await;
+            assert!(sent.is_ok() || case.is_in_verification(), "{}: {sent:?}", case.does);
+        }
+    }
+    if case.lists {
+        let wires = provider.encode(&[vec![Value::Number(60), Value::Category(0)]]);
+        let sharded = provider.shard(wires);
+        for server in [0, 1] {
+            provider.send(world, &sharded, server).await.unwrap();
+        }
+    }
+    for _ in 0..600 {
+        let overview = studies::show(&world.profile(), study).await.unwrap();
+        let done = |report: &Report| report.verified == 3 || report.state.is_final();
+        if overview.servers.iter().all(done) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{}: the submissions were not verified", case.does);
+}
+
+/// Makes beta lie.
+async fn lie(world: &mut World, case: &Case, study: StudyId) {
+    let (liar, _) = LIAR;
+    match case.way {
+        Way::Says(lie) => lie.tell(world, liar, study),
+        Way::ChangesShare | Way::Deletes => {
+            world.stop(liar).await;
+            let database = Connection::open(world.data(liar).join("sotto.db")).unwrap();
+            let changes: &[&str] = match case.way {
+                Way::ChangesShare => &[
+                    // The share of the last coordinate becomes 1.
+                    "UPDATE submission_share SET output_share = CAST( \
+                     substr(output_share, 1, length(output_share) - 16) || \
+                     x'01000000000000000000000000000000' AS BLOB) \
+                     WHERE arrival = (SELECT min(arrival) FROM submission_share)",
+                ],
+                _ => &[
+                    "DELETE FROM submission_share \
+                     WHERE arrival = (SELECT min(arrival) FROM submission)",
+                    "DELETE FROM submission WHERE arrival = (SELECT min(arrival) FROM submission)",
+                ],
+            };
+            for change in changes {
+                assert_eq!(database.execute(change, []).unwrap(), 1);
+            }
+            drop(database);
+            world.start(liar).await;
+        }
+    }
+}
+
+/// Waits for the end at the honest servers, or until they have waited long enough for the liar.
+async fn ending(world: &World, case: &Case, study: StudyId) -> Ended {
+    let mut overview = studies::show(&world.profile(), study).await.unwrap();
+    for _ in 0..150 {
+        if honest(&overview).all(|report| report.state.is_final()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        overview = studies::show(&world.profile(), study).await.unwrap();
+    }
+    let words = honest(&overview).map(Report::why).collect();
+    let mut ended = Ended {
+        ending: Ending::Aborted,
+        accused: BTreeSet::new(),
+        words,
+        convicted: BTreeSet::new(),
+    };
+    if honest(&overview).any(|report| report.state == State::Published) {
+        ended.ending = published(world, case, study).await;
+    } else if !honest(&overview).all(|report| report.state.is_final()) {
+        ended.accused = honest(&overview).flat_map(|report| report.waits_for.clone()).collect();
+        let (liar, _) = LIAR;
+        world.tamper(liar, Box::new(|_, frame| frame));
+        if case.is_in_setup() {
+            opens(world, study).await;
+        } else {
+            published(world, case, study).await;
+        }
+        ended.ending = Ending::Waits;
+        return ended;
+    }
+    for report in honest(&overview).filter(|report| report.state == State::Aborted) {
+        // What a server was told by another is that server's word.
+        if report.detail.contains("aborted the study") {
+            continue;
+        }
+        ended.accused.extend(report.waits_for.clone());
+        ended.convicted.extend(convicted(world, study, &report.server).await);
+    }
+    ended
+}
+
+fn honest(overview: &Overview) -> impl Iterator<Item = &Report> {
+    let is_honest = |report: &&Report| HONEST.iter().any(|(_, name)| *name == report.server);
+    overview.servers.iter().filter(is_honest)
+}
+
+async fn opens(world: &World, study: StudyId) {
+    for _ in 0..600 {
+        let overview = studies::show(&world.profile(), study).await.unwrap();
+        if overview.state == State::Open {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the study did not open");
+}
+
+/// Checks what was published, everywhere, against what was submitted.
+async fn published(world: &World, case: &Case, study: StudyId) -> Ending {
+    world.result(study).await.unwrap();
+    let mut found = None;
+    for (server, name) in HONEST {
+        let request = GetStudyRequest { study_id: study.0.to_vec().into() };
+        let outcome = StudiesClient::new(world.channel(server).await).get_outcome(request).await;
+        let Ok(published) = Published::decode(&outcome.unwrap().into_inner().published) else {
+            continue;
+        };
+        let left_out: Vec<u64> = published.rejected.iter().map(|_| 1).collect();
+        assert_eq!(published.submissions, published.records, "{name}");
+        let possible: Vec<i128> = match published.submissions {
+            3 => vec![120],
+            // Without the first of the submissions, by whatever it held.
+            2 => vec![70, 80, 90],
+            count => panic!("{}: {count} submissions at {name}", case.does),
+        };
+        if case.asks == Asks::Sum {
+            let total = published.totals.iter().flatten().max();
+            assert!(possible.contains(total.unwrap()), "{}: {published:?}", case.does);
+        }
+        let rejected = left_out.iter().sum();
+        found = Some(Ending::Published { submissions: published.submissions, rejected });
+    }
+    found.unwrap()
+}
+
+/// Whom the record that a server gives out convicts, if anybody.
+async fn convicted(_world: &World, _study: StudyId, _server: &str) -> Option<String> {
+    None
+}
