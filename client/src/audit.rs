@@ -11,7 +11,7 @@ use mpc::{
     ids::StudyId,
     pedersen::Bases,
     publish::{
-        Limits,
+        Limits, SignedSet,
         audit::{Fault, Replayed, Rules, Tallied, replay},
     },
     record::End,
@@ -20,6 +20,7 @@ use mpc::{
 use study::{Plan, plan::Noise};
 
 use crate::{bundle::Bundle, error::ClientError, profile::Profile, progress::Progress, result};
+use aborted::Shown;
 use amended::Amended;
 use finding::Failed;
 pub use finding::Finding;
@@ -27,6 +28,7 @@ pub(crate) use front::Front;
 pub use report::{Check, Outcome, Report, Verdict};
 use submissions::Counted;
 
+mod aborted;
 mod amended;
 mod finding;
 mod front;
@@ -166,26 +168,24 @@ impl Auditor<'_> {
     }
 
     fn aborted(&mut self, bundle: &mut Bundle, front: &Front, plan: &Plan) -> Result<(), Failed> {
-        let replayed = match front.recording.about {
-            About::Publish => follow(bundle.file(), front, plan)?,
-            About::Setup | About::Verify(_) => {
-                self.report.untold("the run that ended the study opened nothing");
+        let replayed = match aborted::replay(bundle.file(), front, plan)? {
+            Shown::Publication(replayed) => replayed,
+            Shown::Lie { text, culprits } => {
+                self.report.aborted(&text, &culprits);
                 return submissions::skip(bundle);
             }
-        };
-        let replayed = match replayed {
-            Err(fault) => {
-                self.report.aborted(&fault);
+            Shown::Nothing(why) => {
+                self.report.untold(&why);
                 return submissions::skip(bundle);
             }
-            Ok(replayed) => replayed,
         };
         let mut amended = Amended::read(front, replayed.set.as_ref())?;
         let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
-        if replayed.set.is_some_and(|set| set.counted.root == counted.tallied.root) {
+        let is_of_set = |set: SignedSet| set.counted.root == counted.tallied.root;
+        if replayed.set.is_some_and(is_of_set) {
             let bases = Bases::new(plan.coordinates());
             if let Err(fault) = replayed.check_sums(&bases, &counted.tallied.sums) {
-                self.report.aborted(&fault);
+                self.report.aborted(&fault.to_string(), &fault.culprits());
                 return Ok(());
             }
         }

@@ -106,6 +106,8 @@ pub struct Bundle {
     offset: u64,
     /// Bytes read.
     end: u64,
+    /// Whether the checksum at the end was read.
+    is_done: bool,
     head: Head,
 }
 
@@ -125,6 +127,7 @@ impl Bundle {
             hasher: Sha256::new(),
             offset: 0,
             end: 0,
+            is_done: false,
             head: Head { study: mpc::ids::StudyId([0; 32]), end: mpc::record::End::Aborted },
         };
         let mut message = Vec::new();
@@ -155,6 +158,9 @@ impl Bundle {
     /// Reads the next message into `message`. `None` behind the last one, when the checksum at the
     /// end was that of the content.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Result<Option<Section>, BundleError> {
+        if self.is_done {
+            return Ok(None);
+        }
         let before = self.hasher.clone();
         match self.read(message)? {
             Some(Section::Sum) => {}
@@ -168,7 +174,10 @@ impl Bundle {
             return Err(BundleError::Checksum { file: self.file.clone() });
         }
         match self.source.read(&mut [0]) {
-            Ok(0) => Ok(None),
+            Ok(0) => {
+                self.is_done = true;
+                Ok(None)
+            }
             Ok(_) => Err(self.damaged(WireError::Trailing(1))),
             Err(source) => Err(BundleError::Io { file: self.file.clone(), source }),
         }

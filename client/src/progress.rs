@@ -32,7 +32,7 @@ pub enum Event {
         /// Records of one submission.
         records: u32,
     },
-    /// A server does not have what is asked for, or cannot be asked; the next one is.
+    /// A server does not have what is asked for, or cannot be asked; another one gave it.
     AskingAnother {
         /// The server.
         server: String,

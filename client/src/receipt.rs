@@ -44,6 +44,10 @@ pub struct ReceiptReport {
     pub broken: u64,
     /// Each submission, in the order of the file.
     pub submissions: Vec<Standing>,
+    /// Why some servers proved nothing. The root is signed by all, so that one server's proof is
+    /// enough.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
     /// Words that servers broke.
     pub evidence: Vec<Evidence>,
 }
@@ -97,6 +101,8 @@ struct Ground {
     published: Published,
     /// Who proved that a submission counts.
     proven: BTreeMap<SubmissionId, Vec<String>>,
+    /// Why servers proved nothing.
+    silent: Vec<String>,
     /// The messages, if they are at hand.
     front: Option<Front>,
 }
@@ -123,8 +129,8 @@ pub async fn check(
             let servers = cluster.servers_of(&study)?;
             let published = result::signed_by_all(&servers, id, &study).await?;
             let held = held(file, &entries, &study)?;
-            let proven = prove::from_servers(&servers, &published, id, &held).await?;
-            let mut ground = Ground { study, published, proven, front: None };
+            let (proven, silent) = prove::from_servers(&servers, &published, id, &held).await?;
+            let mut ground = Ground { study, published, proven, silent, front: None };
             if held.iter().any(|held| ground.is_doubtful(held)) {
                 ground.front = Some(prove::messages(&servers, id, stop, progress).await?);
             }
@@ -189,6 +195,7 @@ impl Ground {
             rejected: number(Fate::Rejected),
             broken: number(Fate::Broken),
             submissions,
+            silent: self.silent.clone(),
             evidence,
         }
     }

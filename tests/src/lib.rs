@@ -4,6 +4,7 @@
 
 pub mod liar;
 pub mod provider;
+pub mod recorded;
 pub mod world;
 
 pub use liar::{Falsehood, Lie};

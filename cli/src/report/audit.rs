@@ -63,6 +63,9 @@ pub fn receipts(report: &ReceiptReport) -> String {
         report.rejected,
         report.broken
     ));
+    for silent in &report.silent {
+        text.push_str(&format!("\nno proof: {silent}"));
+    }
     for evidence in &report.evidence {
         text.push_str(&broken(evidence));
     }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod amendments;
+mod audit;
 mod bad_input;
 mod client;
 mod cost;

@@ -1,6 +1,6 @@
 //! What an audit finds to be false, and who is proven to have said it.
 
-use mpc::publish::audit::Fault;
+use mpc::{ids::Party, publish::audit::Fault};
 
 use crate::{bundle::BundleError, error::ClientError};
 
@@ -31,22 +31,26 @@ impl Finding {
 
     /// A fault of the messages, with the servers' names.
     pub(super) fn by(check: &'static str, fault: &Fault, servers: &[String]) -> Self {
-        let (text, culprits) = named(fault, servers);
+        let (text, culprits) = named(&fault.to_string(), &fault.culprits(), servers);
         Self { check, text, culprits }
     }
 }
 
-/// What a fault says, with the names of the servers in place of S0, S1, …, and who is proven to
-/// have lied.
-pub(super) fn named(fault: &Fault, servers: &[String]) -> (String, Vec<String>) {
-    let mut text = fault.to_string();
-    let mut culprits = Vec::new();
-    for party in fault.culprits() {
-        let name = servers.get(party.index()).map_or("an unknown server", String::as_str);
-        text = text.replacen(&party.to_string(), name, 1);
-        culprits.push(name.to_owned());
-    }
-    (text, culprits)
+/// A text in which parties are S0, S1, … with the servers' names instead, and the names of those
+/// who are proven to have lied.
+pub(super) fn named(text: &str, culprits: &[Party], servers: &[String]) -> (String, Vec<String>) {
+    let name = |party: Party| servers.get(party.index()).map(String::as_str);
+    let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let named = words.map(|word| {
+        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        let party = bare.strip_prefix('S').and_then(|number| number.parse().ok()).map(Party);
+        match party.and_then(name) {
+            Some(name) => word.replacen(bare, name, 1),
+            None => word.to_owned(),
+        }
+    });
+    let culprits = culprits.iter().filter_map(|party| name(*party)).map(str::to_owned);
+    (named.collect(), culprits.collect())
 }
 
 impl From<Finding> for Failed {

@@ -1,9 +1,6 @@
 //! The report of an audit: what was checked, of how much, and what follows.
 
-use mpc::{
-    publish::audit::{Fault, Tallied},
-    record::End,
-};
+use mpc::{ids::Party, publish::audit::Tallied, record::End};
 use serde::Serialize;
 
 use super::{
@@ -151,8 +148,8 @@ impl Report {
     }
 
     /// The servers aborted, for a fault that the record shows.
-    pub(super) fn aborted(&mut self, fault: &Fault) {
-        let (text, culprits) = finding::named(fault, &self.servers);
+    pub(super) fn aborted(&mut self, text: &str, culprits: &[Party]) {
+        let (text, culprits) = finding::named(text, culprits, &self.servers);
         if culprits.is_empty() {
             self.verdict = Verdict::Untold;
             self.says = format!("aborted, and nobody can tell who broke the protocol: {text}");

@@ -108,7 +108,8 @@ fn is_of(file: &Path, id: StudyId) -> Result<(), ClientError> {
     }
 }
 
-/// Asks one server after the other. Returns the first error that another server does not change.
+/// Asks one server after the other until one gives all of it. If none does, the first one's error
+/// is returned.
 async fn from_any(
     servers: &[Server],
     (id, until): (StudyId, Until),
@@ -116,7 +117,7 @@ async fn from_any(
     stop: &CancellationToken,
     progress: &dyn Progress,
 ) -> Result<(), ClientError> {
-    let mut first = None;
+    let mut failed: Vec<(String, ClientError)> = Vec::new();
     for server in servers {
         if partial.head().is_some_and(|head| head.end != End::Published) {
             partial.restart()?;
@@ -126,16 +127,20 @@ async fn from_any(
             received = from_one(server, (id, until), partial, progress) => received,
         };
         match received {
-            Ok(()) => return Ok(()),
-            // A server that cannot be reached, does not have it, or sends something else.
-            Err(error @ ClientError::Bundle(_)) => return Err(error),
-            Err(error) => {
-                let (server, reason) = (server.name().to_owned(), error.to_string());
-                progress.event(Event::AskingAnother { server, reason });
-                first.get_or_insert(error);
+            Ok(()) => {
+                for (server, error) in failed {
+                    let reason = error.to_string();
+                    progress.event(Event::AskingAnother { server, reason });
+                }
+                return Ok(());
             }
+            // A file that cannot be written.
+            Err(error @ ClientError::Bundle(_)) => return Err(error),
+            // A server that cannot be reached, does not have it, or sends something else.
+            Err(error) => failed.push((server.name().to_owned(), error)),
         }
     }
+    let first = failed.into_iter().next().map(|(_, error)| error);
     Err(first.unwrap_or(ClientError::UnknownStudy { id, servers: String::new() }))
 }
 

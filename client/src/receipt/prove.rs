@@ -68,24 +68,29 @@ pub(super) fn from_bundle(file: &Path, front: Front, held: &[Held]) -> Result<Gr
         let text = "the submissions are not those under the root that the servers signed";
         return Err(false_record(text.into()));
     }
-    Ok(Ground { study: front.study.clone(), published, proven, front: Some(front) })
+    let (study, silent) = (front.study.clone(), Vec::new());
+    Ok(Ground { study, published, proven, silent, front: Some(front) })
 }
 
-/// Asks every server for proofs, and checks them against the root that all servers signed.
+/// Asks every server for proofs, and checks them against the root that all servers signed. Returns
+/// who proved which submission, and why servers proved nothing.
 pub(super) async fn from_servers(
     servers: &[Server],
     published: &Published,
     id: StudyId,
     held: &[Held],
-) -> Result<BTreeMap<SubmissionId, Vec<String>>, ClientError> {
+) -> Result<(BTreeMap<SubmissionId, Vec<String>>, Vec<String>), ClientError> {
     let mut proven: BTreeMap<SubmissionId, Vec<String>> = BTreeMap::new();
+    let mut silent = Vec::new();
     for server in servers {
         for some in held.chunks(PROOFS) {
             let inclusions = match ask(server, id, some).await {
                 Ok(inclusions) => inclusions,
                 // The root is signed by all, so that one server's proof is as good as every one's.
-                Err(error) if error.is_unreachable() => break,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    silent.push(error.to_string());
+                    break;
+                }
             };
             let by_id: HashMap<&[u8], &v1::Inclusion> =
                 inclusions.iter().map(|one| (&one.submission_id[..], one)).collect();
@@ -101,7 +106,7 @@ pub(super) async fn from_servers(
             }
         }
     }
-    Ok(proven)
+    Ok((proven, silent))
 }
 
 fn proves(inclusion: &v1::Inclusion, published: &Published, held: &Held) -> bool {
