@@ -120,7 +120,7 @@ impl<'a> Mine<'a> {
         Ok(Some(self.commit(coordinates, &noise, &blinding)))
     }
 
-    /// D_j = Σ e_j[c]·G_c + s_j·H.
+    /// D_j = Σ e_j\[c\]·G_c + s_j·H.
     fn commit(&self, coordinates: &[usize], noise: &Draws, blinding: &Scalar) -> Commitment {
         let values = noise.values().iter().map(|&noise| match noise < 0 {
             true => -Scalar::from(noise.unsigned_abs()),

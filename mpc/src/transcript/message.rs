@@ -14,7 +14,7 @@ use crate::{
 pub struct Statement {
     /// The sender.
     pub party: Party,
-    /// What kind of message it is: the code of a [`Step`].
+    /// What kind of message it is: the code of a [`Step`](super::Step).
     pub step: u8,
     /// The round of the run, from 0.
     pub number: u32,
