@@ -172,7 +172,7 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// The set that all servers signed.
+    /// The set that all servers signed. A round has a message of each of two servers at least.
     fn set(&mut self) -> Result<Option<SignedSet>, Fault> {
         let (roots, lists) = loop {
             let Some(roots) = self.rounds.round(Step::Roots)? else { return Ok(None) };

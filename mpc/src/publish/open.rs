@@ -175,6 +175,7 @@ impl<'a> Mine<'a> {
 
 /// Number of coordinates (4) ‖ coordinates (4 each).
 fn head(coordinates: &[usize]) -> Vec<u8> {
+    // A study has at most 2^14 coordinates.
     let mut head = (coordinates.len() as u32).to_be_bytes().to_vec();
     head.extend(coordinates.iter().flat_map(|&coordinate| (coordinate as u32).to_be_bytes()));
     head
