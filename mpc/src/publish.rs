@@ -46,8 +46,8 @@
 //!   max_records · max coordinate < 2^88 this is below 2^−39 a coordinate. So the views for two lists
 //!   of inputs with the same totals are at most Σ_i (max(x_i, x'_i) + 1)/p apart, and the same where
 //!   the others' shares are such that none falls short.
-//! - C_i = Σ_c o_i[c]·G_c + r_i·H with r_i uniform: uniform points, whatever the shares are. Given
-//!   R = Σ r_i, too, they are uniform among the lists of points with the sum Σ_c A[c]·G_c + R·H, which
+//! - C_i = Σ_c o_i\[c\]·G_c + r_i·H with r_i uniform: uniform points, whatever the shares are. Given
+//!   R = Σ r_i, too, they are uniform among the lists of points with the sum Σ_c A\[c\]·G_c + R·H, which
 //!   is known from A and R: for any other shares with the same A there are as many blindings that
 //!   give the same points and the same R. And R itself is uniform, independent of the shares. So
 //!   commitments and R add nothing to A. (Were the r_i zero, C_i would tell o_i to whoever guesses
@@ -69,7 +69,7 @@
 //! coordinate: k − 1 servers that leave theirs out, or subtract it later, still face the noise of
 //! the last one, which alone meets the budget. The result's variance is that of k draws. That a
 //! server drew its noise as it should cannot be seen; that it stays with what it drew before it saw
-//! anything, can: D_jφ = Σ_c e_j[c]·G_c + s_jφ·H.
+//! anything, can: D_jφ = Σ_c e_j\[c\]·G_c + s_jφ·H.
 //!
 //! e_j is added as a signed integer, A_j + e_j, and not as its residue mod p: A_j is a number
 //! that the other servers know up to the total (see above), so a p that is there or not would

@@ -115,7 +115,12 @@ impl JobError {
             PublishError::Transcript(error) => Self::from_transcript(context, error, heard),
             PublishError::Ledger | PublishError::NoNoise(NoNoise::Unavailable) => Self::Stopping,
             PublishError::ShareDamaged => {
-                StorageError::Damaged("output shares are not those that were taken").into()
+                let text = "its stored shares are not those that it took: restore its database";
+                let me = context.name(context.me).to_owned();
+                Self::Incomplete {
+                    text: format!("{me} can open nothing, {text}"),
+                    servers: vec![me],
+                }
             }
             _ => evidence::abort(context, error, &error.culprits(), hidden, heard),
         }

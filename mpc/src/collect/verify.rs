@@ -203,6 +203,7 @@ pub fn replay(
     let Some(received) = replay.round(Step::Verify)? else { return Ok(replay.end()?) };
     let columns = columns(&received, submissions.len())?;
     for (index, (_, records)) in submissions.iter().enumerate() {
+        // A column has a place per submission, and there is a column per server.
         let shares: Option<Vec<(PublicHash, &[u8])>> =
             columns.iter().map(|column| column[index]).collect();
         let Some(shares) = shares.filter(|_| *records > 0) else { continue };

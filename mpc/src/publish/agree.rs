@@ -196,6 +196,7 @@ pub(super) fn is_decided(lists: &[List]) -> bool {
 pub(super) fn accepted(lists: &[List]) -> Vec<(SubmissionId, PublicHash)> {
     let is_accepted = |held: &[&Listed]| matches!(fate(held, lists.len()), Fate::Accepted);
     let accepted = by_id(lists).into_iter().filter(|(_, held)| is_accepted(held));
+    // What is in no list is not in the map.
     accepted.map(|(submission, held)| (submission, held[0].public)).collect()
 }
 

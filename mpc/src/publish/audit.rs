@@ -108,7 +108,9 @@ pub fn replay(rules: &Rules<'_>, run: RunId, rounds: &[Vec<Message>]) -> Result<
 }
 
 impl Replayed {
-    /// Checks every opening against the sums of the submissions' commitments, by party.
+    /// Checks every opening against the sums of the submissions' commitments, by party. They must be
+    /// over the set, which is so if the [`Tallied`] root, submissions and records are those of
+    /// [`Replayed::set`]: with others an honest server would look like a liar.
     pub fn check_sums(&self, bases: &Bases, sums: &[RistrettoPoint]) -> Result<(), Fault> {
         match &self.openings {
             Some(openings) => Ok(openings.check_all(bases, sums)?),
@@ -170,7 +172,7 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// The set that all servers signed.
+    /// The set that all servers signed. A round has a message of each of two servers at least.
     fn set(&mut self) -> Result<Option<SignedSet>, Fault> {
         let (roots, lists) = loop {
             let Some(roots) = self.rounds.round(Step::Roots)? else { return Ok(None) };

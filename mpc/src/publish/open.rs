@@ -120,7 +120,7 @@ impl<'a> Mine<'a> {
         Ok(Some(self.commit(coordinates, &noise, &blinding)))
     }
 
-    /// D_j = Σ e_j[c]·G_c + s_j·H.
+    /// D_j = Σ e_j\[c\]·G_c + s_j·H.
     fn commit(&self, coordinates: &[usize], noise: &Draws, blinding: &Scalar) -> Commitment {
         let values = noise.values().iter().map(|&noise| match noise < 0 {
             true => -Scalar::from(noise.unsigned_abs()),
@@ -175,6 +175,7 @@ impl<'a> Mine<'a> {
 
 /// Number of coordinates (4) ‖ coordinates (4 each).
 fn head(coordinates: &[usize]) -> Vec<u8> {
+    // A study has at most 2^14 coordinates.
     let mut head = (coordinates.len() as u32).to_be_bytes().to_vec();
     head.extend(coordinates.iter().flat_map(|&coordinate| (coordinate as u32).to_be_bytes()));
     head

@@ -170,6 +170,7 @@ impl Openings {
         bases: &Bases,
         sums: &[RistrettoPoint],
     ) -> Result<(), PublishError> {
+        // The callers count the openings.
         let (before, phase) = (&self.phases[..number], &self.phases[number]);
         for ((party, share), sum) in (0..).map(Party).zip(&phase.shares).zip(sums) {
             let opened = before.iter().flat_map(|phase| phase.opened(party));
@@ -205,7 +206,7 @@ impl Openings {
         }
     }
 
-    /// The sum of a server's commitments to noise up to an opening.
+    /// The sum of a server's commitments to noise up to an opening, which was begun.
     fn noise(&self, party: Party, number: usize) -> RistrettoPoint {
         self.phases[..=number].iter().filter_map(|phase| phase.noise.get(party.index())).sum()
     }

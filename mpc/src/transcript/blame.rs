@@ -21,7 +21,7 @@
 //! a blame in an ordinary round joins in), so what is said twice is heard by all.
 //!
 //! # Cost
-//! 142 bytes a server and round of the run, twice.
+//! 134 bytes a server and round of the run, twice.
 //!
 //! # Source
 //! Equivocation is found by comparing signed words as in Dolev, Strong, SIAM J. Comput. 1983.
