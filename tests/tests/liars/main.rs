@@ -21,22 +21,22 @@ const MARKS: [&str; 2] = ["<!-- lies: begin -->\n", "<!-- lies: end -->"];
 #[tokio::test(flavor = "multi_thread")]
 async fn every_lie_ends_as_security_md_says() {
     let cases = cases::all();
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let runs = stream::iter(cases.iter().filter(|case| case.does.contains(&only)))
-        .map(async |case| (case, run::run(case).await));
+    let runs = stream::iter(&cases).map(async |case| (case, run::run(case).await));
     let ended: Vec<(&Case, Ended)> = runs.buffered(AT_ONCE).collect().await;
     let mut table = String::from(
-        "| beta … | the study | named | proof for anybody |\n| --- | --- | --- | --- |\n",
+        "| beta … | the study … | beta is named | proof for anybody |\n| --- | --- | --- | --- |\n",
     );
+    let beta = BTreeSet::from([LIAR.1.to_owned()]);
     for (case, ended) in &ended {
         println!("{}: {ended:?}", case.does);
-        let beta = BTreeSet::from([LIAR.1.to_owned()]);
         match ended.ending {
             // Who waits for the liar keeps others waiting.
             Ending::Waits => assert!(ended.accused.is_superset(&beta), "{}: {ended:?}", case.does),
             _ => assert!(ended.accused.is_subset(&beta), "{}: {ended:?}", case.does),
         }
         assert!(ended.convicted.is_subset(&beta), "{}: {ended:?}", case.does);
+        let why = ended.words.iter().all(|words| !words.is_empty());
+        assert!(why || matches!(ended.ending, Ending::Published { .. }), "{}", case.does);
         let [study, named, proof] = row(ended);
         table.push_str(&format!("| {} | {study} | {named} | {proof} |\n", case.does));
     }
@@ -52,29 +52,22 @@ async fn every_lie_ends_as_security_md_says() {
 }
 
 fn row(ended: &Ended) -> [String; 3] {
-    let yes = |set: &BTreeSet<String>, no: &str| match set.is_empty() {
-        true => no.to_owned(),
-        false => "yes".to_owned(),
-    };
-    match &ended.ending {
-        Ending::Published { rejected: 0, .. } => {
-            ["published, true".into(), "no".into(), "no".into()]
-        }
-        Ending::Published { .. } => [
-            "published, true, over the rest; the submission is listed as rejected".into(),
-            yes(&ended.convicted, "no"),
-            match ended.convicted.is_empty() {
-                true => "no: a provider's false proof looks the same".into(),
-                false => "yes, with the receipt".into(),
+    let convicted = !ended.convicted.is_empty();
+    let named = if convicted || !ended.accused.is_empty() { "yes" } else { "no" };
+    let (study, proof) = match &ended.ending {
+        Ending::Published { rejected: 0, .. } => ("publishes the true result", "yes"),
+        Ending::Published { .. } => (
+            "publishes the true result of the rest, and lists the submission as rejected",
+            match convicted {
+                true => "yes: the receipt and the list",
+                false => "no: a provider's false proof looks the same",
             },
-        ],
-        Ending::Aborted => {
-            ["aborted".into(), yes(&ended.accused, "no"), yes(&ended.convicted, "no")]
+        ),
+        Ending::Waits => {
+            ("waits; publishes the true result when beta speaks", "no: silence cannot be shown")
         }
-        Ending::Waits => [
-            "waits; goes on, true, when beta speaks".into(),
-            yes(&ended.accused, "no"),
-            "no: silence cannot be shown".into(),
-        ],
-    }
+        Ending::Aborted if convicted => ("aborts", "yes"),
+        Ending::Aborted => ("aborts", "no: only who received the message knows"),
+    };
+    [study, named, proof].map(str::to_owned)
 }
