@@ -75,12 +75,15 @@ pub enum JobError {
     Stopping,
 }
 
+/// How the detail of a study begins whose last run failed because servers were silent.
+const SILENT: &str = "no answer from";
+
 impl JobError {
     fn from_mesh(context: &StudyContext, error: &MeshError, heard: &Recording) -> Self {
         match error {
             MeshError::Missing { round, parties } => {
                 let servers = names(context, parties);
-                let text = format!("no answer from {} in round {round}", servers.join(", "));
+                let text = format!("{SILENT} {} in round {round}", servers.join(", "));
                 Self::Incomplete { text, servers }
             }
             MeshError::Broken { party, .. } => {

@@ -9,7 +9,7 @@ use std::{
 use mpc::ids::SubmissionId;
 
 use super::{
-    Backoff, JobError, Run, describe, lead, settle,
+    Backoff, JobError, Run, SILENT, describe, lead, settle,
     survey::Survey,
     verify::{BATCH_BYTES, MAX_BATCH},
 };
@@ -96,6 +96,8 @@ impl Driver {
                 match survey.waits_for(&ready, "approval by the operator of") {
                     Some(detail) => describe(node, context, detail).await?,
                     None if context.me.is_leader() => return open(node, context).await,
+                    // Who was silent in the last run stays named until the next one.
+                    None if row.detail.text.starts_with(SILENT) => {}
                     None => describe(node, context, joint_key()).await?,
                 }
                 Ok(Progress::Waiting)

@@ -1,4 +1,4 @@
-//! One run with one liar: three real servers, of which beta lies, to the end of the study.
+//! One run with one liar: three real servers, of which one lies, to the end of the study.
 
 use std::{
     collections::BTreeSet,
@@ -24,10 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cases::{Asks, Case, Way};
 
-/// The liar.
-pub const LIAR: (usize, &str) = (1, "beta");
-/// The servers that keep to the protocol.
-const HONEST: [(usize, &str); 2] = [(0, "alpha"), (2, "gamma")];
+/// The servers.
+pub const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// What became of a study.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +75,8 @@ fn study_file(asks: Asks) -> String {
     )
 }
 
-/// Runs `case` to its end.
-pub async fn run(case: &Case) -> Ended {
+/// Runs `case` to its end, with this server as the liar.
+pub async fn run(case: &Case, liar: usize) -> Ended {
     let edit = |_, text: String| {
         let text = text + "round_seconds = 2\n";
         if case.is_in_setup() { text.replace("\"automatic\"", "\"manual\"") } else { text }
@@ -87,26 +85,26 @@ pub async fn run(case: &Case) -> Ended {
     let file = world.file("study.toml", &study_file(case.asks));
     let study = studies::create(&world.profile(), &file, &Silent).await.unwrap().id;
     if case.is_in_setup() {
-        lie(&mut world, case, study).await;
+        lie(&mut world, case, liar, study).await;
         studies::command(&world.profile(), study, Action::Approve, &[]).await.unwrap();
     } else {
         if case.is_in_verification() {
-            lie(&mut world, case, study).await;
+            lie(&mut world, case, liar, study).await;
         }
         let receipts = submit(&world, case, study).await;
         if !case.is_in_verification() {
-            lie(&mut world, case, study).await;
+            lie(&mut world, case, liar, study).await;
         }
         // A study that has aborted cannot be closed any more.
         studies::command(&world.profile(), study, Action::Close, &[]).await.unwrap();
-        let mut ended = ending(&world, case, study).await;
+        let mut ended = ending(&world, case, liar, study).await;
         if let Ending::Published { .. } = ended.ending {
             ended.convicted.extend(broken_words(&world, &receipts).await);
         }
         world.end().await;
         return ended;
     }
-    let ended = ending(&world, case, study).await;
+    let ended = ending(&world, case, liar, study).await;
     world.end().await;
     ended
 }
@@ -140,9 +138,8 @@ async fn submit(world: &World, case: &Case, study: StudyId) -> PathBuf {
     panic!("{}: the submissions were not verified", case.does);
 }
 
-/// Makes beta lie.
-async fn lie(world: &mut World, case: &Case, study: StudyId) {
-    let (liar, _) = LIAR;
+/// Makes the liar lie.
+async fn lie(world: &mut World, case: &Case, liar: usize, study: StudyId) {
     match case.way {
         Way::Says(lie) => lie.tell(world, liar, study),
         Way::AddsOne => world.add_wrongly(liar),
@@ -161,37 +158,37 @@ async fn lie(world: &mut World, case: &Case, study: StudyId) {
 }
 
 /// Waits for the end at the honest servers, or until they have waited long enough for the liar.
-async fn ending(world: &World, case: &Case, study: StudyId) -> Ended {
+async fn ending(world: &World, case: &Case, liar: usize, study: StudyId) -> Ended {
     let mut overview = studies::show(&world.profile(), study).await.unwrap();
     for _ in 0..150 {
-        if honest(&overview).all(|report| report.state.is_final()) {
+        if honest(&overview, liar).all(|report| report.state.is_final()) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
         overview = studies::show(&world.profile(), study).await.unwrap();
     }
-    let words = honest(&overview).map(Report::why).collect();
+    let words = honest(&overview, liar).map(Report::why).collect();
     let mut ended = Ended {
         ending: Ending::Aborted,
         accused: BTreeSet::new(),
         words,
         convicted: BTreeSet::new(),
     };
-    if honest(&overview).any(|report| report.state == State::Published) {
-        ended.ending = published(world, case, study).await;
-    } else if !honest(&overview).all(|report| report.state.is_final()) {
-        ended.accused = honest(&overview).flat_map(|report| report.waits_for.clone()).collect();
-        let (liar, _) = LIAR;
+    if honest(&overview, liar).any(|report| report.state == State::Published) {
+        ended.ending = published(world, case, liar, study).await;
+    } else if !honest(&overview, liar).all(|report| report.state.is_final()) {
+        ended.accused =
+            honest(&overview, liar).flat_map(|report| report.waits_for.clone()).collect();
         world.tamper(liar, Box::new(|_, frame| frame));
         if case.is_in_setup() {
             opens(world, study).await;
         } else {
-            published(world, case, study).await;
+            published(world, case, liar, study).await;
         }
         ended.ending = Ending::Waits;
         return ended;
     }
-    for report in honest(&overview).filter(|report| report.state == State::Aborted) {
+    for report in honest(&overview, liar).filter(|report| report.state == State::Aborted) {
         // What a server was told by another is that server's word.
         if report.detail.contains("aborted the study") {
             continue;
@@ -202,9 +199,9 @@ async fn ending(world: &World, case: &Case, study: StudyId) -> Ended {
     ended
 }
 
-fn honest(overview: &Overview) -> impl Iterator<Item = &Report> {
-    let is_honest = |report: &&Report| HONEST.iter().any(|(_, name)| *name == report.server);
-    overview.servers.iter().filter(is_honest)
+/// The reports of the servers that keep to the protocol.
+fn honest(overview: &Overview, liar: usize) -> impl Iterator<Item = &Report> {
+    overview.servers.iter().filter(move |report| report.server != NAMES[liar])
 }
 
 async fn opens(world: &World, study: StudyId) {
@@ -219,10 +216,10 @@ async fn opens(world: &World, study: StudyId) {
 }
 
 /// Checks what was published, everywhere, against what was submitted.
-async fn published(world: &World, case: &Case, study: StudyId) -> Ending {
+async fn published(world: &World, case: &Case, liar: usize, study: StudyId) -> Ending {
     world.result(study).await.unwrap();
     let mut found = None;
-    for (server, name) in HONEST {
+    for (server, name) in NAMES.into_iter().enumerate().filter(|(server, _)| *server != liar) {
         let request = GetStudyRequest { study_id: study.0.to_vec().into() };
         let outcome = StudiesClient::new(world.channel(server).await).get_outcome(request).await;
         let Ok(published) = Published::decode(&outcome.unwrap().into_inner().published) else {
