@@ -183,7 +183,8 @@ async fn a_server_that_falsifies_the_record_that_it_gives_out_is_found() {
     let good = messages(&fetch(&world, study, None, "bundle").await);
     let place_of = |section| good.iter().position(|message| message.0 == section).unwrap();
     let (result, first) = (place_of(Section::Published), place_of(Section::Submission));
-    let falsified = |change: &dyn Fn(&mut Vec<(Section, Vec<u8>)>)| {
+    type Messages = Vec<(Section, Vec<u8>)>;
+    let falsified = |change: &dyn Fn(&mut Messages)| {
         let mut messages = good.clone();
         change(&mut messages);
         check(&world, study, &write(&world, &messages))
@@ -277,5 +278,48 @@ async fn a_refused_study_is_audited_too() {
     let file = fetch(&world, study, None, "bundle").await;
     let report = check(&world, study, &file);
     assert_eq!((report.verdict, report.state), (Verdict::Refused, State::Refused), "{report:#?}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_read_on_behind_any_message_and_bad_places_are_refused() {
+    use proto::v1::{RecordCursor, RecordRequest, audit_client::AuditClient};
+    let world = World::servers(2).await;
+    let (study, _) = published(&world).await;
+    let mut audit = AuditClient::new(world.channel(1).await);
+    let mut read = async |after: Option<RecordCursor>| {
+        let request = RecordRequest { study_id: study.0.to_vec().into(), after };
+        let mut stream = audit.record(request).await?.into_inner();
+        let (mut bytes, mut is_last) = (Vec::new(), false);
+        while let Some(part) = stream.message().await? {
+            assert!(!is_last);
+            bytes.extend_from_slice(&part.frames);
+            is_last = part.last;
+        }
+        assert!(is_last);
+        Ok::<_, tonic::Status>(bytes)
+    };
+    let whole = read(None).await.unwrap();
+    let (mut at, mut count, mut section) = (0, 0, Section::Head);
+    while let Some(head) = whole.get(at..at + FRAME_HEAD) {
+        let head = FrameHead::decode(head.try_into().unwrap()).unwrap();
+        let message = &whole[at + FRAME_HEAD..at + FRAME_HEAD + head.len];
+        at += FRAME_HEAD + head.len;
+        count = if head.section == section { count + 1 } else { 1 };
+        section = head.section;
+        let submission = message.get(35..51).filter(|_| section == Section::Submission);
+        let after = RecordCursor {
+            section: u32::from(section as u8),
+            count,
+            submission_id: submission.unwrap_or_default().to_vec().into(),
+        };
+        assert!(read(Some(after)).await.unwrap() == whole[at..], "behind {section:?} {count}");
+    }
+    let cursor =
+        |section, id: &[u8]| RecordCursor { section, count: 1, submission_id: id.to_vec().into() };
+    for bad in [cursor(0, &[]), cursor(9, &[]), cursor(999, &[]), cursor(6, &[1; 15])] {
+        let status = read(Some(bad)).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
+    }
     world.end().await;
 }
