@@ -22,6 +22,7 @@ mod result;
 mod serve;
 mod study;
 mod submit;
+mod withdraw;
 
 /// Statistics over private records, computed by servers that never see a record.
 ///
@@ -79,6 +80,7 @@ enum Command {
     #[command(subcommand)]
     Study(study::StudyCommand),
     Submit(submit::Submit),
+    Withdraw(withdraw::Withdraw),
     Result(result::ResultCommand),
     Audit(audit::Audit),
     #[command(subcommand)]
@@ -112,6 +114,7 @@ impl Cli {
             Command::Serve(command) => command.run().await,
             Command::Study(command) => command.run(global).await,
             Command::Submit(command) => command.run(global).await,
+            Command::Withdraw(command) => command.run(global).await,
             Command::Result(command) => command.run(global).await,
             Command::Audit(command) => command.run(global).await,
             Command::Receipt(command) => command.run(global).await,

@@ -50,7 +50,7 @@ fn profile(dir: &Path) {
 #[test]
 fn every_command_explains_itself_on_stdout() {
     let dir = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["demo"],
         &["dev"],
@@ -64,6 +64,7 @@ fn every_command_explains_itself_on_stdout() {
         &["study", "close"],
         &["study", "cancel"],
         &["submit"],
+        &["withdraw"],
         &["result"],
         &["keys", "new"],
         &["keys", "show"],
@@ -85,12 +86,15 @@ fn every_command_explains_itself_on_stdout() {
 fn a_wrong_command_line_is_usage() {
     let dir = tempfile::tempdir().unwrap();
     let two_files = ["submit", ID, "a.csv", "b.csv", "--receipts", "r"];
-    let wrong: [&[&str]; 5] = [
+    let two_replace = ["submit", ID, "a.csv", "b.csv", "--replace", "r"];
+    let wrong: [&[&str]; 7] = [
         &["nonsense"],
         &["study", "show", "not-an-id"],
         &["result", ID, "--json", "--csv"],
         &["result", ID, "--plot", "result.png"],
         &two_files,
+        &two_replace,
+        &["withdraw"],
     ];
     for arguments in wrong {
         let output = sotto(dir.path(), arguments);

@@ -301,6 +301,26 @@ pub enum ClientError {
         /// Why.
         detail: String,
     },
+    /// What was submitted cannot be changed any more.
+    #[error("study {id} is {state}, so it is too late to change what was submitted: {}", what_counts(.took))]
+    TooLate {
+        /// The study.
+        id: StudyId,
+        /// Its state.
+        state: State,
+        /// Servers that took the change while the study was open.
+        took: Vec<String>,
+    },
+    /// More submissions than one change can name.
+    #[error(
+        "the change names {submissions} submissions, and one change names at most {most}: submit more records in each (--batch)"
+    )]
+    TooManySubmissions {
+        /// Old and new ones.
+        submissions: usize,
+        /// The limit.
+        most: usize,
+    },
     /// Operators have not approved the study yet.
     #[error("study {id} is not open: it waits for approval by the operator of {servers}")]
     NotApproved {
@@ -406,6 +426,7 @@ impl ClientError {
             | Self::NoRecords { .. }
             | Self::TooManyRecords { .. }
             | Self::OneRecordPerProvider { .. }
+            | Self::TooManySubmissions { .. }
             | Self::FileChanged { .. }
             | Self::NotAccepted { .. } => Exit::InvalidData,
             Self::NotAuthorised { .. } | Self::OtherIdentity { .. } | Self::NotAProvider { .. } => {
@@ -423,6 +444,7 @@ impl ClientError {
             }
             Self::Refused { .. }
             | Self::NotOpen { .. }
+            | Self::TooLate { .. }
             | Self::NotApproved { .. }
             | Self::ResultRefused { .. }
             | Self::Cancelled { .. } => Exit::Refused,
@@ -450,6 +472,14 @@ pub(crate) fn without_number(text: &str) -> String {
 /// `" (detail)"`, or nothing.
 fn because(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+}
+
+/// What counts when a change came too late. One server that holds it is enough.
+fn what_counts(took: &[String]) -> String {
+    match took {
+        [] => "what was submitted before counts".into(),
+        _ => format!("{} took the change in time, so it counts", took.join(", ")),
+    }
 }
 
 fn down(servers: &[String]) -> String {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mpc::{collect::Collect, ids::StudyId};
+use mpc::{collect::Collect, ids::StudyId, sign::PublicKey};
 use serde::Serialize;
 use study::{Plan, Study};
 use tokio_util::sync::CancellationToken;
@@ -24,17 +24,23 @@ use crate::{
     studies::{self, POLL},
 };
 
+mod change;
 mod input;
 pub mod pending;
 mod pipeline;
 pub mod receipts;
+mod replace;
 mod upload;
+mod withdraw;
 
 pub use input::RowProblem;
 pub use receipts::ReceiptsError;
+pub use replace::Replaced;
+pub use withdraw::{WithdrawReport, withdraw};
 
 use pipeline::{Extent, Pass, Pipeline, Work};
 use receipts::{Header, Receipts};
+use replace::Replacement;
 use upload::Lanes;
 
 /// How a file is submitted.
@@ -44,6 +50,8 @@ pub struct Options {
     pub batch: Option<u32>,
     /// The receipts file; none: `FILE.receipts` beside the CSV.
     pub receipts: Option<PathBuf>,
+    /// The receipts of submissions that the file takes the place of; none: it is an addition.
+    pub replace: Option<PathBuf>,
     /// Leave out rows that are not valid.
     pub skip_invalid: bool,
     /// A server that takes nothing for this long is given up.
@@ -53,7 +61,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let timeout = Duration::from_secs(300);
-        Self { batch: None, receipts: None, skip_invalid: false, timeout }
+        Self { batch: None, receipts: None, replace: None, skip_invalid: false, timeout }
     }
 }
 
@@ -72,6 +80,9 @@ pub struct SubmitReport {
     pub resumed: u64,
     /// Ids of the submissions that hold them.
     pub submissions: Vec<String>,
+    /// What they took the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
     /// Rows that were left out because they are not valid.
     pub skipped: u64,
     /// What is wrong with the first of them.
@@ -112,47 +123,50 @@ pub async fn submit(
 ) -> Result<SubmitReport, ClientError> {
     let started = Instant::now();
     let provider = profile.signer(Role::Provider)?;
-    let (cluster, _) = Cluster::connect_to_some(profile).await?;
-    let study = Arc::new(studies::overview(&cluster, id).await?.definition);
-    if !study.providers().is_empty() && !study.providers().contains(&provider.public()) {
-        return Err(ClientError::NotAProvider { id, provider: provider.public() });
-    }
-    let cluster = cluster.only(&cluster.servers_of(&study)?);
+    let key = provider.public();
+    let (cluster, study) = joined(profile, id, key).await?;
     let plan = Arc::new(Plan::new(&study)?);
     let collect = Collect::new(plan.circuit().clone(), id, cluster.servers().len())?;
     let size = batch_size(options.batch, collect.max_records())?;
 
     let checked = check(file, &study, options, stop, &progress).await?;
-    let header = Header::new(
-        id,
-        checked.sha256,
-        checked.bytes,
-        size,
-        provider.public(),
-        options.skip_invalid,
-    );
-    let receipts_path = options.receipts.clone().unwrap_or_else(|| beside(file));
-    // A study that takes nothing leaves no receipts file behind that knows of no receipt.
-    if !receipts_path.exists() {
-        wait_until_open(&cluster, id, options.timeout, stop, &*progress).await?;
-    }
-    let receipts = Receipts::open(&receipts_path, header)?;
+    let header = Header::new(id, checked.sha256, checked.bytes, size, key, options.skip_invalid);
+    let replace = options.replace.as_deref();
+    let replacement = replace.map(|path| Replacement::open(path, id, key)).transpose()?;
+    let begin = Begin { cluster: &cluster, file, options, checked: &checked, id, header };
+    let (receipts, replacement) = begin.run(replacement, stop, &*progress).await?;
     let resumed = receipts.records();
-    let key = provider.public();
-    let work = Work { file: file.to_owned(), study, plan, collect: Arc::new(collect), provider };
+    let amendment = replacement.as_ref().map(Replacement::change).transpose()?;
     let upload = Upload {
-        work,
+        work: Work {
+            file: file.to_owned(),
+            study,
+            plan,
+            collect: Arc::new(collect),
+            provider: provider.clone(),
+            amendment: amendment.as_ref().map(|change| change.id),
+        },
         pass: Pass {
             size,
             valid: checked.valid,
             skip_invalid: options.skip_invalid,
             extent: Extent::Everything,
         },
-        cluster,
+        cluster: cluster.clone(),
         timeout: options.timeout,
     };
-    let (receipts, sent) = upload.run(receipts, stop, progress).await?;
+    let uploaded = upload.run(receipts, stop, progress.clone()).await;
+    let (mut receipts, sent) = match amendment.is_some() {
+        true => uploaded.map_err(change::too_late)?,
+        false => uploaded?,
+    };
     receipts.pending().close();
+    if let Some(change) = amendment.filter(|_| !receipts.is_acknowledged()) {
+        let signed = change.sign(receipts.ids()?, &provider);
+        let lanes = Lanes::new(cluster.servers().to_vec(), options.timeout);
+        let acknowledged = change::send(&cluster, &lanes, &signed, stop, &*progress).await?;
+        receipts.acknowledge(&acknowledged)?;
+    }
     Ok(SubmitReport {
         file: file.to_owned(),
         study: id.to_string(),
@@ -160,15 +174,70 @@ pub async fn submit(
         records: receipts.records(),
         resumed,
         submissions: receipts.submissions().to_vec(),
+        replaced: replacement.as_ref().map(Replacement::report).transpose()?,
         skipped: checked.bad,
         problems: checked.problems,
         problem_count: checked.problem_count,
         ignored_columns: checked.ignored,
         ignored_column_count: checked.ignored_count,
         sent: sent.into_iter().map(|(server, bytes)| Sent { server, bytes }).collect(),
-        receipts: receipts_path,
+        receipts: receipts.path().to_owned(),
         elapsed_seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+/// The servers of a study that takes submissions of `provider`, and the study.
+async fn joined(
+    profile: &Profile,
+    id: StudyId,
+    provider: PublicKey,
+) -> Result<(Cluster, Arc<Study>), ClientError> {
+    let (cluster, _) = Cluster::connect_to_some(profile).await?;
+    let study = Arc::new(studies::overview(&cluster, id).await?.definition);
+    if !study.providers().is_empty() && !study.providers().contains(&provider) {
+        return Err(ClientError::NotAProvider { id, provider });
+    }
+    Ok((cluster.only(&cluster.servers_of(&study)?), study))
+}
+
+/// What is known of an upload before its receipts are opened.
+struct Begin<'a> {
+    cluster: &'a Cluster,
+    file: &'a Path,
+    options: &'a Options,
+    checked: &'a input::Checked,
+    id: StudyId,
+    header: Header,
+}
+
+impl Begin<'_> {
+    /// Opens the receipts of the upload; of a replacement, once the old ones are marked.
+    async fn run(
+        self,
+        mut replacement: Option<Replacement>,
+        stop: &CancellationToken,
+        progress: &dyn Progress,
+    ) -> Result<(Receipts, Option<Replacement>), ClientError> {
+        let Self { cluster, file, options, checked, id, mut header } = self;
+        let wanted = options.receipts.as_deref();
+        let path = match &replacement {
+            Some(replacement) => replacement.receipts(file, checked.sha256, wanted)?,
+            None => wanted.map_or_else(|| beside(file, None), Path::to_owned),
+        };
+        // A study that takes nothing leaves no receipts file behind that knows of no receipt.
+        if !path.exists() {
+            let open = wait_until_open(cluster, id, options.timeout, stop, progress).await;
+            match replacement.is_some() {
+                true => open.map_err(change::too_late)?,
+                false => open?,
+            }
+        }
+        if let Some(replacement) = &mut replacement {
+            let batches = checked.valid.div_ceil(u64::from(header.batch));
+            header = header.replacing(replacement.begin(&path, batches)?);
+        }
+        Ok((Receipts::open(&path, header)?, replacement))
+    }
 }
 
 /// What is left to do once the file is checked.
@@ -215,10 +284,14 @@ impl Upload {
     }
 }
 
-/// The default receipts file of a CSV.
-fn beside(file: &Path) -> PathBuf {
+/// The default receipts file of a CSV; of one that was submitted before and replaces that, a
+/// numbered one.
+fn beside(file: &Path, number: Option<u64>) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
-    path.push(".receipts");
+    match number {
+        None => path.push(".receipts"),
+        Some(number) => path.push(format!(".{number}.receipts")),
+    }
     path.into()
 }
 

@@ -39,6 +39,9 @@ pub struct Node {
     pub stop: CancellationToken,
     /// Everything that runs in the background.
     pub tasks: TaskTracker,
+    /// Whether this server adds to its result shares what no submission has.
+    #[cfg(feature = "testing")]
+    pub adds_wrongly: std::sync::atomic::AtomicBool,
 }
 
 impl Node {

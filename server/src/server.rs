@@ -145,6 +145,13 @@ impl Running {
         self.node.peers.set_tamper(tamper);
     }
 
+    /// Makes this server open a result share that is 1 too large from now on, as a server would that
+    /// does not care for the commitments.
+    #[cfg(feature = "testing")]
+    pub fn add_wrongly(&self) {
+        self.node.adds_wrongly.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Stops without waiting for requests or runs that are under way. For tests of what is
     /// durable; a process that is killed stops harder still, and is tested as a process.
     #[cfg(feature = "testing")]
@@ -198,6 +205,8 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
         greeting,
         stop,
         tasks,
+        #[cfg(feature = "testing")]
+        adds_wrongly: std::sync::atomic::AtomicBool::default(),
     }))
 }
 

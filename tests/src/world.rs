@@ -116,6 +116,11 @@ impl World {
         self.servers[server].as_ref().unwrap().tamper_with_frames(tamper);
     }
 
+    /// Makes a server open result shares that are 1 too large from now on.
+    pub fn add_wrongly(&self, server: usize) {
+        self.servers[server].as_ref().unwrap().add_wrongly();
+    }
+
     /// Stops all servers.
     pub async fn end(mut self) {
         for server in 0..self.servers.len() {

@@ -20,11 +20,16 @@ use crate::{
 /// the same command again: it goes on where it stopped, and nothing is counted twice. While
 /// submissions are under way their bytes lie in FILE.csv.receipts.pending; keep that directory as
 /// private as the CSV itself.
+///
+/// With --replace the file takes the place of what was submitted before, all of it, as long as the
+/// study is open: the old submissions count until all servers hold the new ones, and from then on
+/// the new ones do. Should the new ones not be valid, the old ones count.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   sotto submit $id wages.csv
-  sotto submit $id north.csv south.csv --skip-invalid")]
+  sotto submit $id north.csv south.csv --skip-invalid
+  sotto submit $id corrected.csv --replace wages.csv.receipts")]
 pub struct Submit {
     /// The study's id.
     id: StudyId,
@@ -40,6 +45,9 @@ pub struct Submit {
     /// Where to keep the receipts; only with one file.
     #[arg(long, value_name = "FILE", env = "SOTTO_RECEIPTS")]
     receipts: Option<PathBuf>,
+    /// Replace the submissions of these receipts; only with one file.
+    #[arg(long, value_name = "RECEIPTS")]
+    replace: Option<PathBuf>,
     /// Give a server up that takes nothing for this long.
     #[arg(
         long,
@@ -57,11 +65,17 @@ impl Submit {
             let message = "--receipts names one file, so it takes one FILE.csv";
             super::usage(message);
         }
+        if self.replace.is_some() && self.files.len() > 1 {
+            let message =
+                "--replace puts one file in the place of another, so it takes one FILE.csv";
+            super::usage(message);
+        }
         let profile = global.profile()?;
         let stop = signal::stop();
         let options = Options {
             batch: self.batch,
             receipts: self.receipts,
+            replace: self.replace,
             skip_invalid: self.skip_invalid,
             timeout: Duration::from_secs(self.timeout),
         };
@@ -136,4 +150,11 @@ fn explain(report: &SubmitReport) {
         report::counted(report.submissions.len() as u64, "submission"),
         report.elapsed_seconds,
     );
+    if let Some(replaced) = &report.replaced {
+        eprintln!(
+            "{file}: replaces {} of {}",
+            report::counted(replaced.submissions as u64, "submission"),
+            replaced.receipts.display(),
+        );
+    }
 }

@@ -184,6 +184,16 @@ impl Pending {
         }
     }
 
+    /// Deletes all stored batches: none of them is sent any more.
+    pub(super) fn clear(&self) -> Result<(), ReceiptsError> {
+        self.each(|path, number| match number {
+            Some(_) => fs::remove_file(path),
+            None => Ok(()),
+        })?;
+        self.close();
+        Ok(())
+    }
+
     /// Deletes the directory when nothing is in it.
     pub fn close(&self) {
         // A directory that stays behind, because something else lies in it, does no harm.

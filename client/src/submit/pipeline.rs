@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use mpc::{
     Field128,
     collect::{Collect, Origin},
-    ids::SubmissionId,
+    ids::{AmendmentId, SubmissionId},
     sign::Signer,
 };
 use rand::RngExt as _;
@@ -51,6 +51,8 @@ pub struct Work {
     pub collect: Arc<Collect>,
     /// Who submits.
     pub provider: Signer,
+    /// The amendment that all of it is a part of.
+    pub amendment: Option<AmendmentId>,
 }
 
 /// What of the file goes out.
@@ -271,6 +273,7 @@ impl Work {
             let public = &batch.public;
             let ours = public.study == self.collect.study()
                 && public.provider == self.provider.public()
+                && public.amendment == self.amendment
                 && public.records == records
                 && public.payload_hashes.len() == self.collect.parties();
             return if ours { Ok(batch) } else { Err(foreign()) };
@@ -285,7 +288,8 @@ impl Work {
         drop(content);
         let mut rng = rand::rng();
         let submission = SubmissionId(rng.random());
-        let origin = Origin { submission, provider: self.provider.public(), amendment: None };
+        let (provider, amendment) = (self.provider.public(), self.amendment);
+        let origin = Origin { submission, provider, amendment };
         let sharded = self.collect.shard(origin, wires, &mut rng)?;
         let batch = Batch::new(number, first_row, sharded, &self.provider);
         pending.store(&batch)?;

@@ -1,4 +1,5 @@
-//! One batch to all servers at once, each until it has answered with a good receipt.
+//! One batch, or one amendment, to all servers at once, each until it has answered with a good
+//! receipt.
 
 use std::{
     collections::BTreeMap,
@@ -9,17 +10,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use mpc::{
-    collect::PublicPart,
-    ids::{PublicHash, StudyId, SubmissionId},
-    receipt::Receipt,
-    sign::Signature,
+    collect::{PublicPart, SignedAmendment},
+    ids::PublicHash,
+    receipt::{AmendmentReceipt, Receipt},
 };
 use proto::v1;
 use rand::RngExt as _;
+use tonic::{Response, Status};
 
-use super::{pending::Batch, receipts::Entry};
+use super::{
+    pending::Batch,
+    receipts::{Acknowledged, Entry},
+};
 use crate::{
     connection::Server,
     deadline::{self, request},
@@ -71,8 +75,8 @@ impl Lanes {
                 payload: payload.clone(),
                 credential: batch.credential.0.to_vec().into(),
             };
-            let answer = lane.send(message, self.timeout, progress).await?;
-            let receipt = lane.check(&answer, &batch.public, hash)?;
+            let answer = lane.submit(message, self.timeout, progress).await?;
+            let receipt = lane.check(answer, &batch.public, hash)?;
             Ok::<_, ClientError>((lane.server.name().to_owned(), hex::encode(receipt.signature.0)))
         });
         let receipts: BTreeMap<_, _> = try_join_all(sends).await?.into_iter().collect();
@@ -86,6 +90,44 @@ impl Lanes {
         })
     }
 
+    /// Sends an amendment to all servers, each of which is asked whatever the others answer. Returns
+    /// their receipts, verified, or the first failure and who took it all the same.
+    pub async fn amend(
+        &self,
+        signed: &SignedAmendment,
+        progress: &dyn Progress,
+    ) -> Result<Acknowledged, (ClientError, Vec<String>)> {
+        let message = v1::AmendRequest {
+            amendment: signed.amendment.encode().into(),
+            credential: signed.signature.0.to_vec().into(),
+        };
+        let sends = self.lanes.iter().map(|lane| async {
+            let answer = lane.amend(message.clone(), self.timeout, progress).await?;
+            lane.check_amendment(answer, signed)
+        });
+        let answers = join_all(sends).await;
+        let mut acknowledged = BTreeMap::new();
+        let mut failure = None;
+        for (lane, answer) in self.lanes.iter().zip(answers) {
+            match answer {
+                Ok(receipt) => {
+                    let signature = hex::encode(receipt.signature.0);
+                    acknowledged.insert(lane.server.name().to_owned(), signature);
+                }
+                Err(error) => drop(failure.get_or_insert(error)),
+            }
+        }
+        let (amendment, hash) = (signed.amendment.id, signed.amendment.hash());
+        match failure {
+            Some(error) => Err((error, acknowledged.into_keys().collect())),
+            None => Ok(Acknowledged {
+                amendment: amendment.to_string(),
+                hash: hash.to_string(),
+                acknowledged,
+            }),
+        }
+    }
+
     /// Bytes that each server acknowledged, by name.
     pub fn bytes(&self) -> Vec<(String, u64)> {
         let bytes =
@@ -95,20 +137,49 @@ impl Lanes {
 }
 
 impl Lane {
-    /// Repeats the call until it is answered, refused, or without progress for too long. That is
-    /// safe: a server answers the same bytes with the same receipt.
-    async fn send(
+    async fn submit(
         &self,
         message: v1::SubmitRequest,
         timeout: Duration,
         progress: &dyn Progress,
     ) -> Result<v1::Receipt, ClientError> {
-        let started = Instant::now();
         let len = message.public_part.len() + message.payload.len() + message.credential.len();
+        let submit = || {
+            let call = request(message.clone(), deadline::SUBMIT);
+            let mut server = self.server.submissions();
+            async move { server.submit(call).await }
+        };
+        self.repeat(submit, len, timeout, progress).await
+    }
+
+    async fn amend(
+        &self,
+        message: v1::AmendRequest,
+        timeout: Duration,
+        progress: &dyn Progress,
+    ) -> Result<v1::AmendmentReceipt, ClientError> {
+        let len = message.amendment.len() + message.credential.len();
+        let amend = || {
+            let call = request(message.clone(), deadline::SUBMIT);
+            let mut server = self.server.submissions();
+            async move { server.amend(call).await }
+        };
+        self.repeat(amend, len, timeout, progress).await
+    }
+
+    /// Repeats the call until it is answered, refused, or without progress for too long. That is
+    /// safe: a server answers the same bytes with the same receipt.
+    async fn repeat<T, A: Future<Output = Result<Response<T>, Status>>>(
+        &self,
+        call: impl Fn() -> A,
+        len: usize,
+        timeout: Duration,
+        progress: &dyn Progress,
+    ) -> Result<T, ClientError> {
+        let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let call = request(message.clone(), deadline::SUBMIT);
-            let status = match self.server.submissions().submit(call).await {
+            let status = match call().await {
                 Ok(answer) => {
                     self.bytes.fetch_add(len as u64, Ordering::Relaxed);
                     *self.progressed.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -140,24 +211,36 @@ impl Lane {
 
     fn check(
         &self,
-        answer: &v1::Receipt,
+        answer: v1::Receipt,
         public: &PublicPart,
         hash: PublicHash,
     ) -> Result<Receipt, ClientError> {
-        let receipt = || {
-            Some(Receipt {
-                study: StudyId::try_from(&answer.study_id[..]).ok()?,
-                submission: SubmissionId::try_from(&answer.submission_id[..]).ok()?,
-                public: PublicHash::try_from(&answer.public_hash[..]).ok()?,
-                signature: Signature::try_from(&answer.signature[..]).ok()?,
-            })
-        };
         let broke = |what: &str| self.server.broke(what);
-        let receipt = receipt().ok_or_else(|| broke("its receipt is malformed"))?;
+        let receipt = Receipt::try_from(answer).map_err(|_| broke("its receipt is malformed"))?;
         if (receipt.study, receipt.submission, receipt.public)
             != (public.study, public.submission, hash)
         {
             return Err(broke("its receipt is for another submission"));
+        }
+        receipt
+            .verify(&self.server.identity())
+            .map_err(|_| broke("its receipt is not signed with the key that the profile names"))?;
+        Ok(receipt)
+    }
+
+    fn check_amendment(
+        &self,
+        answer: v1::AmendmentReceipt,
+        signed: &SignedAmendment,
+    ) -> Result<AmendmentReceipt, ClientError> {
+        let broke = |what: &str| self.server.broke(what);
+        let receipt =
+            AmendmentReceipt::try_from(answer).map_err(|_| broke("its receipt is malformed"))?;
+        let amendment = &signed.amendment;
+        if (receipt.study, receipt.amendment, receipt.hash)
+            != (amendment.study, amendment.id, amendment.hash())
+        {
+            return Err(broke("its receipt is for another change"));
         }
         receipt
             .verify(&self.server.identity())

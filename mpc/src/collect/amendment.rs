@@ -1,5 +1,11 @@
 //! Amendment: a provider's signed word that some of its submissions take the place of others, or
 //! that others shall not count at all.
+//!
+//! # Security
+//! Nobody but the provider can make one. A server that hides an amendment changes nothing while
+//! any other server shows it, and every server signs for what it takes. Together with one server a
+//! provider can still amend its own submissions between the close and the moment when that server
+//! shows its list: before anything is opened, so that it knows no more than before the close.
 
 use std::cmp::Ordering;
 

@@ -205,6 +205,7 @@ async fn ingest(storage: &SqliteStorage, data: &Data, sharded: &[Sharded]) {
             public,
             records: sharded.public.records,
             provider: sharded.public.provider,
+            amendment: sharded.public.amendment,
             payload: sharded.payloads[0].clone(),
         };
         storage.put_submission(data.id(), submission, LIMITS)

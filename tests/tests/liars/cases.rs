@@ -11,8 +11,8 @@ use sotto_tests::{
 pub enum Way {
     /// It falsifies a message.
     Says(Lie),
-    /// It adds 1 to its share of a stored submission, and keeps to the protocol with that.
-    ChangesShare,
+    /// It adds 1 to its result share, and keeps to the protocol with that.
+    AddsOne,
     /// It deletes a submission that it has given a receipt for.
     Deletes,
 }
@@ -116,13 +116,13 @@ pub fn all() -> Vec<Case> {
         ),
         Case {
             does: "opens a wrong result share, with commitments to match",
-            way: Way::ChangesShare,
+            way: Way::AddsOne,
             asks: Asks::Sum,
             lists: false,
         },
         Case {
             does: "opens a wrong result share while small cells stay closed",
-            way: Way::ChangesShare,
+            way: Way::AddsOne,
             asks: Asks::SmallCells,
             lists: false,
         },

@@ -21,7 +21,9 @@ const MARKS: [&str; 2] = ["<!-- lies: begin -->\n", "<!-- lies: end -->"];
 #[tokio::test(flavor = "multi_thread")]
 async fn every_lie_ends_as_security_md_says() {
     let cases = cases::all();
-    let runs = stream::iter(&cases).map(async |case| (case, run::run(case).await));
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let runs = stream::iter(cases.iter().filter(|case| case.does.contains(&only)))
+        .map(async |case| (case, run::run(case).await));
     let ended: Vec<(&Case, Ended)> = runs.buffered(AT_ONCE).collect().await;
     let mut table = String::from(
         "| beta … | the study | named | proof for anybody |\n| --- | --- | --- | --- |\n",
@@ -29,11 +31,11 @@ async fn every_lie_ends_as_security_md_says() {
     for (case, ended) in &ended {
         println!("{}: {ended:?}", case.does);
         let beta = BTreeSet::from([LIAR.1.to_owned()]);
-        assert!(
-            ended.accused.is_subset(&beta),
-            "{}: an honest server is named: {ended:?}",
-            case.does
-        );
+        match ended.ending {
+            // Who waits for the liar keeps others waiting.
+            Ending::Waits => assert!(ended.accused.is_superset(&beta), "{}: {ended:?}", case.does),
+            _ => assert!(ended.accused.is_subset(&beta), "{}: {ended:?}", case.does),
+        }
         assert!(ended.convicted.is_subset(&beta), "{}: {ended:?}", case.does);
         let [study, named, proof] = row(ended);
         table.push_str(&format!("| {} | {study} | {named} | {proof} |\n", case.does));
@@ -60,8 +62,11 @@ fn row(ended: &Ended) -> [String; 3] {
         }
         Ending::Published { .. } => [
             "published, true, over the rest; the submission is listed as rejected".into(),
-            "no".into(),
-            "no".into(),
+            yes(&ended.convicted, "no"),
+            match ended.convicted.is_empty() {
+                true => "no: a provider's false proof looks the same".into(),
+                false => "yes, with the receipt".into(),
+            },
         ],
         Ending::Aborted => {
             ["aborted".into(), yes(&ended.accused, "no"), yes(&ended.convicted, "no")]

@@ -1,17 +1,26 @@
 //! One run with one liar: three real servers, of which beta lies, to the end of the study.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use client::{
+    audit::{self, Verdict},
+    bundle,
     progress::Silent,
+    receipt,
     status::{Overview, Report, State},
     studies::{self, Action},
+    submit::Options,
 };
 use mpc::{ids::StudyId, publish::Published};
 use proto::v1::{GetStudyRequest, studies_client::StudiesClient};
 use rusqlite::Connection;
 use sotto_tests::{Provider, World};
 use study::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::cases::{Asks, Case, Way};
 
@@ -40,7 +49,7 @@ pub struct Ended {
     pub accused: BTreeSet<String>,
     /// Their words.
     pub words: Vec<String>,
-    /// Whom the record of each honest server that accuses somebody convicts.
+    /// Whom the records of the honest servers convict, or a provider's receipts.
     pub convicted: BTreeSet<String>,
 }
 
@@ -84,12 +93,18 @@ pub async fn run(case: &Case) -> Ended {
         if case.is_in_verification() {
             lie(&mut world, case, study).await;
         }
-        submit(&world, case, study).await;
+        let receipts = submit(&world, case, study).await;
         if !case.is_in_verification() {
             lie(&mut world, case, study).await;
         }
         // A study that has aborted cannot be closed any more.
         studies::command(&world.profile(), study, Action::Close, &[]).await.unwrap();
+        let mut ended = ending(&world, case, study).await;
+        if let Ending::Published { .. } = ended.ending {
+            ended.convicted.extend(broken_words(&world, &receipts).await);
+        }
+        world.end().await;
+        return ended;
     }
     let ended = ending(&world, case, study).await;
     world.end().await;
@@ -97,19 +112,17 @@ pub async fn run(case: &Case) -> Ended {
 }
 
 /// Three submissions of one record, verified by all servers unless the liar prevents it; and one that
-/// gamma never gets, where lists are to differ.
-async fn submit(world: &World, case: &Case, study: StudyId) {
-    let mut provider = Provider::new(world, study, 1).await;
-    for (age, town) in [(30, 0), (40, 0), (50, 1)] {
-        let wires = provider.encode(&[vec![Value::Number(age), Value::Category(town)]]);
-        let sharded = provider.shard(wires);
-        for server in 0..3 {
-            // A study that has aborted takes nothing more.
-            let sent = provider.send(world, &sharded, server).await;
-            assert!(sent.is_ok() || case.is_in_verification(), "{}: {sent:?}", case.does);
-        }
-    }
+/// gamma never gets, where lists are to differ. Returns the receipts of the three.
+async fn submit(world: &World, case: &Case, study: StudyId) -> PathBuf {
+    let file = world.file("people.csv", "age,town\n30,A\n40,A\n50,B\n");
+    let timeout = Duration::from_secs(20);
+    let options = Options { batch: Some(1), timeout, ..Options::default() };
+    let sent = world.submit_with(study, &file, &options).await;
+    // A study that has aborted takes nothing more.
+    assert!(sent.is_ok() || case.is_in_verification(), "{}: {sent:?}", case.does);
+    let receipts = world.path().join("people.csv.receipts");
     if case.lists {
+        let mut provider = Provider::new(world, study, 1).await;
         let wires = provider.encode(&[vec![Value::Number(60), Value::Category(0)]]);
         let sharded = provider.shard(wires);
         for server in [0, 1] {
@@ -120,7 +133,7 @@ async fn submit(world: &World, case: &Case, study: StudyId) {
         let overview = studies::show(&world.profile(), study).await.unwrap();
         let done = |report: &Report| report.verified == 3 || report.state.is_final();
         if overview.servers.iter().all(done) {
-            return;
+            return receipts;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -132,25 +145,14 @@ async fn lie(world: &mut World, case: &Case, study: StudyId) {
     let (liar, _) = LIAR;
     match case.way {
         Way::Says(lie) => lie.tell(world, liar, study),
-        Way::ChangesShare | Way::Deletes => {
+        Way::AddsOne => world.add_wrongly(liar),
+        Way::Deletes => {
             world.stop(liar).await;
             let database = Connection::open(world.data(liar).join("sotto.db")).unwrap();
-            let changes: &[&str] = match case.way {
-                Way::ChangesShare => &[
-                    // The share of the last coordinate becomes 1.
-                    "UPDATE submission_share SET output_share = CAST( \
-                     substr(output_share, 1, length(output_share) - 16) || \
-                     x'01000000000000000000000000000000' AS BLOB) \
-                     WHERE arrival = (SELECT min(arrival) FROM submission_share)",
-                ],
-                _ => &[
-                    "DELETE FROM submission_share \
-                     WHERE arrival = (SELECT min(arrival) FROM submission)",
-                    "DELETE FROM submission WHERE arrival = (SELECT min(arrival) FROM submission)",
-                ],
-            };
-            for change in changes {
-                assert_eq!(database.execute(change, []).unwrap(), 1);
+            let first = "WHERE arrival = (SELECT min(arrival) FROM submission)";
+            for table in ["submission_share", "submission"] {
+                let deleted = database.execute(&format!("DELETE FROM {table} {first}"), []);
+                assert_eq!(deleted.unwrap(), 1);
             }
             drop(database);
             world.start(liar).await;
@@ -240,11 +242,30 @@ async fn published(world: &World, case: &Case, study: StudyId) -> Ending {
         }
         let rejected = left_out.iter().sum();
         found = Some(Ending::Published { submissions: published.submissions, rejected });
+        let report = audited(world, study, name).await;
+        assert_eq!(report.verdict, Verdict::Holds, "{}: {report:?}", case.does);
     }
     found.unwrap()
 }
 
-/// Whom the record that a server gives out convicts, if anybody.
-async fn convicted(_world: &World, _study: StudyId, _server: &str) -> Option<String> {
-    None
+/// Whom the record that a server gives out convicts, in the eyes of somebody who trusts no server.
+async fn convicted(world: &World, study: StudyId, server: &str) -> Vec<String> {
+    let report = audited(world, study, server).await;
+    assert!(matches!(report.verdict, Verdict::Aborted | Verdict::Untold), "{report:?}");
+    report.culprits
+}
+
+async fn audited(world: &World, study: StudyId, server: &str) -> audit::Report {
+    let (profile, stop) = (world.profile(), CancellationToken::new());
+    let file = world.path().join(format!("{server}.sotto"));
+    bundle::fetch(&profile, study, Some(server), &file, &stop, &Silent).await.unwrap();
+    audit::audit(&file, Some(study), Some(&profile), &Silent)
+        .unwrap_or_else(|error| panic!("{server}: {error}"))
+}
+
+/// Servers that signed a receipt, and then something that contradicts it.
+async fn broken_words(world: &World, receipts: &Path) -> Vec<String> {
+    let (profile, stop) = (world.profile(), CancellationToken::new());
+    let report = receipt::check(Some(&profile), receipts, None, &stop, &Silent).await.unwrap();
+    report.evidence.into_iter().map(|evidence| evidence.server).collect()
 }

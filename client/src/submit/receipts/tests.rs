@@ -1,10 +1,12 @@
 //! The receipts file survives a crash at any byte, and never mixes two uploads.
 
+use std::{collections::BTreeMap, fs};
+
 use super::*;
 use crate::submit::pending::Batch;
 use mpc::{
     collect::{PublicPart, Sharded},
-    ids::{StudyId, SubmissionId},
+    ids::{AmendmentId, StudyId, SubmissionId},
     pedersen::Commitment,
     sign::{PublicKey, Signer},
 };
@@ -161,7 +163,7 @@ fn a_crash_between_record_and_delete_leaves_nothing_to_send() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("receipts");
     let mut receipts = Receipts::open(&path, header()).unwrap();
-    receipts.append(&[entry(0)]).unwrap();
+    receipts.lines.append(&[entry(0)]).unwrap();
     receipts.pending().store(&batch(0)).unwrap();
     fs::write(receipts.pending().dir().join("000001.new"), b"half").unwrap();
     drop(receipts);
@@ -191,4 +193,157 @@ fn stored_batches_without_their_receipts_are_not_sent_as_new() {
     fs::remove_file(&path).unwrap();
     let error = Receipts::open(&path, header()).unwrap_err();
     assert!(matches!(error, ReceiptsError::Orphans { .. }), "{error}");
+}
+
+fn replaces() -> Replaces {
+    Replaces {
+        receipts: "/old.receipts".into(),
+        amendment: hex::encode([5; 16]),
+        sequence: 3,
+        old: vec![hex::encode([70; 16]), hex::encode([71; 16])],
+    }
+}
+
+fn acknowledged(amendment: u8) -> Acknowledged {
+    Acknowledged {
+        amendment: hex::encode([amendment; 16]),
+        hash: hex::encode([6; 32]),
+        acknowledged: BTreeMap::from([("alpha".into(), hex::encode([7; 64]))]),
+    }
+}
+
+/// Ids of submissions by their tags.
+fn tags(ids: &BTreeSet<SubmissionId>) -> Vec<u8> {
+    ids.iter().map(|id| id.0[0]).collect()
+}
+
+/// Receipts of batches 1 and 2 in `path`.
+fn submitted(path: &Path) {
+    let mut receipts = Receipts::open(path, header()).unwrap();
+    receipts.record([entry(1), entry(2)]).unwrap();
+}
+
+#[test]
+fn a_file_that_replaces_nothing_keeps_the_first_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    submitted(&path);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with("{\"version\":1,") && !text.contains("replaces"), "{text}");
+}
+
+#[test]
+fn everything_that_was_written_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    let header = header().replacing(replaces());
+    let mut receipts = Receipts::open(&path, header.clone()).unwrap();
+    receipts.record([entry(1)]).unwrap();
+    assert!(!receipts.is_acknowledged());
+    receipts.acknowledge(&acknowledged(5)).unwrap();
+    drop(receipts);
+    assert!(Receipts::open(&path, header.clone()).unwrap().is_acknowledged());
+    let mut previous = Previous::open(&path).unwrap();
+    previous.retire(AmendmentId([8; 16]), None).unwrap();
+    previous.acknowledge(acknowledged(8)).unwrap();
+    assert_eq!(read(&path).unwrap(), *previous.document());
+    let document = read(&path).unwrap();
+    assert_eq!((&document.header, &document.entries), (&header, &vec![entry(1)]));
+    let retired = document.retired.clone().unwrap();
+    assert_eq!((retired.sequence, retired.receipts), (4, None));
+    assert_eq!(document.acknowledged, [acknowledged(5), acknowledged(8)]);
+    assert!(document.is_acknowledged(AmendmentId([8; 16])));
+    assert!(!document.is_acknowledged(AmendmentId([9; 16])));
+    assert_eq!(tags(&document.submissions().unwrap()), [1, 70, 71]);
+}
+
+#[test]
+fn a_crash_at_any_byte_of_the_mark_leaves_the_receipts_as_they_were_or_marked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    submitted(&path);
+    let before = fs::read(&path).unwrap().len();
+    Previous::open(&path).unwrap().retire(AmendmentId([8; 16]), Some("/new".into())).unwrap();
+    let full = fs::read(&path).unwrap();
+    for cut in before..=full.len() {
+        let path = dir.path().join(format!("{cut}.receipts"));
+        fs::write(&path, &full[..cut]).unwrap();
+        let mut previous = Previous::open(&path).unwrap();
+        let marked = cut == full.len();
+        assert_eq!(previous.amendment().unwrap().is_some(), marked, "cut at {cut}");
+        // The first mark stays; without one the next is written.
+        previous.retire(AmendmentId([9; 16]), Some("/new".into())).unwrap();
+        let expected = AmendmentId([if marked { 8 } else { 9 }; 16]);
+        drop(previous);
+        let previous = Previous::open(&path).unwrap();
+        assert_eq!(previous.amendment().unwrap(), Some(expected), "cut at {cut}");
+        assert_eq!(tags(&previous.submissions().unwrap()), [1, 2]);
+    }
+}
+
+#[test]
+fn submissions_under_way_are_retired_with_the_others_and_their_shares_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    let mut receipts = Receipts::open(&path, header()).unwrap();
+    receipts.record([entry(1)]).unwrap();
+    // A crash between record and delete, and one before any receipt.
+    receipts.pending().store(&batch(1)).unwrap();
+    receipts.pending().store(&batch(2)).unwrap();
+    let pending = receipts.pending().dir().to_owned();
+    drop(receipts);
+    let mut previous = Previous::open(&path).unwrap();
+    assert_eq!(tags(&previous.submissions().unwrap()), [1, 2]);
+    previous.retire(AmendmentId([8; 16]), None).unwrap();
+    assert!(!pending.exists());
+    assert_eq!(tags(&previous.submissions().unwrap()), [1, 2]);
+    let unfinished = read(&path).unwrap().retired.unwrap().unfinished;
+    assert_eq!(unfinished, [hex::encode([2; 16])]);
+}
+
+#[test]
+fn retired_submissions_are_not_taken_up_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    submitted(&path);
+    Previous::open(&path).unwrap().retire(AmendmentId([8; 16]), Some("/new".into())).unwrap();
+    let error = Receipts::open(&path, header()).unwrap_err();
+    assert!(matches!(&error, ReceiptsError::Replaced { by, .. } if by == "/new"), "{error}");
+    let path = dir.path().join("others");
+    submitted(&path);
+    Previous::open(&path).unwrap().retire(AmendmentId([8; 16]), None).unwrap();
+    let error = Receipts::open(&path, header()).unwrap_err();
+    assert!(matches!(error, ReceiptsError::Withdrawn { .. }), "{error}");
+}
+
+#[test]
+fn a_replacement_is_taken_up_by_its_own_amendment_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    drop(Receipts::open(&path, header().replacing(replaces())).unwrap());
+    let moved = Replaces { receipts: "/moved.receipts".into(), ..replaces() };
+    drop(Receipts::open(&path, header().replacing(moved)).unwrap());
+    let other = Replaces { amendment: hex::encode([9; 16]), ..replaces() };
+    for other in [header(), header().replacing(other)] {
+        let error = Receipts::open(&path, other).unwrap_err();
+        assert!(error.to_string().contains("another --replace"), "{error}");
+    }
+}
+
+#[test]
+fn receipts_of_nothing_another_study_or_another_provider_are_not_retired() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipts");
+    assert!(matches!(Previous::open(&path), Err(ReceiptsError::Io { .. })));
+    assert!(!path.exists());
+    drop(Receipts::open(&path, header()).unwrap());
+    let previous = Previous::open(&path).unwrap();
+    assert!(matches!(previous.submissions(), Err(ReceiptsError::Nothing { .. })));
+    let (study, provider) = (StudyId([1; 32]), PublicKey([3; 32]));
+    assert!(previous.require(study, provider).is_ok());
+    assert!(previous.require(StudyId([2; 32]), provider).is_err());
+    assert!(previous.require(study, PublicKey([4; 32])).is_err());
+    let letter = dir.path().join("letter.txt");
+    fs::write(&letter, "Dear Ada\n").unwrap();
+    assert!(matches!(Previous::open(&letter), Err(ReceiptsError::NotReceipts { line: 1, .. })));
 }

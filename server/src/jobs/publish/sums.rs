@@ -54,10 +54,33 @@ pub(super) async fn over(
     }
     let Tallied { root, submissions, records, sums: commitments } = sums.tally.finish();
     let is_the_set = (root, submissions, records) == (set.root, set.submissions, set.records);
-    match is_the_set && sums.share.submissions() == set.submissions {
-        true => Ok((sums.share, commitments)),
-        false => Err(damaged()),
+    if !is_the_set || sums.share.submissions() != set.submissions {
+        return Err(damaged());
     }
+    let opened = (sums.share, commitments);
+    #[cfg(feature = "testing")]
+    if node.adds_wrongly.load(std::sync::atomic::Ordering::Relaxed) {
+        return Ok(one_too_large(context, opened));
+    }
+    Ok(opened)
+}
+
+/// Adds 1 to the first sum, and to what this server holds itself against.
+#[cfg(feature = "testing")]
+fn one_too_large(
+    context: &StudyContext,
+    (mut share, mut commitments): (ResultShare, Vec<RistrettoPoint>),
+) -> (ResultShare, Vec<RistrettoPoint>) {
+    let mut one = mpc::collect::OutputShare {
+        values: Zeroizing::new(vec![0; context.plan.coordinates()]),
+        blinding: mpc::pedersen::Blinding::from_uniform_bytes(&[0; 64]),
+    };
+    one.values.iter_mut().take(1).for_each(|value| *value = 1);
+    share.add(&one);
+    if let Some(mine) = commitments.get_mut(context.me.index()) {
+        *mine += context.collect.bases().base(0);
+    }
+    (share, commitments)
 }
 
 struct Sums {
