@@ -323,3 +323,79 @@ async fn a_record_is_read_on_behind_any_message_and_bad_places_are_refused() {
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_providers_replaced_and_withdrew_is_audited_and_told_to_them() {
+    let world = World::servers(3).await;
+    let study = world.create(STUDY).await;
+    let (a, b) = (world.file("a.csv", "age\n10\n20\n"), world.file("b.csv", "age\n30\n"));
+    let c = world.file("c.csv", "age\n99\n");
+    let replace = Some(world.path().join("a.csv.receipts"));
+    let silent = std::sync::Arc::new(Silent);
+    world.submit(study, &a).await.unwrap();
+    let options = client::submit::Options { replace, ..Default::default() };
+    world.submit_with(study, &b, &options).await.unwrap();
+    world.submit(study, &c).await.unwrap();
+    let (profile, stop) = (world.profile(), CancellationToken::new());
+    let path = world.path().join("c.csv.receipts");
+    let timeout = std::time::Duration::from_secs(60);
+    client::submit::withdraw(&profile, &path, timeout, &stop, &*silent).await.unwrap();
+    world.close(study).await;
+    assert_eq!(world.result(study).await.unwrap().records, 1);
+    let file = fetch(&world, study, None, "bundle").await;
+    let report = check(&world, study, &file);
+    assert_eq!(report.verdict, Verdict::Holds, "{report:#?}");
+    assert_eq!((report.submissions, report.rejected, report.amendments), (1, 2, 2));
+    for (name, fate, what) in [
+        ("a.csv.receipts", Fate::Rejected, "replaced"),
+        ("b.csv.receipts", Fate::Counted, "stands"),
+        ("c.csv.receipts", Fate::Rejected, "withdrew"),
+    ] {
+        let receipts = world.path().join(name);
+        for bundle in [None, Some(file.as_path())] {
+            let found =
+                receipt::check(Some(&profile), &receipts, bundle, &stop, &Silent).await.unwrap();
+            let [one] = &found.submissions[..] else { panic!("{found:#?}") };
+            assert_eq!(one.fate, fate, "{found:#?}");
+            assert!(one.what.contains(what), "{found:#?}");
+        }
+    }
+    // Without an amendment, or with another one's, the submissions do not count as they do.
+    let good = messages(&file);
+    let first = good.iter().position(|message| message.0 == Section::Amendment).unwrap();
+    let mut without = good.clone();
+    without.remove(first);
+    let mut swapped = good.clone();
+    swapped.swap(first, first + 1);
+    let mut forged = good;
+    forged[first].1[0] ^= 1;
+    for messages in [without, swapped, forged] {
+        let report = check(&world, study, &write(&world, &messages));
+        assert_eq!(report.verdict, Verdict::Fails);
+        assert_eq!(report.checks.last().unwrap().name, "amendments", "{report:#?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_differentially_private_study_and_one_with_small_cells_are_audited() {
+    let private = STUDY.replace(
+        "min_records = 1",
+        "min_records = 1\nepsilon = 1.0\ndelta = 1e-6\nunit = \"record\"",
+    );
+    let cells = STUDY.replace("min_records = 1", "min_records = 1\nmin_cell = 3")
+        + "by = [\"group\"]\n[[column]]\nname = \"group\"\ntype = \"category\"\nvalues = [\"a\", \"b\", \"c\", \"d\"]\n";
+    for text in [private, cells] {
+        let world = World::servers(3).await;
+        let study = world.create(&text).await;
+        let group = |row: usize| ["a", "a", "a", "a", "b", "b", "b", "c", "d", "d"][row % 10];
+        let rows: String = (0..10).map(|row| format!("{row},{}\n", group(row))).collect();
+        let csv = world.file("x.csv", &format!("age,group\n{rows}"));
+        world.submit(study, &csv).await.unwrap();
+        world.close(study).await;
+        world.result(study).await.unwrap();
+        let report = check(&world, study, &fetch(&world, study, None, "bundle").await);
+        assert_eq!(report.verdict, Verdict::Holds, "{text}: {report:#?}");
+        world.end().await;
+    }
+}
