@@ -133,6 +133,7 @@ async fn a_download_that_breaks_off_goes_on_at_another_server_with_the_same_byte
     for len in [1, 40, 300, whole.len() / 3, whole.len() / 2, whole.len() - 600] {
         let name = format!("part{len}");
         fs::write(world.path().join(format!("{name}.part")), &whole[..len]).unwrap();
+        fs::write(world.path().join(format!("{name}.part.from")), "alpha").unwrap();
         let file = fetch(&world, study, None, &name).await;
         assert!(fs::read(&file).unwrap() == whole, "after {len} bytes");
         assert!(!world.path().join(format!("{name}.part")).exists());
