@@ -138,6 +138,18 @@ async fn a_download_that_breaks_off_goes_on_at_another_server_with_the_same_byte
         assert!(fs::read(&file).unwrap() == whole, "after {len} bytes");
         assert!(!world.path().join(format!("{name}.part")).exists());
     }
+    // What another server than the one that is asked for sent is not gone on with.
+    let mut poisoned = whole[..whole.len() / 2].to_vec();
+    poisoned[whole.len() / 3] ^= 1;
+    fs::write(world.path().join("poisoned.part"), poisoned).unwrap();
+    fs::write(world.path().join("poisoned.part.from"), "alpha").unwrap();
+    let file = fetch(&world, study, Some("beta"), "poisoned").await;
+    assert!(fs::read(&file).unwrap() == whole);
+    let (profile, stop) = (world.profile(), CancellationToken::new());
+    let again = bundle::fetch(&profile, study, Some("gamma"), &file, &stop, &Silent).await;
+    assert_eq!(again.unwrap_err().exit().code(), 2, "the file is there already");
+    let again = bundle::fetch(&profile, study, None, &file, &stop, &Silent).await.unwrap();
+    assert_eq!(again, bundle::Fetched::Earlier);
     world.end().await;
 }
 
