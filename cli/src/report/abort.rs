@@ -1,13 +1,18 @@
 //! A study that a lie has ended: which server, which message, where the evidence is, what can be done.
 
-use client::abort::Abort;
+use client::abort::{Abort, Found};
 use mpc::ids::StudyId;
 
 /// The report on an aborted study, for people.
 pub fn abort(id: StudyId, abort: &Abort) -> String {
-    let mut text = String::from(
-        "\n\nNothing was published, and the servers have deleted their shares of the records.\n",
-    );
+    let mut text = match abort.published.as_slice() {
+        [] => "\n\nNothing was published, and the servers that say so have deleted their shares.\n"
+            .to_owned(),
+        servers => format!(
+            "\n\nAll the same there is a result that all servers signed: {} gives it out.\n",
+            servers.join(", ")
+        ),
+    };
     text.push_str("\nwhat happened\n");
     for found in &abort.found {
         text.push_str(&format!("  {} says: {}\n", found.server, found.what));
@@ -16,16 +21,20 @@ pub fn abort(id: StudyId, abort: &Abort) -> String {
         text.push_str(&format!("  {} was told by {}\n", told.server, told.by));
     }
     text.push_str("\nwho\n");
-    match abort.accused.as_slice() {
-        [] => text
-            .push_str("  no server is named: what was seen does not tell which of them it was\n"),
-        accused => text.push_str(&format!("  {}\n", accused.join(", "))),
+    if abort.accused.is_empty() {
+        text.push_str("  no server is named: what was seen does not tell which of them it was\n");
+    }
+    for accused in &abort.accused {
+        let names = |found: &&Found| found.accused.contains(accused);
+        let by: Vec<_> =
+            abort.found.iter().filter(names).map(|found| found.server.as_str()).collect();
+        text.push_str(&format!("  {accused}, according to {}\n", by.join(", ")));
     }
     text.push_str("\nevidence\n");
     match abort.evidence.first() {
         None => text.push_str("  no server that answers has kept what was said\n"),
         Some(server) => text.push_str(&format!(
-            "  {} kept what was said, signed; this checks it and believes nobody:\n    \
+            "  {} kept what was said, signed. What that proves, and of whom, rests on nobody's word:\n    \
              sotto audit {id} --server {server}\n",
             abort.evidence.join(", ")
         )),
@@ -37,8 +46,9 @@ pub fn abort(id: StudyId, abort: &Abort) -> String {
              servers;\n  providers submit their records again.\n"
         }
         _ => {
-            "  Show it to the operator: a server that lies is broken, broken into, or dishonest. Create \
-             the\n  study again without it; providers submit their records again.\n"
+            "  If the audit proves it, show it to the operator: a server that lies is broken, broken \
+             into,\n  or dishonest. Create the study again without it; providers submit their \
+             records again.\n"
         }
     });
     text
