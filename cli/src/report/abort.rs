@@ -53,3 +53,35 @@ pub fn abort(id: StudyId, abort: &Abort) -> String {
     });
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use client::abort::Told;
+
+    use super::*;
+
+    #[test]
+    fn it_says_who_found_what_where_the_evidence_is_and_what_to_do() {
+        let what = "beta opened another result share than it committed to".to_owned();
+        let accused = vec!["beta".to_owned()];
+        let found = Found { server: "gamma".into(), what, accused: accused.clone() };
+        let told = Told { server: "alpha".into(), by: "gamma".into() };
+        let evidence = vec!["gamma".into()];
+        let lie =
+            Abort { found: vec![found], told: vec![told], accused, evidence, published: vec![] };
+        let id = StudyId([7; 32]);
+        let text = abort(id, &lie);
+        for line in [
+            "  gamma says: beta opened another result share than it committed to\n",
+            "  alpha was told by gamma\n",
+            "  beta, according to gamma\n",
+            &format!("    sotto audit {id} --server gamma\n"),
+            "Create the study again without it",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        let published = Abort { published: vec!["alpha".into()], ..Abort::default() };
+        let text = abort(id, &published);
+        assert!(text.contains("alpha gives it out") && text.contains("no server is named"));
+    }
+}
