@@ -148,7 +148,8 @@ while at < len(data):
         message = b""
 assert sections[7] == [hashlib.sha256(data[:begin]).digest()]
 head = sections[1][0]
-assert head[:14] == b"sotto/record\x01\x05"
+END, PROTOCOL = (7, 1) if NAME == "aborted" else (5, 3)
+assert head[:14] == b"sotto/record\x01" + bytes([END])
 study = head[14:]
 
 # 2. The study.
@@ -164,7 +165,7 @@ for base, expected in zip(bases + [blinding], VECTORS["bases"] + [VECTORS["blind
 
 # 4. The transcript.
 run, protocol = sections[3][0][:16], sections[3][0][16]
-assert protocol == 3
+assert protocol == PROTOCOL
 chain, bodies = H(b"publish/transcript", study, run), []
 for number, start in enumerate(range(1, len(sections[3]), k)):
     assert chain.hex() == VECTORS["chains"][number]
@@ -182,6 +183,13 @@ for number, start in enumerate(range(1, len(sections[3]), k)):
 def of(step):
     return [body for (number, _, body) in bodies if number == step]
 
+
+if PROTOCOL == 1:
+    committed, revealed = of(8), of(9)
+    liars = [j for j in range(k) if H(b"setup/commit", study, bytes([j]), revealed[j]) != committed[j]]
+    assert len(bodies) == 2 * k and liars == VECTORS["culprits"]
+    print(f"aborted: S_{liars[0]} revealed another contribution than it had committed to")
+    sys.exit()
 
 # 5. The submissions.
 sums, level, records, last, accepted = [ZERO] * k, [], 0, b"", {}

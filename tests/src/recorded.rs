@@ -11,6 +11,7 @@ use std::{
 use futures::future::join_all;
 use mpc::{
     collect::{Amendment, Collect, Origin, OutputShare, PublicPart, Reason, SignedAmendment},
+    dst,
     ids::{AmendmentId, Party, RunId, SubmissionId},
     mesh::local::LocalMesh,
     noise::Draws,
@@ -21,7 +22,9 @@ use mpc::{
     },
     record::{self, End, Head, Section},
     sign::{PublicKey, Signer},
-    transcript::{About, Place, Recording, Transcript},
+    transcript::{
+        About, Message, Place, Recording, Statement, Step, Transcript, first_chain, next_chain,
+    },
 };
 use rand::{RngExt as _, SeedableRng, rngs::StdRng};
 use sha2::{Digest as _, Sha256};
@@ -188,6 +191,39 @@ impl Unpublished {
         self.rng.fill(&mut public.payload_hashes[0]);
         let again = Submission { public, shares, provider, fate };
         self.submissions.insert(again.public.submission, again);
+    }
+
+    /// The record of a setup in which the last server reveals another contribution than it committed
+    /// to.
+    pub fn abort_setup(&self) -> Vec<(Section, Vec<u8>)> {
+        let study = self.study.id();
+        let session = [&[9; 16][..], &[1]].concat();
+        let place = Recording::decode([&session[..]]).unwrap().place(study);
+        let last = self.signers.len() as u8 - 1;
+        let commit =
+            |party: u8| dst::hash(dst::SETUP_COMMIT, &[&study.0, &[party], &[party; 32]]).to_vec();
+        let reveal = |party: u8| vec![if party == last { 99 } else { party }; 32];
+        let mut parts = vec![session];
+        let mut chain = first_chain(place);
+        let steps: [(Step, &dyn Fn(u8) -> Vec<u8>); 2] =
+            [(Step::KeyCommit, &commit), (Step::KeyReveal, &reveal)];
+        for (number, (step, body_of)) in (0..).zip(steps) {
+            let said = (0..).zip(&self.signers).map(|(party, signer)| {
+                let (at, body) = ((step as u8, number), body_of(party));
+                let statement = Statement::sign(signer, place, Party(party), at, chain, &body);
+                Message { statement, body: body.into() }
+            });
+            let said: Vec<Message> = said.collect();
+            let part = |said: &Message| [&[said.statement.party.0], &said.encode()[..]].concat();
+            parts.extend(said.iter().map(part));
+            chain = next_chain(&chain, &said.iter().map(|said| said.statement).collect::<Vec<_>>());
+        }
+        let head = Head { study, end: End::Aborted };
+        let before = [(Section::Head, head.encode()), (Section::Study, self.study.encode())];
+        before
+            .into_iter()
+            .chain(parts.into_iter().map(|part| (Section::Transcript, part)))
+            .collect()
     }
 
     /// Lets the servers publish. The study must not ask for noise.

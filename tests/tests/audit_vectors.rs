@@ -15,10 +15,11 @@ use mpc::{
     merkle::{self, Tree},
     pedersen::Bases,
     publish::SignedSet,
-    transcript::{Step, first_chain, next_chain},
+    record::Section,
+    transcript::{Recording, Step, first_chain, next_chain},
 };
 use serde_json::{Value as Json, json};
-use sotto_tests::recorded::{Recorded, Unpublished};
+use sotto_tests::recorded::{self, Recorded, Unpublished};
 use study::{Plan, Value};
 
 const STUDY: &str = r#"
@@ -232,4 +233,33 @@ async fn the_vectors_with_lists_and_amendments_are_those_that_the_program_makes_
     let report = audit(&vectors("amended.bundle"), None, None, &Silent).unwrap();
     assert_eq!(report.verdict, Verdict::Holds, "{report:#?}");
     assert_eq!((report.submissions, report.rejected), (2, 4));
+}
+
+#[test]
+fn the_vectors_of_an_aborted_setup_are_those_that_the_program_makes_and_convicts() {
+    let unpublished = Unpublished::new(STUDY, 3, 8);
+    let messages = unpublished.abort_setup();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bundle");
+    recorded::write(&file, &messages);
+    compare("aborted.bundle", &fs::read(&file).unwrap());
+    let parts = messages.iter().filter(|message| message.0 == Section::Transcript);
+    let recording = Recording::decode(parts.map(|part| &part.1[..])).unwrap();
+    let mut chains = vec![first_chain(recording.place(unpublished.study.id()))];
+    for round in &recording.rounds {
+        let statements: Vec<_> = round.iter().map(|message| message.statement).collect();
+        chains.push(next_chain(chains.last().unwrap(), &statements));
+    }
+    let steps = json!({
+        "study": unpublished.study.id().to_string(),
+        "coordinates": 0,
+        "bases": [],
+        "blinding_base": hex::encode(Bases::new(1).blinding_base().compress().as_bytes()),
+        "chains": chains.iter().map(hex::encode).collect::<Vec<_>>(),
+        "culprits": [2],
+    });
+    compare("aborted.json", (serde_json::to_string_pretty(&steps).unwrap() + "\n").as_bytes());
+    let report = audit(&vectors("aborted.bundle"), None, None, &Silent).unwrap();
+    assert_eq!(report.verdict, Verdict::Aborted, "{report:#?}");
+    assert_eq!(report.culprits, ["gamma"]);
 }
