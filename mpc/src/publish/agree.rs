@@ -10,7 +10,7 @@ use std::{
 
 use super::{Counted, PublishError, Rejections, SignedSet};
 use crate::{
-    collect::{Origin, Reason, Resolution, SignedAmendment, resolve},
+    collect::{Origin, Reason, Resolution, SignedAmendment, resolve, resolve_full},
     dst,
     ids::{AmendmentId, Party, PublicHash, StudyId, SubmissionId},
     merkle,
@@ -215,7 +215,8 @@ pub(super) fn same_set(set: &[u8], digests: &[Arc<[u8]>]) -> Result<(), PublishE
 /// What counts by its amendments counts as far as the limits allow: where more records were
 /// accepted than the study may hold, the first submissions by id; where each provider counts once,
 /// the first of each by id. Those that are part of an amendment come after all others, so that
-/// nobody loses its place to a replacement.
+/// nobody loses its place to a replacement; but first come those that keep the place of what they
+/// replace in a full study, so that nobody loses both.
 pub(super) fn combine(
     lists: &[&List],
     mine: &List,
@@ -232,14 +233,15 @@ pub(super) fn combine(
         }
     }
     let amendments = union(lists);
-    let resolution = resolve(amendments.iter().map(|signed| &signed.amendment), |submission| {
-        accepted.contains_key(submission).then(|| origin_of(submission)).flatten()
-    });
+    let resolution = resolution(&amendments, &accepted, &origin_of, limits);
     let (amended, original): (Vec<&Listed>, Vec<&Listed>) =
         accepted.values().copied().partition(|listed| is_amended(&origin_of, listed));
+    let (first, amended): (Vec<&Listed>, Vec<&Listed>) = amended.into_iter().partition(|listed| {
+        origin_of(&listed.submission).is_some_and(|origin| resolution.is_first(&origin))
+    });
     let mut counter =
         Counter { limits, resolution, submissions: 0, records: 0, counted: HashSet::new() };
-    for listed in original.into_iter().chain(amended) {
+    for listed in first.into_iter().chain(original).chain(amended) {
         if let Err(reason) = counter.count(listed, origin_of(&listed.submission)) {
             rejected.insert(listed.submission, reason);
         }
@@ -258,6 +260,31 @@ pub(super) fn combine(
     Agreement {
         set: AgreedSet { root, submissions, records, rejected, dropped, amendments },
         pending,
+    }
+}
+
+/// What the amendments make of the accepted submissions, in a study that is full by them as well.
+fn resolution(
+    amendments: &[SignedAmendment],
+    accepted: &BTreeMap<SubmissionId, &Listed>,
+    origin_of: impl Fn(&SubmissionId) -> Option<Origin>,
+    limits: Limits,
+) -> Resolution {
+    let amendments = || amendments.iter().map(|signed| &signed.amendment);
+    let origin = |submission: &SubmissionId| {
+        accepted.contains_key(submission).then(|| origin_of(submission)).flatten()
+    };
+    let records = |submission: &SubmissionId| {
+        accepted.get(submission).map_or(0, |listed| u64::from(listed.records))
+    };
+    let resolution = resolve(amendments(), origin);
+    let counts = |submission: &&SubmissionId| {
+        origin_of(submission).is_none_or(|origin| resolution.refusal(&origin).is_none())
+    };
+    let counted = accepted.keys().filter(counts).map(records).fold(0, u64::saturating_add);
+    match counted > limits.max_records {
+        true => resolve_full(amendments(), origin, records),
+        false => resolution,
     }
 }
 

@@ -140,12 +140,36 @@ fn amendments_come_before_the_limits_of_the_study() {
     let change = [amendment(9, 0, &[4], &[1])];
     let set = alike(entries.clone(), &change, limits);
     assert_eq!(rejected(&set), [(4, Reason::Replaced)]);
-    // A replacement takes nobody's place, however low its id.
+    // A replacement takes nobody's place, however low its id, and keeps that of its own.
     let more = vec![entry(0, 2, 8), entry(1, 0, 9), entry(4, 0, 0), entry(5, 1, 0)];
     let changes = [amendment(9, 0, &[4], &[1]), amendment(8, 2, &[77], &[0])];
-    let set = alike(more, &changes, Limits { max_records: 2, ..limits });
+    let set = alike(more, &changes, limits);
     let over = Reason::RecordsExhausted;
-    assert_eq!(rejected(&set), [(0, over), (1, over), (4, Reason::Replaced)]);
+    assert_eq!(rejected(&set), [(0, over), (4, Reason::Replaced)]);
+}
+
+#[test]
+fn in_a_full_study_nobody_loses_both_versions_nor_grows() {
+    let limits = Limits { max_records: 4, one_per_provider: false };
+    // 2 and 3 fill the study by themselves; the replacement of 4 has its place all the same.
+    let entries = [entry(1, 0, 9), entry(4, 0, 0), entry(2, 1, 0), entry(3, 1, 0)];
+    let mut sorted = entries.to_vec();
+    sorted.sort_by_key(|entry| entry.submission);
+    let set = alike(sorted, &[amendment(9, 0, &[4], &[1])], limits);
+    assert_eq!(rejected(&set), [(3, Reason::RecordsExhausted), (4, Reason::Replaced)]);
+    // One that is larger than what it replaces leaves the old one.
+    let larger = Entry { records: 3, ..entry(1, 0, 9) };
+    let change = [amendment(9, 0, &[4], &[1])];
+    let set = alike(vec![larger, entry(4, 0, 0), entry(5, 1, 0)], &change, limits);
+    assert_eq!((rejected(&set), set.records), (vec![(1, Reason::NotAmended)], 4));
+    // Where there is room it counts.
+    let set = alike(vec![larger, entry(4, 0, 0)], &change, limits);
+    assert_eq!((rejected(&set), set.records), (vec![(4, Reason::Replaced)], 3));
+    // Versions in between add nothing to the place of the first one.
+    let last = Entry { records: 4, ..entry(1, 0, 10) };
+    let chain = [amendment(9, 0, &[4], &[2]), amendment(10, 0, &[2, 4], &[1])];
+    let set = alike(vec![last, entry(2, 0, 9), entry(4, 0, 0), entry(5, 1, 0)], &chain, limits);
+    assert_eq!(rejected(&set), [(1, Reason::NotAmended), (4, Reason::Replaced)]);
 }
 
 #[test]
