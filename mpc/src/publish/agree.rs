@@ -10,7 +10,7 @@ use std::{
 
 use super::{Counted, PublishError, Rejections, SignedSet};
 use crate::{
-    collect::{Origin, Reason, Resolution, SignedAmendment, resolve, resolve_full},
+    collect::{Amendment, Origin, Reason, Resolution, SignedAmendment, resolve, resolve_full},
     dst,
     ids::{AmendmentId, Party, PublicHash, StudyId, SubmissionId},
     merkle,
@@ -23,7 +23,10 @@ pub(super) use list::amendments_hash;
 mod list;
 
 pub(super) use list::{List, Listed, is_undecided};
-pub use list::{MAX_AMENDMENT_BYTES, MAX_AMENDMENTS};
+pub use list::{
+    MAX_AMENDMENT_BYTES, MAX_AMENDMENT_BYTES_OF_PROVIDER, MAX_AMENDMENTS,
+    MAX_AMENDMENTS_OF_PROVIDER,
+};
 
 /// What a server knows of one submission at the close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +88,8 @@ pub struct AgreedSet {
     pub rejected: Rejections,
     /// Submissions that this server accepted but that are not in the set, sorted.
     pub dropped: Vec<SubmissionId>,
-    /// Every amendment that any server holds, sorted by [`SignedAmendment::order`].
+    /// Every amendment that any server holds and that is about an accepted submission of its
+    /// provider, sorted by [`SignedAmendment::order`].
     pub amendments: Vec<SignedAmendment>,
 }
 
@@ -232,7 +236,12 @@ pub(super) fn combine(
             Fate::Rejected(reason) => drop(rejected.insert(*submission, reason)),
         }
     }
-    let amendments = union(lists);
+    let is_of = |submission: &SubmissionId, provider: &PublicKey| {
+        accepted.contains_key(submission)
+            && origin_of(submission).is_some_and(|origin| origin.provider == *provider)
+    };
+    let mut amendments = union(lists);
+    amendments.retain(|signed| is_about_any(&signed.amendment, is_of));
     let resolution = resolution(&amendments, &accepted, &origin_of, limits);
     let (amended, original): (Vec<&Listed>, Vec<&Listed>) =
         accepted.values().copied().partition(|listed| is_amended(&origin_of, listed));
@@ -334,6 +343,13 @@ fn union(lists: &[&List]) -> Vec<SignedAmendment> {
     all.sort_by(|one, other| one.order(other));
     all.dedup_by(|next, first| next.amendment == first.amendment);
     all.into_iter().cloned().collect()
+}
+
+/// Whether an amendment is about any accepted submission of its provider. Without one it changes
+/// nothing, and whoever makes up keys can sign any number of such amendments.
+fn is_about_any(amendment: &Amendment, is_of: impl Fn(&SubmissionId, &PublicKey) -> bool) -> bool {
+    let Amendment { old, new, provider, .. } = amendment;
+    old.iter().chain(new).any(|submission| is_of(submission, provider))
 }
 
 /// Whose submission it is, of something that all servers hold alike.

@@ -4,7 +4,6 @@ use futures::{executor::block_on, future::join_all};
 
 use super::*;
 use crate::{
-    collect::Amendment,
     ids::{RunId, StudyId},
     mesh::local::{LocalMesh, Tamper},
     sign::Signer,
@@ -278,7 +277,41 @@ fn of_two_signatures_on_one_amendment_all_servers_keep_the_same() {
 
 #[test]
 fn the_signed_set_changes_with_the_amendments() {
-    let set = alike(vec![entry(1, 0, 0)], &[amendment(9, 0, &[77], &[])], LIMITS);
+    let set = alike(vec![entry(1, 0, 0)], &[amendment(9, 0, &[1, 77], &[])], LIMITS);
     let without = AgreedSet { amendments: Vec::new(), ..set.clone() };
     assert_ne!(set.digest(), without.digest());
+}
+
+#[test]
+fn amendments_of_who_submitted_nothing_are_no_part_of_the_set() {
+    let entries = vec![entry(1, 0, 0), entry(2, 1, 9)];
+    // By a key of nobody, over what others submitted and what nobody did; of one who did, likewise.
+    let made_up =
+        [amendment(7, 5, &[1], &[2]), amendment(6, 6, &[77], &[]), amendment(5, 0, &[2], &[])];
+    let real = [amendment(9, 1, &[77], &[2]), amendment(8, 0, &[1], &[])];
+    let mut holdings = [0; 3].map(|_| (entries.clone(), real.to_vec()));
+    holdings[1].1.extend(made_up);
+    for set in agreed(holdings, LIMITS, None) {
+        let set = set.expect("agrees");
+        assert_eq!(set, alike(entries.clone(), &real, LIMITS));
+        assert_eq!(set.amendments.len(), 2);
+    }
+}
+
+#[test]
+fn a_list_with_more_of_one_provider_than_a_door_takes_is_refused() {
+    let most = u8::try_from(MAX_AMENDMENTS_OF_PROVIDER).expect("fits");
+    let many = |number: u8, by: u8| (1..=number).map(move |id| amendment(id, by, &[1], &[]));
+    let list = |amendments: Vec<SignedAmendment>| List::new(&[], &amendments).encode();
+    assert!(List::decode(STUDY, &list(many(most, 0).chain(many(most, 1)).collect())).is_ok());
+    assert!(List::decode(STUDY, &list(many(most + 1, 0).collect())).is_err());
+    let ids =
+        |count: u32| (0..count).map(|id| SubmissionId(u128::from(id).to_be_bytes())).collect();
+    let bytes = |sequence: u64| {
+        let change = amendment(1, 0, &[1], &[]).amendment;
+        let id = AmendmentId([u8::try_from(sequence).expect("fits"); 16]);
+        Amendment { id, sequence, old: ids(1 << 16), ..change }.sign(&provider(0))
+    };
+    assert!(List::decode(STUDY, &list(vec![bytes(1)])).is_ok());
+    assert!(List::decode(STUDY, &list(vec![bytes(1), bytes(2)])).is_err());
 }
