@@ -195,7 +195,7 @@ impl Auditor<'_> {
 
     fn replay(&mut self, file: &Path, front: &Front, plan: &Plan) -> Result<Replayed, Failed> {
         let place = "transcript";
-        if front.recording.about != About::Publish {
+        if front.recording.session.about != About::Publish {
             return Err(Finding::of(place, "it is not that of a publication".into()).into());
         }
         let replayed = follow(file, front, plan)?
@@ -279,10 +279,10 @@ fn follow(file: &Path, front: &Front, plan: &Plan) -> Result<Result<Replayed, Fa
             max_records: front.study.max_records(),
             one_per_provider: front.study.privacy().is_one_per_provider(),
         },
-        origin: &|submission, public| origins.get(&(*submission, *public)).copied(),
+        origin: &|submission, public| origins.get(&(*submission, *public)).map(|held| held.origin),
         bounds: &|records| plan.bounds(records),
         mechanism: plan.noise().map(Noise::mechanism),
         next: &|records, opened| plan.next_opening(records, opened),
     };
-    Ok(replay(&rules, front.recording.run, &front.recording.rounds))
+    Ok(replay(&rules, front.recording.session.run(front.id), &front.recording.rounds))
 }

@@ -161,8 +161,10 @@ for base, expected in zip(bases + [blinding], VECTORS["bases"] + [VECTORS["blind
     assert equal(base, decode(bytes.fromhex(expected)))
 
 # 4. The transcript.
-run, protocol = sections[3][0][:16], sections[3][0][16]
-assert protocol == 3
+nonce, protocol = sections[3][0][:16], sections[3][0][16]
+assert protocol == 3 and len(sections[3][0]) == 17
+run = H(b"session", nonce, study, b"publish")[:16]
+assert run.hex() == VECTORS["run"]
 chain, bodies = H(b"publish/transcript", study, run), []
 for number, start in enumerate(range(1, len(sections[3]), k)):
     assert chain.hex() == VECTORS["chains"][number]

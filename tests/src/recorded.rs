@@ -11,7 +11,7 @@ use std::{
 use futures::future::join_all;
 use mpc::{
     collect::{Collect, Origin, OutputShare, PublicPart},
-    ids::{Party, RunId, SubmissionId},
+    ids::{Party, SubmissionId},
     mesh::local::LocalMesh,
     noise::Draws,
     publish::{
@@ -21,14 +21,14 @@ use mpc::{
     },
     record::{self, End, Head, Section},
     sign::{PublicKey, Signer},
-    transcript::{About, Place, Recording, Transcript},
+    transcript::{About, Recording, Session, Transcript},
 };
 use rand::{RngExt as _, SeedableRng, rngs::StdRng};
 use sha2::{Digest as _, Sha256};
 use study::{Plan, Record, Study, StudyContext, StudyServer, Value};
 
 /// The run of the publication.
-const RUN: RunId = RunId([9; 16]);
+const SESSION: Session = Session { nonce: [9; 16], about: About::Publish };
 
 /// A study, and submissions that were not published yet.
 pub struct Unpublished {
@@ -163,8 +163,7 @@ impl Unpublished {
         entries: &[Entry],
         tallied: &Tallied,
     ) -> (Published, Recording) {
-        let place = Place { study: self.study.id(), run: RUN };
-        let mut run = Transcript::new(place, keys, signer);
+        let mut run = Transcript::new(SESSION.place(self.study.id()), keys, signer);
         let limits = Limits { max_records: self.study.max_records(), one_per_provider: false };
         let mine = Holdings { entries, amendments: &[] };
         let set = publish::agree(&mut run, &mut mesh, mine, limits).await.unwrap().set;
@@ -183,7 +182,7 @@ impl Unpublished {
         let next = |opened: &[Option<i128>]| self.plan.next_opening(set.records, opened);
         let published =
             publish::open(&mut run, &mut mesh, opening, &Memory::default(), next).await.unwrap();
-        (published, Recording::of(&run, About::Publish))
+        (published, Recording::of(&run, SESSION))
     }
 
     fn output(&self, share: &[u8]) -> OutputShare {

@@ -113,7 +113,7 @@ fn steps(recorded: &Recorded) -> Json {
         "hash_of_two_parts": hex::encode(dst::hash(b"sotto/v1/example", &[b"ab", b"c"])),
         "bases": (0..plan.coordinates()).map(|c| hex_of(bases.base(c))).collect::<Vec<_>>(),
         "blinding_base": hex_of(bases.blinding_base()),
-        "run": recorded.recording.run.to_string(),
+        "run": recorded.recording.session.run(recorded.study.id()).to_string(),
         "chains": chains,
         "messages": messages,
         "submissions": submissions,
