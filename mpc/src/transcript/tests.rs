@@ -4,10 +4,7 @@ use futures::{executor::block_on, future::join_all};
 use proptest::prelude::*;
 
 use super::{replay::Stop, *};
-use crate::{
-    ids::RunId,
-    mesh::local::{LocalMesh, Tamper},
-};
+use crate::mesh::local::{LocalMesh, Tamper};
 
 const SESSION: Session = Session { nonce: [2; 16], about: About::Publish };
 
