@@ -50,6 +50,9 @@ pub enum Failure {
     /// An audit found something false, or that the study was aborted.
     #[error("{0}")]
     Audit(String),
+    /// A record is one of a study of other servers than those of the profile.
+    #[error("{0}")]
+    Strangers(String),
     /// A server signed a receipt and did not keep it.
     #[error(
         "{server} broke its signed word about {submissions} of the submissions: keep the receipts file, and the evidence with --evidence FILE"
@@ -89,6 +92,7 @@ impl Failure {
             | Self::Temporary(_)
             | Self::Output(_)
             | Self::Picture { .. }
+            | Self::Strangers(_)
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
             Self::Shipped(_) => Exit::InvalidData,

@@ -5,16 +5,18 @@ use serde::Serialize;
 use crate::status::{Overview, Report, State};
 
 /// How a study was aborted, in the words of its servers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Abort {
     /// What each server found by itself.
     pub found: Vec<Found>,
     /// Servers that know of the abort from another one.
     pub told: Vec<Told>,
-    /// Servers that are accused by a server that found a lie.
+    /// Servers of the study that are accused by a server that found a lie. Only the record proves it.
     pub accused: Vec<String>,
     /// Servers that give out the record, which is the evidence.
     pub evidence: Vec<String>,
+    /// Servers that give out a result that all servers signed, all the same.
+    pub published: Vec<String>,
 }
 
 /// What one server found.
@@ -40,18 +42,20 @@ pub struct Told {
 impl Overview {
     /// How the study was aborted, if a server says that it was.
     pub fn abort(&self) -> Option<Abort> {
-        let mut abort = Abort { found: vec![], told: vec![], accused: vec![], evidence: vec![] };
+        let mut abort = Abort::default();
         let aborted = self.servers.iter().filter(|report| report.state == State::Aborted);
         for report in aborted.clone() {
             match self.told_by(report) {
                 Some(by) => abort.told.push(Told { server: report.server.clone(), by }),
                 None => {
-                    abort.found.push(Found {
-                        server: report.server.clone(),
-                        what: report.detail.clone(),
-                        accused: report.waits_for.clone(),
-                    });
-                    abort.accused.extend(report.waits_for.clone());
+                    let is_server = |name: &&String| {
+                        self.definition.servers().iter().any(|server| server.name == **name)
+                    };
+                    let accused: Vec<String> =
+                        report.waits_for.iter().filter(is_server).cloned().collect();
+                    abort.accused.extend(accused.clone());
+                    let (server, what) = (report.server.clone(), report.detail.clone());
+                    abort.found.push(Found { server, what, accused });
                 }
             }
         }
@@ -61,6 +65,8 @@ impl Overview {
         let mut evidence: Vec<_> = aborted.filter(|report| report.record).collect();
         evidence.sort_by_key(|report| abort.accused.contains(&report.server));
         abort.evidence = evidence.into_iter().map(|report| report.server.clone()).collect();
+        let published = self.servers.iter().filter(|report| report.state == State::Published);
+        abort.published = published.map(|report| report.server.clone()).collect();
         (!abort.found.is_empty() || !abort.told.is_empty()).then_some(abort)
     }
 
@@ -139,6 +145,12 @@ mod tests {
             report("beta", State::Aborted, "alpha lied", &["alpha"]),
         ]);
         assert_eq!(overview.abort().unwrap().evidence, ["beta", "alpha", "gamma"]);
+    }
+
+    #[test]
+    fn nobody_is_accused_who_is_no_server_of_the_study() {
+        let overview = overview(vec![report("alpha", State::Aborted, "delta lied", &["delta"])]);
+        assert!(overview.abort().unwrap().accused.is_empty());
     }
 
     #[test]

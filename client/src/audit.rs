@@ -26,6 +26,7 @@ use finding::Failed;
 pub use finding::Finding;
 pub(crate) use front::Front;
 pub use report::{Check, Outcome, Report, Verdict};
+use rules::Admission;
 use submissions::Counted;
 
 mod aborted;
@@ -33,6 +34,7 @@ mod amended;
 mod finding;
 mod front;
 mod report;
+mod rules;
 mod submissions;
 
 /// Checks a bundle, of study `id` if that is given, with the servers of `profile` if there is one.
@@ -55,14 +57,25 @@ pub fn audit(
     match auditor.run(&mut bundle) {
         Ok(()) => Ok(report),
         Err(Failed::Client(error)) => Err(error),
+        // A file that is damaged says nothing about anybody.
         Err(Failed::Finding(finding)) => {
-            // A file that is damaged says nothing about anybody.
-            let mut message = Vec::new();
-            while bundle.next(&mut message)?.is_some() {}
+            read_out(&mut bundle)?;
             report.found(finding);
             Ok(report)
         }
+        Err(Failed::Strangers(text)) => {
+            read_out(&mut bundle)?;
+            report.strangers(text);
+            Ok(report)
+        }
     }
+}
+
+/// Reads to the end, for the checksum.
+fn read_out(bundle: &mut Bundle) -> Result<(), ClientError> {
+    let mut message = Vec::new();
+    while bundle.next(&mut message)?.is_some() {}
+    Ok(())
 }
 
 struct Auditor<'a> {
@@ -87,7 +100,7 @@ impl Auditor<'_> {
         }
     }
 
-    fn servers(&mut self, front: &Front) -> Result<(), Finding> {
+    fn servers(&mut self, front: &Front) -> Result<(), Failed> {
         let Some(profile) = self.profile else {
             self.report.skip("servers", "there is no profile to compare the study's servers with");
             return Ok(());
@@ -96,10 +109,10 @@ impl Auditor<'_> {
             let known = |known: &&crate::profile::ProfileServer| known.identity == server.identity;
             if profile.servers().iter().find(known).is_none() {
                 let (name, file) = (&server.name, profile.file().display());
-                return Err(Finding::of(
-                    "servers",
-                    format!("the study's {name} ({}) is no server of {file}", server.identity),
-                ));
+                return Err(Failed::Strangers(format!(
+                    "the study's {name} ({}) is no server of the profile {file}",
+                    server.identity
+                )));
             }
         }
         self.report.pass("servers", "the study's servers are those of the profile, by their keys");
@@ -131,6 +144,7 @@ impl Auditor<'_> {
         let mut amended = Amended::read(front, replayed.set.as_ref())?;
         let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
         self.set(&replayed, &counted)?;
+        self.rules(counted.admission)?;
         amended.finish()?;
         self.report.pass(
             "amendments",
@@ -148,6 +162,7 @@ impl Auditor<'_> {
 
     fn refused(&mut self, bundle: &mut Bundle, front: &Front, plan: &Plan) -> Result<(), Failed> {
         let replayed = self.replay(bundle.file(), front, plan)?;
+        hides_no_result(front, &replayed)?;
         let Some(set) = replayed.set else {
             let text = "the study was refused a result, and no set was signed";
             return Err(Finding::of("transcript", text.into()).into());
@@ -163,6 +178,7 @@ impl Auditor<'_> {
         let mut amended = Amended::read(front, replayed.set.as_ref())?;
         let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
         self.set(&replayed, &counted)?;
+        self.rules(counted.admission)?;
         self.report.refused(set.counted.records, least);
         Ok(())
     }
@@ -179,6 +195,7 @@ impl Auditor<'_> {
                 return submissions::skip(bundle);
             }
         };
+        hides_no_result(front, &replayed)?;
         let mut amended = Amended::read(front, replayed.set.as_ref())?;
         let counted = submissions::read(bundle, front, &mut amended, self.progress)?;
         let is_of_set = |set: SignedSet| set.counted.root == counted.tallied.root;
@@ -188,6 +205,11 @@ impl Auditor<'_> {
                 self.report.aborted(&fault.to_string(), &fault.culprits());
                 return Ok(());
             }
+        } else if replayed.set.is_some() {
+            let what = "the submissions of the record are not the set that the servers signed";
+            self.report.skip("openings", what);
+            self.report.untold(&format!("its openings cannot be checked, because {what}"));
+            return Ok(());
         }
         self.report.untold("the messages that are left show no lie");
         Ok(())
@@ -243,6 +265,13 @@ impl Auditor<'_> {
         Ok(())
     }
 
+    fn rules(&mut self, admission: Admission) -> Result<(), Finding> {
+        admission.finish(&self.report.servers)?;
+        let text = "what counts is of the study's providers, and no more than it takes";
+        self.report.pass("rules", text);
+        Ok(())
+    }
+
     fn openings(
         &mut self,
         replayed: &Replayed,
@@ -259,6 +288,19 @@ impl Auditor<'_> {
         };
         self.report.pass("openings", what);
         Ok(())
+    }
+}
+
+/// How a study ended is the word of whoever gives out its record, and nobody signs it: but where all
+/// servers signed a result there is one.
+fn hides_no_result(front: &Front, replayed: &Replayed) -> Result<(), Finding> {
+    let is_hidden = replayed.signatures.is_some() || front.published.is_some();
+    match is_hidden {
+        true => {
+            let text = "all servers signed a result, and the record says that there is none";
+            Err(Finding::of("result", text.into()))
+        }
+        false => Ok(()),
     }
 }
 

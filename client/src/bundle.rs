@@ -21,7 +21,7 @@ use crate::error::{Exit, plain};
 mod download;
 mod partial;
 
-pub use download::{Until, download, fetch};
+pub use download::{Fetched, Until, download, fetch};
 
 /// Why a bundle cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,14 @@ pub enum BundleError {
         /// The study that it is of.
         found: mpc::ids::StudyId,
     },
+    /// The file is there already, and a server was named to download it from.
+    #[error("{}: this was downloaded earlier: delete it to download it from {server}, or name another file", file.display())]
+    Earlier {
+        /// The file.
+        file: PathBuf,
+        /// The server that was named.
+        server: String,
+    },
     /// Another run writes the file now.
     #[error("{}: another run is downloading into this file: wait until it has finished", file.display())]
     InUse {
@@ -87,7 +95,10 @@ impl BundleError {
     /// The exit code of a command that ends with this error.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Io { .. } | Self::OtherStudy { .. } | Self::InUse { .. } => Exit::Usage,
+            Self::Io { .. }
+            | Self::OtherStudy { .. }
+            | Self::Earlier { .. }
+            | Self::InUse { .. } => Exit::Usage,
             Self::NotABundle { .. }
             | Self::Short { .. }
             | Self::Damaged { .. }

@@ -1,13 +1,15 @@
-"""Checks published.bundle as docs/audit.md says, with nothing but Python's own library.
+"""Checks a bundle as docs/audit.md says, with nothing but Python's own library: `check.py amended`.
 
 The plan of the study (d, bounds, which coordinates are opened when) is taken from published.json.
 """
 import hashlib
 import json
 import pathlib
+import sys
 
 HERE = pathlib.Path(__file__).parent
-VECTORS = json.loads((HERE / "published.json").read_text())
+NAME = sys.argv[1] if len(sys.argv) > 1 else "published"
+VECTORS = json.loads((HERE / f"{NAME}.json").read_text())
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 FIELD = 2**66 * 4611686018427387897 + 1
@@ -135,7 +137,7 @@ def integer(data):
 
 
 # 1. The bundle.
-data = (HERE / "published.bundle").read_bytes()
+data = (HERE / f"{NAME}.bundle").read_bytes()
 sections, at, message = {number: [] for number in range(1, 8)}, 0, b""
 while at < len(data):
     kind, length, begin = data[at], integer(data[at + 1 : at + 5]), at
@@ -146,7 +148,8 @@ while at < len(data):
         message = b""
 assert sections[7] == [hashlib.sha256(data[:begin]).digest()]
 head = sections[1][0]
-assert head[:14] == b"sotto/record\x01\x05"
+END, PROTOCOL = (7, 1) if NAME == "aborted" else (5, 3)
+assert head[:14] == b"sotto/record\x01" + bytes([END])
 study = head[14:]
 
 # 2. The study.
@@ -162,8 +165,8 @@ for base, expected in zip(bases + [blinding], VECTORS["bases"] + [VECTORS["blind
 
 # 4. The transcript.
 nonce, protocol = sections[3][0][:16], sections[3][0][16]
-assert protocol == 3 and len(sections[3][0]) == 17
-run = H(b"session", nonce, study, b"publish")[:16]
+assert protocol == PROTOCOL and len(sections[3][0]) == 17
+run = H(b"session", nonce, study, b"setup" if PROTOCOL == 1 else b"publish")[:16]
 assert run.hex() == VECTORS["run"]
 chain, bodies = H(b"publish/transcript", study, run), []
 for number, start in enumerate(range(1, len(sections[3]), k)):
@@ -183,12 +186,26 @@ def of(step):
     return [body for (number, _, body) in bodies if number == step]
 
 
+if PROTOCOL == 1:
+    committed, revealed = of(8), of(9)
+    liars = [j for j in range(k) if H(b"setup/commit", study, bytes([j]), revealed[j]) != committed[j]]
+    assert len(bodies) == 2 * k and liars == VECTORS["culprits"]
+    print(f"aborted: S_{liars[0]} revealed another contribution than it had committed to")
+    sys.exit()
+
 # 5. The submissions.
-sums, level, records, last = [ZERO] * k, [], 0, b""
+sums, level, records, last, accepted = [ZERO] * k, [], 0, b"", {}
+rejected = [(bytes.fromhex(submission), reason) for submission, reason in VECTORS["rejected"]]
 for flag, public in ((one[0], one[1:]) for one in sections[6]):
     submission = public[34:50]
-    assert flag == 1 and public[:2] == bytes([2, k]) and public[2:34] == study and submission > last
-    last, records = submission, records + integer(public[50:54])
+    assert public[:2] == bytes([2, k]) and public[2:34] == study and submission > last
+    last, reason, entry = submission, dict(rejected).get(submission), H(b"collect/public", public) + public[50:54]
+    assert flag == (reason is None)
+    if reason != 1:
+        accepted[submission] = (public[54:86], public[86:102], entry, reason)
+    if reason:
+        continue
+    records += integer(public[50:54])
     begin = 54 + 32 + 16 + 4 + 32 * k + 1
     for party in range(k):
         sums[party] = add(sums[party], decode(public[begin + 32 * party : begin + 32 * party + 32]))
@@ -206,8 +223,67 @@ for mine, expected in zip(sums, VECTORS["sums"]):
 signed = of(3)
 assert signed == [signed[0]] * k
 assert signed[0][:48] == root + count.to_bytes(8, "big") + records.to_bytes(8, "big")
-assert signed[0][48:88] == bytes(8) + H(b"publish/rejected")
-assert signed[0][88:] == bytes(8) + H(b"publish/amendments")
+fates = H(b"publish/rejected", *(part for submission, reason in rejected for part in (submission, bytes([reason]))))
+rejections = len(rejected).to_bytes(8, "big")
+assert signed[0][48:88] == rejections + fates
+amended = len(sections[5]).to_bytes(8, "big") + H(b"publish/amendments", *sections[5])
+assert signed[0][88:] == amended
+lists = [{} for _ in of(2)]
+for party, (root_of, shown) in enumerate(zip(of(1), of(2))):
+    at, count_of = 4, integer(shown[:4])
+    for _ in range(count_of):
+        lists[party][shown[at : at + 16]] = shown[at + 16 : at + 53]
+        at += 53
+    assert list(lists[party]) == sorted(lists[party]) and len(lists[party]) == count_of
+    amendments = []
+    while at < len(shown):
+        length = integer(shown[at : at + 4])
+        amendments.append(shown[at + 4 : at + 4 + length])
+        at += 4 + length
+    # Every server has all amendments here; elsewhere those of all lists count.
+    assert amendments == sections[5]
+    others = [one + said for one, said in lists[party].items() if said[36] != 255]
+    assert root_of[32:40] == (count_of - len(others)).to_bytes(8, "big")
+    assert root_of[40:80] == H(b"publish/rejected", b"".join(others)) + len(others).to_bytes(8, "big")
+    assert root_of[80:120] == amended[8:] + amended[:8] and len(root_of) == 128
+    assert integer(root_of[120:]) == sum(one[-1] == 0 for one in others)
+if lists:
+    found = {}
+    for submission in set().union(*lists):
+        said = [shown[submission] for shown in lists if submission in shown]
+        if len(said) < k:
+            found[submission] = 3
+        elif len({one[:36] for one in said}) > 1:
+            found[submission] = 2
+        elif any(one[36] != 255 for one in said):
+            found[submission] = 1
+        else:
+            assert said[0][:36] == accepted[submission][2]
+    assert found == {one: reason for one, reason in rejected if reason <= 3}
+
+# 7. The amendments: those of each provider from the last to the first.
+gone, holds, parsed = {}, set(), []
+for one in sections[5]:
+    signature, amendment = one[:64], one[64:]
+    assert amendment[:33] == b"\1" + study
+    place, provider = (integer(amendment[49:57]), amendment[33:49]), amendment[57:89]
+    verify(provider, signature, b"collect/amendment", amendment)
+    old, new = integer(amendment[89:93]), integer(amendment[93:97])
+    ids = [amendment[97 + 16 * i : 113 + 16 * i] for i in range(old + new)]
+    assert len(amendment) == 97 + 16 * len(ids)
+    parsed.append((provider, place, ids[:old], ids[old:]))
+for provider, (_, name), old, new in sorted(parsed, reverse=True):
+    is_part = [accepted.get(one, (0, 0))[:2] == (provider, name) for one in new]
+    if any((provider, one) in gone for one in old + new) or not all(is_part):
+        for one in new:
+            gone.setdefault((provider, one), 8)
+        continue
+    for one in old:
+        gone.setdefault((provider, one), 7 if new else 6)
+    holds.update((provider, one) for one in new)
+for submission, (provider, name, _, reason) in accepted.items():
+    alone = 8 if any(name) and (provider, submission) not in holds else None
+    assert gone.get((provider, submission), alone) == (reason if reason in (6, 7, 8) else None)
 
 # 9. The openings: which coordinates they are of follows from the study; here, from their lengths.
 totals, rest, commits, opens = [None] * d, list(sums), of(4), of(5)
@@ -246,10 +322,11 @@ assert totals == [total and int(total) for total in VECTORS["totals"]]
 
 # 8. The result.
 coded = b"".join(b"\0" if t is None else b"\1" + t.to_bytes(16, "big", signed=True) for t in totals)
-words = study + signed[0][:48] + H(b"publish/rejected") + bytes(8) + coded
+words = study + signed[0][:48] + fates + rejections + coded
 result = sections[4][0]
 assert result[:53] == b"\1" + signed[0][:48] + d.to_bytes(4, "big")
-assert result[53:] == coded + bytes(4) + bytes([k]) + b"".join(of(6))
+fate_of_each = b"".join(submission + bytes([reason]) for submission, reason in rejected)
+assert result[53:] == coded + rejections[4:] + fate_of_each + bytes([k]) + b"".join(of(6))
 for key, signature in zip(keys, of(6)):
     verify(key, signature, b"publish/result", words)
 print(f"{count} submissions, {records} records, totals {totals}: all of it holds")

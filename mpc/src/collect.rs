@@ -65,7 +65,7 @@ mod shard;
 mod sizes;
 mod verify;
 
-pub use amendment::{Amendment, Resolution, SignedAmendment, resolve};
+pub use amendment::{Amendment, Resolution, SignedAmendment, resolve, resolve_full};
 pub use outputs::OutputShare;
 pub use public_part::{PublicPart, check_credential, credential};
 pub use sizes::Sizes;

@@ -140,7 +140,8 @@ mod tally;
 mod word;
 
 pub use agree::{
-    AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES, MAX_AMENDMENTS, Status,
+    AgreedSet, Agreement, Entry, Holdings, Limits, MAX_AMENDMENT_BYTES,
+    MAX_AMENDMENT_BYTES_OF_PROVIDER, MAX_AMENDMENTS, MAX_AMENDMENTS_OF_PROVIDER, Status,
 };
 pub use published::{Published, PublishedError};
 pub use set::{Counted, SignedSet};

@@ -94,6 +94,23 @@ impl Step {
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|step| *step as u8 == code)
     }
+
+    /// Bytes that a body of this step stays below, whatever the study.
+    fn max_body(self) -> usize {
+        match self {
+            Self::Commit | Self::Noise | Self::Result => 64,
+            Self::KeyCommit | Self::KeyReveal | Self::KeyConfirm => 64,
+            Self::Roots | Self::Set => 1 << 10,
+            // Statements of 256 rounds of 8 servers.
+            Self::Blame => 512 << 10,
+            // Sums or proof for each of 2^14 coordinates.
+            Self::Open => 2 << 20,
+            // 256 verifier shares of small submissions, or 16 of the largest.
+            Self::Verify => 32 << 20,
+            // A million submissions, and the amendments.
+            Self::Lists => 128 << 20,
+        }
+    }
 }
 
 impl fmt::Display for Step {
@@ -239,7 +256,7 @@ impl<'a> Transcript<'a> {
     ) -> Result<Vec<Arc<[u8]>>, TranscriptError> {
         let (round, mine) = (mesh.round(), self.message(mesh.me(), step, 0, &body));
         let received = mesh.gather(mine.encode()).await?;
-        let unsigned = self.hear(&received);
+        let unsigned = self.hear(&received, step);
         let number = mine.statement.number;
         match finding(&self.broken, (step, number), &self.chain) {
             Finding::Split => return Err(self.blame(mesh, step).await),
@@ -260,12 +277,15 @@ impl<'a> Transcript<'a> {
         Ok(bodies)
     }
 
-    /// Keeps what is signed by its sender; returns the first party whose message is not.
-    fn hear(&mut self, received: &[Option<Vec<u8>>]) -> Option<Party> {
+    /// Keeps what is signed by its sender; returns the first party whose message is not. What is
+    /// longer than any message of the step is none: nobody keeps it, or looks at it any further.
+    fn hear(&mut self, received: &[Option<Vec<u8>>], step: Step) -> Option<Party> {
         let mut unsigned = None;
+        let longest = Message::HEAD + step.max_body().max(Step::Blame.max_body());
         for ((party, bytes), key) in (0..).map(Party).zip(received).zip(self.keys) {
             let Some(bytes) = bytes else { continue };
-            let message = Message::decode_unverified(party, bytes).ok();
+            let bytes = Some(bytes).filter(|bytes| bytes.len() <= longest);
+            let message = bytes.and_then(|bytes| Message::decode_unverified(party, bytes).ok());
             match message.filter(|message| message.statement.is_signed_by(key, self.place)) {
                 Some(message) if self.broken.contains(&message) => {}
                 Some(message) => self.broken.push(message),
@@ -282,7 +302,7 @@ impl<'a> Transcript<'a> {
         // Twice: somebody may notice one round later, and show what it heard only then.
         for _ in 0..2 {
             let Ok(received) = mesh.gather(mine.encode()).await else { break };
-            self.hear(&received);
+            self.hear(&received, Step::Blame);
             if self.silent(mesh.parties()).is_empty() {
                 break;
             }

@@ -134,6 +134,10 @@ impl JobError {
         let servers = match self {
             Self::Incomplete { servers, .. } => servers.clone(),
             Self::Peer(error) => vec![error.peer().to_owned()],
+            Self::Storage(StorageError::Damaged(_)) => {
+                let text = format!("{self}: restore a backup, or cancel the study");
+                return Some(Detail { text, servers: Vec::new() });
+            }
             _ => return None,
         };
         Some(Detail { text: self.to_string(), servers })

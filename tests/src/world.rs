@@ -13,7 +13,8 @@ use client::{
     studies::{self, Action},
     submit::{Options, SubmitReport},
 };
-use mpc::ids::StudyId;
+use mpc::{ids::StudyId, publish::Published};
+use proto::v1::{GetStudyRequest, studies_client::StudiesClient};
 use server::{
     Running, Server,
     certs::{DevRequest, dev},
@@ -170,6 +171,20 @@ impl World {
         for answer in studies::command(&self.profile(), study, Action::Close, &[]).await.unwrap() {
             answer.report.unwrap();
         }
+    }
+
+    /// The result as the first server gives it out, waited for: another one may have it first.
+    pub async fn published(&self, study: StudyId) -> Published {
+        let request = GetStudyRequest { study_id: study.0.to_vec().into() };
+        for _ in 0..1200 {
+            let mut server = StudiesClient::new(self.channel(0).await);
+            let outcome = server.get_outcome(request.clone()).await.unwrap().into_inner();
+            if let Ok(published) = Published::decode(&outcome.published) {
+                return published;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the first server did not publish");
     }
 
     /// The published result, waited for.

@@ -12,13 +12,10 @@ use mpc::{
     Field128,
     collect::{Amendment, Origin, Reason, Sharded, SignedAmendment},
     ids::{AmendmentId, StudyId, SubmissionId},
-    publish::Published,
     receipt::AmendmentReceipt,
     sign::Signer,
 };
-use proto::v1::{
-    self, GetStudyRequest, studies_client::StudiesClient, submissions_client::SubmissionsClient,
-};
+use proto::v1::{self, submissions_client::SubmissionsClient};
 use rand::RngExt as _;
 use server::storage::{Storage as _, sqlite::SqliteStorage};
 use sotto_tests::{Provider, World};
@@ -56,9 +53,7 @@ async fn counted(world: &World, study: StudyId) -> Vec<u32> {
 
 /// Why submissions do not count.
 async fn reasons(world: &World, study: StudyId) -> BTreeMap<SubmissionId, Reason> {
-    let request = GetStudyRequest { study_id: study.0.to_vec().into() };
-    let outcome = StudiesClient::new(world.channel(0).await).get_outcome(request).await.unwrap();
-    let published = Published::decode(&outcome.into_inner().published).unwrap();
+    let published = world.published(study).await;
     published.rejected.into_iter().collect()
 }
 

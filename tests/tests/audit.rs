@@ -133,10 +133,23 @@ async fn a_download_that_breaks_off_goes_on_at_another_server_with_the_same_byte
     for len in [1, 40, 300, whole.len() / 3, whole.len() / 2, whole.len() - 600] {
         let name = format!("part{len}");
         fs::write(world.path().join(format!("{name}.part")), &whole[..len]).unwrap();
+        fs::write(world.path().join(format!("{name}.part.from")), "alpha").unwrap();
         let file = fetch(&world, study, None, &name).await;
         assert!(fs::read(&file).unwrap() == whole, "after {len} bytes");
         assert!(!world.path().join(format!("{name}.part")).exists());
     }
+    // What another server than the one that is asked for sent is not gone on with.
+    let mut poisoned = whole[..whole.len() / 2].to_vec();
+    poisoned[whole.len() / 3] ^= 1;
+    fs::write(world.path().join("poisoned.part"), poisoned).unwrap();
+    fs::write(world.path().join("poisoned.part.from"), "alpha").unwrap();
+    let file = fetch(&world, study, Some("beta"), "poisoned").await;
+    assert!(fs::read(&file).unwrap() == whole);
+    let (profile, stop) = (world.profile(), CancellationToken::new());
+    let again = bundle::fetch(&profile, study, Some("gamma"), &file, &stop, &Silent).await;
+    assert_eq!(again.unwrap_err().exit().code(), 2, "the file is there already");
+    let again = bundle::fetch(&profile, study, None, &file, &stop, &Silent).await.unwrap();
+    assert_eq!(again, bundle::Fetched::Earlier);
     world.end().await;
 }
 
@@ -183,7 +196,8 @@ async fn a_server_that_falsifies_the_record_that_it_gives_out_is_found() {
     let good = messages(&fetch(&world, study, None, "bundle").await);
     let place_of = |section| good.iter().position(|message| message.0 == section).unwrap();
     let (result, first) = (place_of(Section::Published), place_of(Section::Submission));
-    let falsified = |change: &dyn Fn(&mut Vec<(Section, Vec<u8>)>)| {
+    type Messages = Vec<(Section, Vec<u8>)>;
+    let falsified = |change: &dyn Fn(&mut Messages)| {
         let mut messages = good.clone();
         change(&mut messages);
         check(&world, study, &write(&world, &messages))
@@ -278,4 +292,123 @@ async fn a_refused_study_is_audited_too() {
     let report = check(&world, study, &file);
     assert_eq!((report.verdict, report.state), (Verdict::Refused, State::Refused), "{report:#?}");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_read_on_behind_any_message_and_bad_places_are_refused() {
+    use proto::v1::{RecordCursor, RecordRequest, audit_client::AuditClient};
+    let world = World::servers(2).await;
+    let (study, _) = published(&world).await;
+    let mut audit = AuditClient::new(world.channel(1).await);
+    let mut read = async |after: Option<RecordCursor>| {
+        let request = RecordRequest { study_id: study.0.to_vec().into(), after };
+        let mut stream = audit.record(request).await?.into_inner();
+        let (mut bytes, mut is_last) = (Vec::new(), false);
+        while let Some(part) = stream.message().await? {
+            assert!(!is_last);
+            bytes.extend_from_slice(&part.frames);
+            is_last = part.last;
+        }
+        assert!(is_last);
+        Ok::<_, tonic::Status>(bytes)
+    };
+    let whole = read(None).await.unwrap();
+    let (mut at, mut count, mut section) = (0, 0, Section::Head);
+    while let Some(head) = whole.get(at..at + FRAME_HEAD) {
+        let head = FrameHead::decode(head.try_into().unwrap()).unwrap();
+        let message = &whole[at + FRAME_HEAD..at + FRAME_HEAD + head.len];
+        at += FRAME_HEAD + head.len;
+        count = if head.section == section { count + 1 } else { 1 };
+        section = head.section;
+        let submission = message.get(35..51).filter(|_| section == Section::Submission);
+        let after = RecordCursor {
+            section: u32::from(section as u8),
+            count,
+            submission_id: submission.unwrap_or_default().to_vec().into(),
+        };
+        assert!(read(Some(after)).await.unwrap() == whole[at..], "behind {section:?} {count}");
+    }
+    let cursor =
+        |section, id: &[u8]| RecordCursor { section, count: 1, submission_id: id.to_vec().into() };
+    for bad in [cursor(0, &[]), cursor(9, &[]), cursor(999, &[]), cursor(6, &[1; 15])] {
+        let status = read(Some(bad)).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_providers_replaced_and_withdrew_is_audited_and_told_to_them() {
+    let world = World::servers(3).await;
+    let study = world.create(STUDY).await;
+    let (a, b) = (world.file("a.csv", "age\n10\n20\n"), world.file("b.csv", "age\n30\n"));
+    let c = world.file("c.csv", "age\n99\n");
+    let replace = Some(world.path().join("a.csv.receipts"));
+    let silent = std::sync::Arc::new(Silent);
+    world.submit(study, &a).await.unwrap();
+    let options = client::submit::Options { replace, ..Default::default() };
+    world.submit_with(study, &b, &options).await.unwrap();
+    world.submit(study, &c).await.unwrap();
+    let (profile, stop) = (world.profile(), CancellationToken::new());
+    let path = world.path().join("c.csv.receipts");
+    let timeout = std::time::Duration::from_secs(60);
+    client::submit::withdraw(&profile, &path, timeout, &stop, &*silent).await.unwrap();
+    world.close(study).await;
+    assert_eq!(world.result(study).await.unwrap().records, 1);
+    let file = fetch(&world, study, None, "bundle").await;
+    let report = check(&world, study, &file);
+    assert_eq!(report.verdict, Verdict::Holds, "{report:#?}");
+    assert_eq!((report.submissions, report.rejected, report.amendments), (1, 2, 2));
+    for (name, fate, what) in [
+        ("a.csv.receipts", Fate::Rejected, "replaced"),
+        ("b.csv.receipts", Fate::Counted, "stands"),
+        ("c.csv.receipts", Fate::Rejected, "withdrew"),
+    ] {
+        let receipts = world.path().join(name);
+        for bundle in [None, Some(file.as_path())] {
+            let found =
+                receipt::check(Some(&profile), &receipts, bundle, &stop, &Silent).await.unwrap();
+            let [one] = &found.submissions[..] else { panic!("{found:#?}") };
+            assert_eq!(one.fate, fate, "{found:#?}");
+            assert!(one.what.contains(what), "{found:#?}");
+        }
+    }
+    // Without an amendment, or with another one's, the submissions do not count as they do.
+    let good = messages(&file);
+    let first = good.iter().position(|message| message.0 == Section::Amendment).unwrap();
+    let mut without = good.clone();
+    without.remove(first);
+    let mut swapped = good.clone();
+    swapped.swap(first, first + 1);
+    let mut forged = good;
+    forged[first].1[0] ^= 1;
+    for messages in [without, swapped, forged] {
+        let report = check(&world, study, &write(&world, &messages));
+        assert_eq!(report.verdict, Verdict::Fails);
+        assert_eq!(report.checks.last().unwrap().name, "amendments", "{report:#?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_differentially_private_study_and_one_with_small_cells_are_audited() {
+    let private = STUDY.replace(
+        "min_records = 1",
+        "min_records = 1\nepsilon = 1.0\ndelta = 1e-6\nunit = \"record\"",
+    );
+    let cells = STUDY.replace("min_records = 1", "min_records = 1\nmin_cell = 3")
+        + "by = [\"group\"]\n[[column]]\nname = \"group\"\ntype = \"category\"\nvalues = [\"a\", \"b\", \"c\", \"d\"]\n";
+    for text in [private, cells] {
+        let world = World::servers(3).await;
+        let study = world.create(&text).await;
+        let group = |row: usize| ["a", "a", "a", "a", "b", "b", "b", "c", "d", "d"][row % 10];
+        let rows: String = (0..10).map(|row| format!("{row},{}\n", group(row))).collect();
+        let csv = world.file("x.csv", &format!("age,group\n{rows}"));
+        world.submit(study, &csv).await.unwrap();
+        world.close(study).await;
+        world.result(study).await.unwrap();
+        let report = check(&world, study, &fetch(&world, study, None, "bundle").await);
+        assert_eq!(report.verdict, Verdict::Holds, "{text}: {report:#?}");
+        world.end().await;
+    }
 }

@@ -15,10 +15,11 @@ use mpc::{
     merkle::{self, Tree},
     pedersen::Bases,
     publish::SignedSet,
-    transcript::{Step, first_chain, next_chain},
+    record::Section,
+    transcript::{Recording, Step, first_chain, next_chain},
 };
 use serde_json::{Value as Json, json};
-use sotto_tests::recorded::{Recorded, Unpublished};
+use sotto_tests::recorded::{self, Recorded, Unpublished};
 use study::{Plan, Value};
 
 const STUDY: &str = r#"
@@ -46,14 +47,32 @@ fn vectors(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/audit-vectors")).join(name)
 }
 
+fn record(age: i128, group: u32) -> Vec<Value> {
+    vec![Value::Number(age), Value::Category(group)]
+}
+
+/// All submissions count, and all servers have the same.
 async fn recorded() -> Recorded {
     let mut unpublished = Unpublished::new(STUDY, 3, 4);
-    let record = |age, group| vec![Value::Number(age), Value::Category(group)];
     unpublished.submit(&[record(30, 0), record(41, 0)]);
     unpublished.submit(&[record(52, 0)]);
     unpublished.submit(&[record(63, 1), record(24, 2), record(25, 2)]);
     unpublished.submit(&[record(17, 0), record(18, 0), record(19, 0)]);
     unpublished.submit(&[record(77, 3), record(66, 3)]);
+    unpublished.publish().await
+}
+
+/// One submission was replaced, one withdrawn, one is invalid, and one not everywhere, so that the
+/// servers show their lists.
+async fn amended() -> Recorded {
+    let mut unpublished = Unpublished::new(STUDY, 3, 6);
+    let replaced = unpublished.submit(&[record(30, 0), record(41, 1)]);
+    let withdrawn = unpublished.submit(&[record(99, 3)]);
+    unpublished.submit(&[record(52, 0), record(53, 1), record(54, 2)]);
+    unpublished.submit_invalid(&[record(1, 0)]);
+    unpublished.submit_to_some(&[record(2, 0)]);
+    unpublished.amend(replaced, Some(&[record(31, 0), record(42, 1), record(43, 2)]));
+    unpublished.amend(withdrawn, None);
     unpublished.publish().await
 }
 
@@ -67,6 +86,7 @@ fn steps(recorded: &Recorded) -> Json {
     let submissions: Vec<Json> = recorded
         .submissions
         .iter()
+        .filter(|public| recorded.published.reason(&public.submission).is_none())
         .map(|public| {
             let hash = public.hash();
             let leaf = merkle::leaf(&public.submission, &hash, public.records);
@@ -105,6 +125,7 @@ fn steps(recorded: &Recorded) -> Json {
     }
     let set = recorded.recording.rounds.iter().flatten();
     let set = set.clone().find(|message| message.statement.step == Step::Set as u8).unwrap();
+    let rejected = recorded.published.rejected.iter();
     json!({
         "study": id.to_string(),
         "servers": recorded.study.servers().iter().map(|one| one.identity.to_string()).collect::<Vec<_>>(),
@@ -121,6 +142,7 @@ fn steps(recorded: &Recorded) -> Json {
         "proofs": proofs.iter().map(|proof| hex::encode(proof.encode())).collect::<Vec<_>>(),
         "sums": recorded.tallied.sums.iter().map(|sum| hex_of(*sum)).collect::<Vec<_>>(),
         "set": hex::encode(&set.body),
+        "rejected": rejected.map(|(id, reason)| json!([id.to_string(), *reason as u8])).collect::<Vec<_>>(),
         "phases": phases,
         "rests": rests,
         "totals": recorded.published.totals.iter().map(|total| total.map(|total| total.to_string())).collect::<Vec<_>>(),
@@ -190,4 +212,55 @@ async fn the_vectors_of_the_page_are_those_that_the_program_makes_and_accepts() 
     compare("published.json", (serde_json::to_string_pretty(&steps).unwrap() + "\n").as_bytes());
     let report = audit(&vectors("published.bundle"), None, None, &Silent).unwrap();
     assert_eq!(report.verdict, Verdict::Holds, "{report:#?}");
+}
+
+#[tokio::test]
+async fn the_vectors_with_lists_and_amendments_are_those_that_the_program_makes_and_accepts() {
+    let recorded = amended().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bundle");
+    recorded.write(&file);
+    compare("amended.bundle", &fs::read(&file).unwrap());
+    let steps = steps(&recorded);
+    let reasons: Vec<u8> =
+        recorded.published.rejected.iter().map(|(_, reason)| *reason as u8).collect();
+    for reason in [1, 3, 6, 7] {
+        assert_eq!(reasons.iter().filter(|found| **found == reason).count(), 1, "{reasons:?}");
+    }
+    let mut messages = recorded.recording.statements();
+    assert!(messages.any(|said| said.step == Step::Lists as u8), "the servers show their lists");
+    compare("amended.json", (serde_json::to_string_pretty(&steps).unwrap() + "\n").as_bytes());
+    let report = audit(&vectors("amended.bundle"), None, None, &Silent).unwrap();
+    assert_eq!(report.verdict, Verdict::Holds, "{report:#?}");
+    assert_eq!((report.submissions, report.rejected), (2, 4));
+}
+
+#[test]
+fn the_vectors_of_an_aborted_setup_are_those_that_the_program_makes_and_convicts() {
+    let unpublished = Unpublished::new(STUDY, 3, 8);
+    let messages = unpublished.abort_setup();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bundle");
+    recorded::write(&file, &messages);
+    compare("aborted.bundle", &fs::read(&file).unwrap());
+    let parts = messages.iter().filter(|message| message.0 == Section::Transcript);
+    let recording = Recording::decode(parts.map(|part| &part.1[..])).unwrap();
+    let mut chains = vec![first_chain(recording.place(unpublished.study.id()))];
+    for round in &recording.rounds {
+        let statements: Vec<_> = round.iter().map(|message| message.statement).collect();
+        chains.push(next_chain(chains.last().unwrap(), &statements));
+    }
+    let steps = json!({
+        "study": unpublished.study.id().to_string(),
+        "coordinates": 0,
+        "bases": [],
+        "blinding_base": hex::encode(Bases::new(1).blinding_base().compress().as_bytes()),
+        "run": recording.place(unpublished.study.id()).run.to_string(),
+        "chains": chains.iter().map(hex::encode).collect::<Vec<_>>(),
+        "culprits": [2],
+    });
+    compare("aborted.json", (serde_json::to_string_pretty(&steps).unwrap() + "\n").as_bytes());
+    let report = audit(&vectors("aborted.bundle"), None, None, &Silent).unwrap();
+    assert_eq!(report.verdict, Verdict::Aborted, "{report:#?}");
+    assert_eq!(report.culprits, ["gamma"]);
 }

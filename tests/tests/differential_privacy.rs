@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 
 use client::{status::State, studies, submit::Options};
 use mpc::{ids::StudyId, publish::Published};
-use proto::v1::{Frame, GetStudyRequest, studies_client::StudiesClient};
+use proto::v1::Frame;
 use server::storage::{Charge, Charged, Storage as _, sqlite::SqliteStorage};
 use sotto_tests::{Provider, World};
 use study::{Plan, Value};
@@ -47,9 +47,7 @@ fn per_provider() -> String {
 
 async fn published(world: &World, study: StudyId) -> Published {
     world.result(study).await.unwrap();
-    let request = GetStudyRequest { study_id: study.0.to_vec().into() };
-    let outcome = StudiesClient::new(world.channel(0).await).get_outcome(request).await.unwrap();
-    Published::decode(&outcome.into_inner().published).unwrap()
+    world.published(study).await
 }
 
 /// The noise in the published totals. Every server's ledger must say that all of the budget is

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
 
-use mpc::publish::Published;
-use proto::v1::{GetStudyRequest, studies_client::StudiesClient};
 use sotto_tests::World;
 use study::Plan;
 
@@ -46,9 +44,7 @@ async fn the_value_of_a_small_cell_is_opened_to_nobody() {
         assert_eq!(cells[small]["suppressed"], true);
     }
     // What the servers published has no total for the values of the small cells at all.
-    let request = GetStudyRequest { study_id: study.0.to_vec().into() };
-    let outcome = StudiesClient::new(world.channel(0).await).get_outcome(request).await.unwrap();
-    let published = Published::decode(&outcome.into_inner().published).unwrap();
+    let published = world.published(study).await;
     let definition = client::studies::show(&world.profile(), study).await.unwrap().definition;
     assert_eq!(published.totals.len(), Plan::new(&definition).unwrap().coordinates());
     let opened: Vec<i128> = published.totals.iter().flatten().copied().collect();

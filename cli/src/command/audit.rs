@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use client::{
     audit::{self, Report, Verdict},
-    bundle,
+    bundle::{self, Fetched},
 };
 use mpc::ids::StudyId;
 
@@ -15,7 +15,8 @@ use crate::{failure::Failure, report, signal, terminal::Terminal};
 ///
 /// Downloads everything public about the study from one server, or reads it from a bundle, and
 /// checks all of it: signatures, the set of submissions, every commitment and opening, the answer.
-/// Exit code 6 if anything is false, 3 if the file is damaged.
+/// Exit code 6 if anything is false, 3 if the file is damaged, 2 if the study's servers are not those
+/// of the profile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -58,9 +59,16 @@ impl Audit {
         let dir = tempfile::tempdir().map_err(Failure::Temporary)?;
         let file = self.keep.clone().unwrap_or_else(|| dir.path().join("bundle"));
         let server = self.server.as_deref();
-        bundle::fetch(&profile, self.id, server, &file, &stop, terminal).await?;
+        let fetched = bundle::fetch(&profile, self.id, server, &file, &stop, terminal).await?;
         let check = || audit::audit(&file, Some(self.id), Some(&profile), terminal);
-        Ok(tokio::task::block_in_place(check)?)
+        let mut report = tokio::task::block_in_place(check)?;
+        match fetched {
+            Fetched::From(servers) => report.came_from(servers),
+            Fetched::Earlier => {
+                eprintln!("{}: downloaded earlier; delete it to download it again", file.display())
+            }
+        }
+        Ok(report)
     }
 }
 
@@ -70,5 +78,6 @@ fn verdict(report: &Report) -> Result<(), Failure> {
         Verdict::Aborted | Verdict::Untold | Verdict::Fails => {
             Err(Failure::Audit(report.says.clone()))
         }
+        Verdict::Strangers => Err(Failure::Strangers(report.says.clone())),
     }
 }

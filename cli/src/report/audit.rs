@@ -22,6 +22,9 @@ pub fn audit(report: &Report) -> String {
         vec![check.name.to_owned(), outcome.to_owned(), check.what.clone()]
     });
     text.push_str(&wrapped(&["check", "outcome", "what"], rows).to_string());
+    if !report.source.is_empty() {
+        text.push_str(&format!("\nthe record came from {}", report.source.join(" and ")));
+    }
     if matches!(report.verdict, Verdict::Holds | Verdict::Refused) {
         text.push_str(&format!(
             "\n{} in {}, {} rejected; servers {}",

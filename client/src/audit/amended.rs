@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use mpc::{
-    collect::{Origin, PublicPart, Reason, SignedAmendment, resolve},
+    collect::{Origin, PublicPart, Reason, Resolution, SignedAmendment, resolve, resolve_full},
     ids::SubmissionId,
     publish::SignedSet,
 };
@@ -18,8 +18,11 @@ const CHECK: &str = "amendments";
 pub(super) struct Amended {
     signed: Vec<SignedAmendment>,
     named: HashSet<SubmissionId>,
-    /// Whose they are, and why they do not count.
-    seen: HashMap<SubmissionId, (Origin, Option<Reason>)>,
+    /// Whose they are, why they do not count, and how many records they hold.
+    seen: HashMap<SubmissionId, (Origin, Option<Reason>, u32)>,
+    /// Accepted records that no amendment is about.
+    others: u64,
+    max_records: u64,
 }
 
 impl Amended {
@@ -45,7 +48,8 @@ impl Amended {
             signed.amendment.old.iter().chain(&signed.amendment.new).copied().collect::<Vec<_>>()
         };
         let named = signed.iter().flat_map(named).collect();
-        Ok(Self { signed, named, seen: HashMap::new() })
+        let max_records = front.study.max_records();
+        Ok(Self { signed, named, seen: HashMap::new(), others: 0, max_records })
     }
 
     /// Takes note of a submission, and of why it does not count.
@@ -57,20 +61,20 @@ impl Amended {
         let PublicPart { submission, provider, amendment, .. } = *public;
         if amendment.is_some() || self.named.contains(&submission) {
             let origin = Origin { submission, provider, amendment };
-            self.seen.insert(submission, (origin, reason));
+            self.seen.insert(submission, (origin, reason, public.records));
         } else if reason.is_some_and(is_of_an_amendment) {
             return Err(format!("no amendment is about submission {submission}"));
+        } else if is_accepted(reason) {
+            self.others = self.others.saturating_add(public.records.into());
         }
         Ok(())
     }
 
     /// Every submission that an amendment is about counts as the amendments together say.
     pub(super) fn finish(self) -> Result<(), Finding> {
-        let resolution = resolve(self.signed.iter().map(|signed| &signed.amendment), |id| {
-            let (origin, reason) = self.seen.get(id)?;
-            is_accepted(*reason).then_some(*origin)
-        });
-        for (origin, reason) in self.seen.values().filter(|(_, reason)| is_accepted(*reason)) {
+        let resolution = self.resolution();
+        for (origin, reason, _) in self.seen.values().filter(|(_, reason, _)| is_accepted(*reason))
+        {
             let expected = resolution.refusal(origin);
             if expected != reason.filter(|reason| is_of_an_amendment(*reason)) {
                 let says = |reason: Option<Reason>| reason.map_or("it counts", Reason::describe);
@@ -84,6 +88,29 @@ impl Amended {
             }
         }
         Ok(())
+    }
+
+    /// What the amendments make of the submissions, as the servers decide it.
+    fn resolution(&self) -> Resolution {
+        let amendments = || self.signed.iter().map(|signed| &signed.amendment);
+        let accepted = |id: &SubmissionId| {
+            let (origin, reason, _) = self.seen.get(id)?;
+            is_accepted(*reason).then_some(*origin)
+        };
+        let records =
+            |id: &SubmissionId| self.seen.get(id).map_or(0, |(_, _, records)| u64::from(*records));
+        let resolution = resolve(amendments(), accepted);
+        let counted = self
+            .seen
+            .values()
+            .filter(|(origin, reason, _)| {
+                is_accepted(*reason) && resolution.refusal(origin).is_none()
+            })
+            .fold(self.others, |sum, (_, _, records)| sum.saturating_add((*records).into()));
+        match counted > self.max_records {
+            true => resolve_full(amendments(), accepted, records),
+            false => resolution,
+        }
     }
 }
 

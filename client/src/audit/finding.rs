@@ -19,6 +19,8 @@ pub struct Finding {
 pub(super) enum Failed {
     /// The record is false.
     Finding(Finding),
+    /// The study is one of other servers than those that are known.
+    Strangers(String),
     /// There is nothing to check.
     Client(ClientError),
 }
@@ -27,6 +29,11 @@ impl Finding {
     /// A finding against nobody.
     pub(super) fn of(check: &'static str, text: String) -> Self {
         Self { check, text, culprits: Vec::new() }
+    }
+
+    /// A finding against all servers: it is in what each of them signed.
+    pub(super) fn by_all(check: &'static str, text: String, servers: &[String]) -> Self {
+        Self { check, text, culprits: servers.to_vec() }
     }
 
     /// A fault of the messages, with the servers' names.

@@ -39,7 +39,7 @@ impl Front {
     pub(crate) fn of(bundle: &mut Bundle) -> Result<Self, ClientError> {
         Self::read(bundle).map_err(|failed| match failed {
             Failed::Client(error) => error,
-            Failed::Finding(Finding { text, .. }) => {
+            Failed::Finding(Finding { text, .. }) | Failed::Strangers(text) => {
                 ClientError::FalseRecord { file: bundle.file().to_owned(), text }
             }
         })

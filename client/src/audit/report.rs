@@ -28,6 +28,8 @@ pub struct Report {
     pub says: String,
     /// Servers that are proven to have broken the protocol.
     pub culprits: Vec<String>,
+    /// Servers that the record came from; empty: a file, of which that is not known.
+    pub source: Vec<String>,
     /// The study's servers, by party.
     pub servers: Vec<String>,
     /// Submissions that count.
@@ -84,6 +86,8 @@ pub enum Verdict {
     Untold,
     /// The record is false.
     Fails,
+    /// The study is one of other servers than those of the profile. Nobody is accused.
+    Strangers,
 }
 
 impl Report {
@@ -101,6 +105,7 @@ impl Report {
             verdict: Verdict::Fails,
             says: String::new(),
             culprits: Vec::new(),
+            source: Vec::new(),
             servers: Vec::new(),
             submissions: 0,
             records: 0,
@@ -110,6 +115,19 @@ impl Report {
             checks: Vec::new(),
             result: None,
         }
+    }
+
+    /// Names the servers that the record came from. Where nothing is proven against anybody, it may be
+    /// them who changed it, or who hold less than others.
+    pub fn came_from(&mut self, servers: Vec<String>) {
+        let is_open = matches!(self.verdict, Verdict::Untold | Verdict::Fails);
+        if is_open && self.culprits.is_empty() && !servers.is_empty() {
+            let names = servers.join(" and ");
+            self.says.push_str(&format!(
+                "; the record is that of {names}: ask another server for it with --server NAME"
+            ));
+        }
+        self.source = servers;
     }
 
     pub(super) fn open(&mut self, front: &Front) {
@@ -174,9 +192,19 @@ impl Report {
             [] => {
                 format!("{check}: {text}; the record is false, and nobody can tell who changed it")
             }
-            _ => format!("{check}: {text}; this is proven by its signature"),
+            [_] => format!("{check}: {text}; this is proven by its signature"),
+            _ => format!("{check}: {text}; all servers signed for it"),
         };
         self.checks.push(Check { name: check, outcome: Outcome::Fails, what: text });
         self.culprits = culprits;
+    }
+
+    pub(super) fn strangers(&mut self, text: String) {
+        self.verdict = Verdict::Strangers;
+        self.says = format!(
+            "the study's servers are not those of the profile, so nothing more was checked: {text}; \
+             pass --profile with the profile that lists them"
+        );
+        self.checks.push(Check { name: "servers", outcome: Outcome::Fails, what: text });
     }
 }

@@ -27,6 +27,7 @@ use super::{
     amended::Amended,
     finding::{Failed, Finding},
     front::Front,
+    rules::Admission,
 };
 use crate::{
     bundle::{Bundle, BundleError},
@@ -47,6 +48,8 @@ pub(super) struct Counted {
     pub tallied: Tallied,
     /// How many do not count, of those that all servers hold.
     pub rejected: u64,
+    /// What those that count keep of the study's rules.
+    pub admission: Admission,
 }
 
 /// Commitments of some submissions.
@@ -67,7 +70,7 @@ pub(super) fn read(
         let adding: Vec<_> = (0..threads).map(|_| scope.spawn(|| add(&taken, parties))).collect();
         let mut list = List::new(front, amended, pages);
         let listed = list.read(bundle, front, progress);
-        let List { mut tally, rejected, pages, .. } = list;
+        let List { mut tally, rejected, admission, pages, .. } = list;
         drop(pages);
         for thread in adding {
             let sums = thread.join().map_err(|_| Failed::Client(ClientError::WorkerFailed))?;
@@ -76,7 +79,7 @@ pub(super) fn read(
         }
         listed?;
         let tallied = tally.finish();
-        Ok(Counted { tallied, rejected })
+        Ok(Counted { tallied, rejected, admission })
     })
 }
 
@@ -138,6 +141,7 @@ struct List<'a> {
     amended: &'a mut Amended,
     tally: Tally,
     rejected: u64,
+    admission: Admission,
     last: Option<SubmissionId>,
     page: Page,
     pages: SyncSender<Page>,
@@ -150,6 +154,7 @@ impl<'a> List<'a> {
             amended,
             tally: Tally::new(front.keys.len()),
             rejected: 0,
+            admission: Admission::of(&front.study),
             last: None,
             page: Vec::with_capacity(PAGE),
             pages,
@@ -210,6 +215,7 @@ impl<'a> List<'a> {
             return Ok(());
         }
         self.tally.list(&public, hash).map_err(|error| error.to_string())?;
+        self.admission.count(&public);
         self.page.push((id, public.commitments));
         if self.page.len() == PAGE {
             self.hand_over();

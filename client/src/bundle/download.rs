@@ -37,6 +37,15 @@ pub enum Until {
     Submissions,
 }
 
+/// Where a record came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// The file was there already.
+    Earlier,
+    /// These servers, one behind the other.
+    From(Vec<String>),
+}
+
 /// [`download`] from the servers of `profile` that run the study, or from the one that is named.
 pub async fn fetch(
     profile: &Profile,
@@ -45,9 +54,14 @@ pub async fn fetch(
     file: &Path,
     stop: &CancellationToken,
     progress: &dyn Progress,
-) -> Result<(), ClientError> {
-    if file.exists() {
-        return is_of(file, id);
+) -> Result<Fetched, ClientError> {
+    match from {
+        Some(server) if file.exists() => {
+            let (file, server) = (file.to_owned(), server.to_owned());
+            return Err(BundleError::Earlier { file, server }.into());
+        }
+        None if file.exists() => return is_of(file, id),
+        _ => {}
     }
     let (cluster, _) = Cluster::connect_to_some(profile).await?;
     let study = studies::overview(&cluster, id).await?.definition;
@@ -64,7 +78,8 @@ pub async fn fetch(
 }
 
 /// Downloads the record of study `id` into `file`, from the first of `servers` that has it. What an
-/// earlier run left in `FILE.part` is used. A file that is whole already stays as it is.
+/// earlier run left in `FILE.part` is used if it is from these servers. A file that is whole already
+/// stays as it is.
 pub async fn download(
     servers: &[Server],
     id: StudyId,
@@ -72,20 +87,23 @@ pub async fn download(
     until: Until,
     stop: &CancellationToken,
     progress: &dyn Progress,
-) -> Result<(), ClientError> {
+) -> Result<Fetched, ClientError> {
     if file.exists() {
         return is_of(file, id);
     }
     let mut partial = Partial::open(file, id)?;
+    let is_asked = |name: &String| servers.iter().any(|server| server.name() == name);
     // Only of a published study all servers have the same record.
-    if partial.head().is_some_and(|head| head.end != End::Published) {
+    if partial.head().is_some_and(|head| head.end != End::Published)
+        || !partial.sources().iter().all(is_asked)
+    {
         partial.restart()?;
     }
     let mut pauses = PAUSES.into_iter();
     loop {
         let before = partial.len();
         let error = match from_any(servers, (id, until), &mut partial, stop, progress).await {
-            Ok(()) => return Ok(partial.finish()?),
+            Ok(()) => return Ok(Fetched::From(partial.finish()?)),
             Err(error) => error,
         };
         let goes_on = matches!(error, ClientError::Unreachable { .. });
@@ -100,10 +118,10 @@ pub async fn download(
     }
 }
 
-fn is_of(file: &Path, id: StudyId) -> Result<(), ClientError> {
+fn is_of(file: &Path, id: StudyId) -> Result<Fetched, ClientError> {
     let found = Bundle::open(file)?.head().study;
     match found == id {
-        true => Ok(()),
+        true => Ok(Fetched::Earlier),
         false => Err(BundleError::OtherStudy { file: file.to_owned(), found }.into()),
     }
 }
@@ -124,7 +142,7 @@ async fn from_any(
         }
         let received = tokio::select! {
             () = stop.cancelled() => return Err(ClientError::Interrupted),
-            received = from_one(server, (id, until), partial, progress) => received,
+            received = from_one_alone(server, (id, until), partial, progress) => received,
         };
         match received {
             Ok(()) => {
@@ -142,6 +160,36 @@ async fn from_any(
     }
     let first = failed.into_iter().next().map(|(_, error)| error);
     Err(first.unwrap_or(ClientError::UnknownStudy { id, servers: String::new() }))
+}
+
+/// What follows from one server. Where it does not fit what other servers sent before, nobody can
+/// tell which of them is wrong, so that this one is asked for all of it.
+async fn from_one_alone(
+    server: &Server,
+    what: (StudyId, Until),
+    partial: &mut Partial,
+    progress: &dyn Progress,
+) -> Result<(), ClientError> {
+    let is_alone = partial.sources().iter().all(|source| source == server.name());
+    let mut received = from_one(server, what, partial, progress).await;
+    if is_misfit(&received) {
+        partial.restart()?;
+        if !is_alone {
+            received = from_one(server, what, partial, progress).await;
+        }
+        if is_misfit(&received) {
+            partial.restart()?;
+        }
+    }
+    received
+}
+
+/// Whether a server sends what cannot follow, or finds that what there is cannot be followed.
+fn is_misfit(received: &Result<(), ClientError>) -> bool {
+    let error = received.as_ref().err();
+    error.is_some_and(|error| {
+        matches!(error, ClientError::BrokenBy { .. } | ClientError::NotAccepted { .. })
+    })
 }
 
 async fn from_one(
@@ -166,12 +214,13 @@ async fn from_one(
             Ok(Err(status)) => return Err(server.failed(&status)),
             Err(_) => return Err(broke_off(server, "it sent nothing for 30 s")),
         };
-        partial.append(&mut frames, &part.frames).map_err(|refusal| match refusal {
-            Refusal::Frames(error) => server.broke(format!("its record is none: {error}")),
-            Refusal::File(error) => error.into(),
-        })?;
+        partial.append(server.name(), &mut frames, &part.frames).map_err(
+            |refusal| match refusal {
+                Refusal::Frames(error) => server.broke(format!("its record is none: {error}")),
+                Refusal::File(error) => error.into(),
+            },
+        )?;
         if partial.head().is_some_and(|head| head.study != id) {
-            partial.restart()?;
             return Err(server.broke("it sent the record of another study"));
         }
         progress.event(Event::Downloading { bytes: partial.len() });

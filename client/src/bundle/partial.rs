@@ -26,6 +26,8 @@ pub(super) struct Partial {
     path: PathBuf,
     file: File,
     whole: Whole,
+    /// Servers that sent it, as a file beside it remembers.
+    sources: Vec<String>,
 }
 
 /// What is whole of a record: everything up to the end of a message.
@@ -69,11 +71,19 @@ impl Partial {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let whole = scan(&file).map_err(failed)?;
-        let mut partial = Self { target: target.to_owned(), path: path.clone(), file, whole };
-        if partial.whole.head.is_none_or(|head| head.study != study) {
-            partial.whole = Whole::default();
+        let sources = match fs::read_to_string(sources_file(&path)) {
+            Ok(text) => text.lines().map(str::to_owned).collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(failed(source)),
+        };
+        let mut partial =
+            Self { target: target.to_owned(), path: path.clone(), file, whole, sources };
+        // Whose bytes they are must be known.
+        let is_known = !partial.sources.is_empty();
+        match is_known && partial.whole.head.is_some_and(|head| head.study == study) {
+            true => partial.cut()?,
+            false => partial.restart()?,
         }
-        partial.cut()?;
         Ok(partial)
     }
 
@@ -92,9 +102,15 @@ impl Partial {
         self.whole.head
     }
 
+    /// Servers that sent what there is.
+    pub(super) fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
     /// Forgets everything.
     pub(super) fn restart(&mut self) -> Result<(), BundleError> {
         self.whole = Whole::default();
+        self.sources.clear();
         self.cut()
     }
 
@@ -107,8 +123,14 @@ impl Partial {
 
     /// Takes frames that follow; refuses what cannot follow, so that nobody fills the disk with
     /// something else.
-    pub(super) fn append(&mut self, follower: &mut Frames, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn append(
+        &mut self,
+        server: &str,
+        follower: &mut Frames,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
         follower.0.take(bytes)?;
+        self.note(server).map_err(|source| Refusal::File(self.failed(source)))?;
         self.file.write_all(bytes).map_err(|source| Refusal::File(self.failed(source)))?;
         self.whole = follower.0.whole.clone();
         Ok(())
@@ -119,8 +141,18 @@ impl Partial {
         Frames(Follower::behind(self.whole.clone()))
     }
 
-    /// Ends the file with its checksum and gives it its name.
-    pub(super) fn finish(mut self) -> Result<(), BundleError> {
+    /// Remembers that a server's bytes follow, before they do.
+    fn note(&mut self, server: &str) -> io::Result<()> {
+        if self.sources.last().is_some_and(|last| last == server) {
+            return Ok(());
+        }
+        self.sources.retain(|source| source != server);
+        self.sources.push(server.to_owned());
+        fs::write(sources_file(&self.path), self.sources.join("\n"))
+    }
+
+    /// Ends the file with its checksum and gives it its name; returns who sent it.
+    pub(super) fn finish(mut self) -> Result<Vec<String>, BundleError> {
         let mut sum = Vec::new();
         let hash: [u8; 32] = self.whole.hasher.clone().finalize().into();
         record::put(&mut sum, Section::Sum, &hash);
@@ -132,12 +164,22 @@ impl Partial {
             File::open(dir.unwrap_or(Path::new("."))).and_then(|dir| dir.sync_all())
         };
         let finished = finish(&mut self.file);
-        finished.map_err(|source| self.failed(source))
+        finished.map_err(|source| self.failed(source))?;
+        // What is left of it harms nobody: it is of a file that is no more.
+        let _ = fs::remove_file(sources_file(&self.path));
+        Ok(self.sources)
     }
 
     fn failed(&self, source: io::Error) -> BundleError {
         BundleError::Io { file: self.path.clone(), source }
     }
+}
+
+/// Where it is remembered who sent a file's bytes: `FILE.part.from`.
+fn sources_file(part: &Path) -> PathBuf {
+    let mut name = part.as_os_str().to_owned();
+    name.push(".from");
+    PathBuf::from(name)
 }
 
 /// The frames of one stream.

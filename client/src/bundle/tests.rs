@@ -49,7 +49,7 @@ fn receive(partial: &mut Partial, all: &[u8], until: usize) {
         }
         end = at;
     }
-    assert!(partial.append(&mut frames, &all[from..end]).is_ok());
+    assert!(partial.append("alpha", &mut frames, &all[from..end]).is_ok());
 }
 
 fn read(file: &Path) -> Result<Vec<(Section, Vec<u8>)>, BundleError> {
@@ -110,10 +110,39 @@ fn what_another_study_or_program_left_is_not_gone_on_with() {
     let part = dir.path().join("x.part");
     for left in [b"something else".to_vec(), bytes(&messages(1))] {
         fs::write(&part, left).unwrap();
+        fs::write(dir.path().join("x.part.from"), "alpha").unwrap();
         let partial = Partial::open(&file, StudyId([8; 32])).unwrap();
         assert_eq!((partial.len(), partial.cursor()), (0, None));
         assert!(matches!(Partial::open(&file, STUDY), Err(BundleError::InUse { .. })));
     }
+}
+
+#[test]
+fn a_download_remembers_whose_bytes_it_has_and_goes_on_with_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x");
+    let all = bytes(&messages(2));
+    let mut partial = Partial::open(&file, STUDY).unwrap();
+    receive(&mut partial, &all, 700);
+    drop(partial);
+    let mut partial = Partial::open(&file, STUDY).unwrap();
+    assert_eq!(partial.sources(), ["alpha"]);
+    let (from, mut frames) = (partial.len() as usize, partial.frames());
+    assert!(from > 0 && partial.append("beta", &mut frames, &all[from..]).is_ok());
+    drop(partial);
+    let mut partial = Partial::open(&file, STUDY).unwrap();
+    assert_eq!(partial.sources(), ["alpha", "beta"]);
+    partial.restart().unwrap();
+    assert_eq!((partial.len(), partial.sources()), (0, &[][..]));
+    receive(&mut partial, &all, 700);
+    drop(partial);
+    // Bytes of nobody knows whom.
+    fs::remove_file(dir.path().join("x.part.from")).unwrap();
+    let mut partial = Partial::open(&file, STUDY).unwrap();
+    assert_eq!(partial.len(), 0);
+    receive(&mut partial, &all, all.len());
+    assert_eq!(partial.finish().unwrap(), ["alpha"]);
+    assert!(!dir.path().join("x.part.from").exists());
 }
 
 #[test]
@@ -130,7 +159,7 @@ fn frames_that_cannot_follow_are_not_written() {
         vec![Section::Submission as u8, 0, 0, 0, 9, 1],
         vec![99; 20],
     ] {
-        assert!(partial.append(&mut frames, &bad).is_err());
+        assert!(partial.append("alpha", &mut frames, &bad).is_err());
         assert_eq!(partial.len(), held);
     }
 }

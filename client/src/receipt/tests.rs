@@ -117,7 +117,10 @@ fn a_server_whose_signed_list_lacks_what_it_signed_a_receipt_for_is_named_with_b
         assert_eq!((report.counted, report.rejected, report.broken), (0, 0, 1));
         assert_eq!(report.submissions[0].fate, Fate::Broken);
         let [evidence] = &report.evidence[..] else { panic!("{:?}", report.evidence) };
-        assert_eq!((evidence.server.as_str(), evidence.message.step.as_str()), ("beta", "lists"));
+        assert_eq!(
+            (evidence.server.as_str(), evidence.message.step.as_str()),
+            ("beta", "lists of submissions")
+        );
         assert_eq!(evidence.identity, signers()[1].public().to_string());
         let receipt = held.receipts[1].unwrap();
         assert_eq!(evidence.receipt.signature, hex::encode(receipt.signature.0));

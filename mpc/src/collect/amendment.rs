@@ -18,7 +18,7 @@ use crate::{
 
 mod resolve;
 
-pub use resolve::{Resolution, resolve};
+pub use resolve::{Resolution, resolve, resolve_full};
 
 /// Version byte of the encoding.
 const VERSION: u8 = 1;

@@ -10,7 +10,7 @@ use std::{
 
 use super::{Counted, PublishError, Rejections, SignedSet};
 use crate::{
-    collect::{Origin, Reason, Resolution, SignedAmendment, resolve},
+    collect::{Amendment, Origin, Reason, Resolution, SignedAmendment, resolve, resolve_full},
     dst,
     ids::{AmendmentId, Party, PublicHash, StudyId, SubmissionId},
     merkle,
@@ -23,7 +23,10 @@ pub(super) use list::amendments_hash;
 mod list;
 
 pub(super) use list::{List, Listed, is_undecided};
-pub use list::{MAX_AMENDMENT_BYTES, MAX_AMENDMENTS};
+pub use list::{
+    MAX_AMENDMENT_BYTES, MAX_AMENDMENT_BYTES_OF_PROVIDER, MAX_AMENDMENTS,
+    MAX_AMENDMENTS_OF_PROVIDER,
+};
 
 /// What a server knows of one submission at the close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +88,8 @@ pub struct AgreedSet {
     pub rejected: Rejections,
     /// Submissions that this server accepted but that are not in the set, sorted.
     pub dropped: Vec<SubmissionId>,
-    /// Every amendment that any server holds, sorted by [`SignedAmendment::order`].
+    /// Every amendment that any server holds and that is about an accepted submission of its
+    /// provider, sorted by [`SignedAmendment::order`].
     pub amendments: Vec<SignedAmendment>,
 }
 
@@ -215,7 +219,8 @@ pub(super) fn same_set(set: &[u8], digests: &[Arc<[u8]>]) -> Result<(), PublishE
 /// What counts by its amendments counts as far as the limits allow: where more records were
 /// accepted than the study may hold, the first submissions by id; where each provider counts once,
 /// the first of each by id. Those that are part of an amendment come after all others, so that
-/// nobody loses its place to a replacement.
+/// nobody loses its place to a replacement; but first come those that keep the place of what they
+/// replace in a full study, so that nobody loses both.
 pub(super) fn combine(
     lists: &[&List],
     mine: &List,
@@ -231,15 +236,21 @@ pub(super) fn combine(
             Fate::Rejected(reason) => drop(rejected.insert(*submission, reason)),
         }
     }
-    let amendments = union(lists);
-    let resolution = resolve(amendments.iter().map(|signed| &signed.amendment), |submission| {
-        accepted.contains_key(submission).then(|| origin_of(submission)).flatten()
-    });
+    let is_of = |submission: &SubmissionId, provider: &PublicKey| {
+        accepted.contains_key(submission)
+            && origin_of(submission).is_some_and(|origin| origin.provider == *provider)
+    };
+    let mut amendments = union(lists);
+    amendments.retain(|signed| is_about_any(&signed.amendment, is_of));
+    let resolution = resolution(&amendments, &accepted, &origin_of, limits);
     let (amended, original): (Vec<&Listed>, Vec<&Listed>) =
         accepted.values().copied().partition(|listed| is_amended(&origin_of, listed));
+    let (first, amended): (Vec<&Listed>, Vec<&Listed>) = amended.into_iter().partition(|listed| {
+        origin_of(&listed.submission).is_some_and(|origin| resolution.is_first(&origin))
+    });
     let mut counter =
         Counter { limits, resolution, submissions: 0, records: 0, counted: HashSet::new() };
-    for listed in original.into_iter().chain(amended) {
+    for listed in first.into_iter().chain(original).chain(amended) {
         if let Err(reason) = counter.count(listed, origin_of(&listed.submission)) {
             rejected.insert(listed.submission, reason);
         }
@@ -258,6 +269,31 @@ pub(super) fn combine(
     Agreement {
         set: AgreedSet { root, submissions, records, rejected, dropped, amendments },
         pending,
+    }
+}
+
+/// What the amendments make of the accepted submissions, in a study that is full by them as well.
+fn resolution(
+    amendments: &[SignedAmendment],
+    accepted: &BTreeMap<SubmissionId, &Listed>,
+    origin_of: impl Fn(&SubmissionId) -> Option<Origin>,
+    limits: Limits,
+) -> Resolution {
+    let amendments = || amendments.iter().map(|signed| &signed.amendment);
+    let origin = |submission: &SubmissionId| {
+        accepted.contains_key(submission).then(|| origin_of(submission)).flatten()
+    };
+    let records = |submission: &SubmissionId| {
+        accepted.get(submission).map_or(0, |listed| u64::from(listed.records))
+    };
+    let resolution = resolve(amendments(), origin);
+    let counts = |submission: &&SubmissionId| {
+        origin_of(submission).is_none_or(|origin| resolution.refusal(&origin).is_none())
+    };
+    let counted = accepted.keys().filter(counts).map(records).fold(0, u64::saturating_add);
+    match counted > limits.max_records {
+        true => resolve_full(amendments(), origin, records),
+        false => resolution,
     }
 }
 
@@ -307,6 +343,13 @@ fn union(lists: &[&List]) -> Vec<SignedAmendment> {
     all.sort_by(|one, other| one.order(other));
     all.dedup_by(|next, first| next.amendment == first.amendment);
     all.into_iter().cloned().collect()
+}
+
+/// Whether an amendment is about any accepted submission of its provider. Without one it changes
+/// nothing, and whoever makes up keys can sign any number of such amendments.
+fn is_about_any(amendment: &Amendment, is_of: impl Fn(&SubmissionId, &PublicKey) -> bool) -> bool {
+    let Amendment { old, new, provider, .. } = amendment;
+    old.iter().chain(new).any(|submission| is_of(submission, provider))
 }
 
 /// Whose submission it is, of something that all servers hold alike.

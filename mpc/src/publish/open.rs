@@ -111,9 +111,11 @@ impl<'a> Mine<'a> {
             let noisy = place.add_signed(noise, self.opening.set.submissions);
             *place = noisy.ok_or(out_of_range)?;
         }
-        // The same in a repeated run, as the noise is.
-        let digest = self.opening.set.digest();
-        let parts: [&[u8]; 4] = [self.opening.salt_seed, &self.study.0, &digest, &[phase]];
+        // The same in a repeated run, as the noise is; and another one for other noise, whose difference
+        // would show otherwise.
+        let (digest, drawn) = (self.opening.set.digest(), noise.encode());
+        let seed = self.opening.salt_seed;
+        let parts: [&[u8]; 5] = [seed, &self.study.0, &digest, &[phase], &drawn];
         let wide = Zeroizing::new(dst::wide_hash(dst::PUBLISH_NOISE, &parts));
         let blinding = Blinding::from_uniform_bytes(&wide).reveal_scalar();
         *self.blinding += *blinding;
@@ -139,10 +141,13 @@ impl<'a> Mine<'a> {
     ) -> Result<Zeroizing<Vec<u8>>, PublishError> {
         let (seed, phase) = (self.opening.salt_seed, shown.number());
         let digest = self.opening.set.digest();
-        let salt = dst::hash(dst::PUBLISH_SALT, &[seed, &self.study.0, &digest, &[phase]]);
         let sums = coordinates.iter().map(|&coordinate| self.sums.get(coordinate).copied());
         let sums: Option<Vec<Sum>> = sums.collect();
         let sums = sums.ok_or(PublishError::Ledger)?;
+        // Other sums get another salt: an opened one tells nothing of a commitment to them.
+        let opened = Zeroizing::new(sums.iter().flat_map(Sum::encode).collect::<Vec<u8>>());
+        let parts: [&[u8]; 5] = [seed, &self.study.0, &digest, &[phase], &opened];
+        let salt = dst::hash(dst::PUBLISH_SALT, &parts);
         let commitments = self.opening.commitments.get(self.me.index());
         let commitments = commitments.ok_or(PublishError::Ledger)?;
         let (rest, closed) = shown.claim(self.me, self.opening.bases, commitments, &sums);

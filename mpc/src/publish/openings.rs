@@ -1,7 +1,7 @@
 //! Openings: what all see of the result shares, and whether it is true. Servers and auditors decide
 //! with the same functions.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use curve25519_dalek::{RistrettoPoint, Scalar, traits::Identity as _};
 use prio::field::Field128;
@@ -51,7 +51,7 @@ struct Phase {
 }
 
 /// What one server opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct OpenedShare {
     pub(super) salt: [u8; 32],
     /// A_j at the coordinates of this opening, noise included.
@@ -59,8 +59,15 @@ pub(super) struct OpenedShare {
     pub(super) evidence: Evidence,
 }
 
+impl fmt::Debug for OpenedShare {
+    // One's own exists before it is opened.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenedShare").field("sums", &self.sums.len()).finish_non_exhaustive()
+    }
+}
+
 /// Why the sums are those under the commitments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// R_j, where nothing stays closed.
     Blinding(Scalar),

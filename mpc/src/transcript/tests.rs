@@ -117,6 +117,23 @@ fn two_words_to_two_peers_name_their_sender_at_every_honest_server_and_to_every_
 }
 
 #[test]
+fn a_message_longer_than_any_of_its_step_is_not_kept() {
+    for (len, kept) in [(Step::Blame.max_body(), true), (Step::Blame.max_body() + 1, false)] {
+        let heard = run(3, |me| {
+            let tamper = move |at: u32, me, _, message: Vec<u8>| match at {
+                2 => again(me, &message, |message| message.body = vec![9; len].into()),
+                _ => Some(message),
+            };
+            (me == Party(1)).then(|| Box::new(tamper) as Tamper)
+        });
+        let is_kept = |message: &Message| message.body.len() == len;
+        assert_eq!(heard[0].rounds.iter().flatten().any(is_kept), kept);
+        let unsigned = TranscriptError::Signature { party: Party(1), step: STEPS[2] };
+        assert_eq!(heard[0].outcome == Err(unsigned), !kept);
+    }
+}
+
+#[test]
 fn a_stale_chain_names_its_sender_also_where_one_server_alone_was_told_so() {
     for parties in [2, 3, 4] {
         let heard = run(parties, |me| {

@@ -152,10 +152,9 @@ async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Resul
         None => {
             let told: String =
                 outcome.detail.chars().filter(|c| !c.is_control()).take(600).collect();
-            // Whom the peer accuses stays in its own words: this server vouches only for who said
-            // it.
+            // Whom the peer accuses stays in its own words, and who says so is not accused.
             let text = format!("{peer} aborted the study: {told}");
-            (Detail { text, servers: vec![peer.to_owned()] }, Vec::new())
+            (Detail { text, servers: Vec::new() }, Vec::new())
         }
     };
     end(node, context, ended(StudyState::Aborted, detail, transcript)).await?;

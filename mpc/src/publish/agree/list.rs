@@ -14,6 +14,11 @@ pub const MAX_AMENDMENTS: usize = 10_000;
 /// The most bytes of them, so that lists fit a round.
 pub const MAX_AMENDMENT_BYTES: usize = 8 << 20;
 
+/// The most amendments of one provider among them,
+pub const MAX_AMENDMENTS_OF_PROVIDER: usize = 64;
+/// and the most bytes of these.
+pub const MAX_AMENDMENT_BYTES_OF_PROVIDER: usize = MAX_AMENDMENT_BYTES / 4;
+
 /// What a list says of one submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::publish) struct Listed {
@@ -92,6 +97,7 @@ impl List {
             return Err(WireError::Range("bytes of the amendments"));
         }
         let mut amendments: Vec<SignedAmendment> = Vec::new();
+        let mut of_provider = (0, 0);
         while reader.remaining() > 0 {
             let bytes = reader.prefixed(SignedAmendment::MAX_BYTES, "amendment")?;
             let signed = SignedAmendment::decode_unverified(bytes)?;
@@ -100,6 +106,16 @@ impl List {
             }
             if amendments.last().is_some_and(|last| last.order(&signed).is_ge()) {
                 return Err(WireError::Range("order of the amendments"));
+            }
+            let is_same =
+                |last: &SignedAmendment| last.amendment.provider == signed.amendment.provider;
+            let (number, used) =
+                if amendments.last().is_some_and(is_same) { of_provider } else { (0, 0) };
+            of_provider = (number + 1, used + bytes.len());
+            if of_provider.0 > MAX_AMENDMENTS_OF_PROVIDER
+                || of_provider.1 > MAX_AMENDMENT_BYTES_OF_PROVIDER
+            {
+                return Err(WireError::Range("amendments of one provider"));
             }
             signed.verify().map_err(|_| WireError::Range("signature of an amendment"))?;
             amendments.push(signed);

@@ -4,7 +4,6 @@ use futures::{executor::block_on, future::join_all};
 
 use super::*;
 use crate::{
-    collect::Amendment,
     ids::{RunId, StudyId},
     mesh::local::{LocalMesh, Tamper},
     sign::Signer,
@@ -140,12 +139,36 @@ fn amendments_come_before_the_limits_of_the_study() {
     let change = [amendment(9, 0, &[4], &[1])];
     let set = alike(entries.clone(), &change, limits);
     assert_eq!(rejected(&set), [(4, Reason::Replaced)]);
-    // A replacement takes nobody's place, however low its id.
+    // A replacement takes nobody's place, however low its id, and keeps that of its own.
     let more = vec![entry(0, 2, 8), entry(1, 0, 9), entry(4, 0, 0), entry(5, 1, 0)];
     let changes = [amendment(9, 0, &[4], &[1]), amendment(8, 2, &[77], &[0])];
-    let set = alike(more, &changes, Limits { max_records: 2, ..limits });
+    let set = alike(more, &changes, limits);
     let over = Reason::RecordsExhausted;
-    assert_eq!(rejected(&set), [(0, over), (1, over), (4, Reason::Replaced)]);
+    assert_eq!(rejected(&set), [(0, over), (4, Reason::Replaced)]);
+}
+
+#[test]
+fn in_a_full_study_nobody_loses_both_versions_nor_grows() {
+    let limits = Limits { max_records: 4, one_per_provider: false };
+    // 2 and 3 fill the study by themselves; the replacement of 4 has its place all the same.
+    let entries = [entry(1, 0, 9), entry(4, 0, 0), entry(2, 1, 0), entry(3, 1, 0)];
+    let mut sorted = entries.to_vec();
+    sorted.sort_by_key(|entry| entry.submission);
+    let set = alike(sorted, &[amendment(9, 0, &[4], &[1])], limits);
+    assert_eq!(rejected(&set), [(3, Reason::RecordsExhausted), (4, Reason::Replaced)]);
+    // One that is larger than what it replaces leaves the old one.
+    let larger = Entry { records: 3, ..entry(1, 0, 9) };
+    let change = [amendment(9, 0, &[4], &[1])];
+    let set = alike(vec![larger, entry(4, 0, 0), entry(5, 1, 0)], &change, limits);
+    assert_eq!((rejected(&set), set.records), (vec![(1, Reason::NotAmended)], 4));
+    // Where there is room it counts.
+    let set = alike(vec![larger, entry(4, 0, 0)], &change, limits);
+    assert_eq!((rejected(&set), set.records), (vec![(4, Reason::Replaced)], 3));
+    // Versions in between add nothing to the place of the first one.
+    let last = Entry { records: 4, ..entry(1, 0, 10) };
+    let chain = [amendment(9, 0, &[4], &[2]), amendment(10, 0, &[2, 4], &[1])];
+    let set = alike(vec![last, entry(2, 0, 9), entry(4, 0, 0), entry(5, 1, 0)], &chain, limits);
+    assert_eq!(rejected(&set), [(1, Reason::NotAmended), (4, Reason::Replaced)]);
 }
 
 #[test]
@@ -291,7 +314,41 @@ fn of_two_signatures_on_one_amendment_all_servers_keep_the_same() {
 
 #[test]
 fn the_signed_set_changes_with_the_amendments() {
-    let set = alike(vec![entry(1, 0, 0)], &[amendment(9, 0, &[77], &[])], LIMITS);
+    let set = alike(vec![entry(1, 0, 0)], &[amendment(9, 0, &[1, 77], &[])], LIMITS);
     let without = AgreedSet { amendments: Vec::new(), ..set.clone() };
     assert_ne!(set.digest(), without.digest());
+}
+
+#[test]
+fn amendments_of_who_submitted_nothing_are_no_part_of_the_set() {
+    let entries = vec![entry(1, 0, 0), entry(2, 1, 9)];
+    // By a key of nobody, over what others submitted and what nobody did; of one who did, likewise.
+    let made_up =
+        [amendment(7, 5, &[1], &[2]), amendment(6, 6, &[77], &[]), amendment(5, 0, &[2], &[])];
+    let real = [amendment(9, 1, &[77], &[2]), amendment(8, 0, &[1], &[])];
+    let mut holdings = [0; 3].map(|_| (entries.clone(), real.to_vec()));
+    holdings[1].1.extend(made_up);
+    for set in agreed(holdings, LIMITS, None) {
+        let set = set.expect("agrees");
+        assert_eq!(set, alike(entries.clone(), &real, LIMITS));
+        assert_eq!(set.amendments.len(), 2);
+    }
+}
+
+#[test]
+fn a_list_with_more_of_one_provider_than_a_door_takes_is_refused() {
+    let most = u8::try_from(MAX_AMENDMENTS_OF_PROVIDER).expect("fits");
+    let many = |number: u8, by: u8| (1..=number).map(move |id| amendment(id, by, &[1], &[]));
+    let list = |amendments: Vec<SignedAmendment>| List::new(&[], &amendments).encode();
+    assert!(List::decode(STUDY, &list(many(most, 0).chain(many(most, 1)).collect())).is_ok());
+    assert!(List::decode(STUDY, &list(many(most + 1, 0).collect())).is_err());
+    let ids =
+        |count: u32| (0..count).map(|id| SubmissionId(u128::from(id).to_be_bytes())).collect();
+    let bytes = |sequence: u64| {
+        let change = amendment(1, 0, &[1], &[]).amendment;
+        let id = AmendmentId([u8::try_from(sequence).expect("fits"); 16]);
+        Amendment { id, sequence, old: ids(1 << 16), ..change }.sign(&provider(0))
+    };
+    assert!(List::decode(STUDY, &list(vec![bytes(1)])).is_ok());
+    assert!(List::decode(STUDY, &list(vec![bytes(1), bytes(2)])).is_err());
 }

@@ -99,6 +99,10 @@ struct Row {
 impl Sums {
     fn add(&mut self, rows: &[Row]) -> Result<(), JobError> {
         for row in rows {
+            // The commitments of others are only as good as the bytes that the set is about.
+            if PublicPart::hash_encoded(&row.public) != row.public_hash {
+                return Err(damaged());
+            }
             let public = PublicPart::decode(&row.public).map_err(|_| damaged())?;
             self.tally.push(&public, row.public_hash).map_err(|_| damaged())?;
             let share = self.context.collect.decode_output_share(&row.share);

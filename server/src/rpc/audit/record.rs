@@ -71,7 +71,7 @@ impl Record {
         parts: Sender<Result<v1::RecordPart, Status>>,
     ) {
         let stop = self.node.stop.clone();
-        let mut writer = Writer { parts: parts.clone(), buffer: Vec::new() };
+        let mut writer = Writer { parts: parts.clone(), buffer: Vec::new(), stall: STALL };
         let written = tokio::select! {
             written = self.write(after, &mut writer) => written,
             () = stop.cancelled() => Err(RpcError::Stopping.into()),
@@ -172,6 +172,8 @@ impl Record {
 struct Writer {
     parts: Sender<Result<v1::RecordPart, Status>>,
     buffer: Vec<u8>,
+    /// How long a reader may take nothing.
+    stall: Duration,
 }
 
 impl Writer {
@@ -189,9 +191,53 @@ impl Writer {
     async fn flush(&mut self, last: bool) -> Result<(), Stop> {
         let frames = std::mem::take(&mut self.buffer).into();
         let part = self.parts.send(Ok(v1::RecordPart { frames, last }));
-        match tokio::time::timeout(STALL, part).await {
+        match tokio::time::timeout(self.stall, part).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Stop::Reader),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_takes_nothing_is_cut_off_with_one_part_waiting() {
+        let (parts, mut stream) = mpsc::channel(1);
+        let mut writer = Writer { parts, buffer: Vec::new(), stall: Duration::from_millis(20) };
+        let message = vec![7; 10 * PART];
+        assert!(matches!(writer.put(Section::Transcript, &message).await, Err(Stop::Reader)));
+        drop(writer);
+        let mut waiting = 0;
+        while let Some(part) = stream.recv().await {
+            waiting += part.unwrap().frames.len();
+        }
+        assert!(waiting <= PART + record::FRAME_HEAD, "{waiting} bytes waited");
+    }
+
+    #[tokio::test]
+    async fn parts_hold_whole_frames_and_the_last_one_says_so() {
+        let (parts, mut stream) = mpsc::channel(1);
+        let mut writer = Writer { parts, buffer: Vec::new(), stall: STALL };
+        let message = vec![7; PART + 100];
+        let mut expected = Vec::new();
+        record::put(&mut expected, Section::Transcript, &message);
+        record::put(&mut expected, Section::Submission, b"x");
+        tokio::spawn(async move {
+            assert!(writer.put(Section::Transcript, &message).await.is_ok());
+            assert!(writer.put(Section::Submission, b"x").await.is_ok());
+            assert!(writer.flush(true).await.is_ok());
+        });
+        let (mut received, mut lasts) = (Vec::new(), Vec::new());
+        while let Some(part) = stream.recv().await {
+            let part = part.unwrap();
+            received.extend_from_slice(&part.frames);
+            lasts.push(part.last);
+        }
+        assert!(received == expected);
+        assert_eq!(lasts, [false, true]);
     }
 }
