@@ -205,6 +205,11 @@ impl Auditor<'_> {
                 self.report.aborted(&fault.to_string(), &fault.culprits());
                 return Ok(());
             }
+        } else if replayed.set.is_some() {
+            let what = "the submissions of the record are not the set that the servers signed";
+            self.report.skip("openings", what);
+            self.report.untold(&format!("its openings cannot be checked, because {what}"));
+            return Ok(());
         }
         self.report.untold("the messages that are left show no lie");
         Ok(())
@@ -212,7 +217,7 @@ impl Auditor<'_> {
 
     fn replay(&mut self, file: &Path, front: &Front, plan: &Plan) -> Result<Replayed, Failed> {
         let place = "transcript";
-        if front.recording.about != About::Publish {
+        if front.recording.session.about != About::Publish {
             return Err(Finding::of(place, "it is not that of a publication".into()).into());
         }
         let replayed = follow(file, front, plan)?
@@ -316,10 +321,10 @@ fn follow(file: &Path, front: &Front, plan: &Plan) -> Result<Result<Replayed, Fa
             max_records: front.study.max_records(),
             one_per_provider: front.study.privacy().is_one_per_provider(),
         },
-        origin: &|submission, public| origins.get(&(*submission, *public)).copied(),
+        origin: &|submission, public| origins.get(&(*submission, *public)).map(|held| held.origin),
         bounds: &|records| plan.bounds(records),
         mechanism: plan.noise().map(Noise::mechanism),
         next: &|records, opened| plan.next_opening(records, opened),
     };
-    Ok(replay(&rules, front.recording.run, &front.recording.rounds))
+    Ok(replay(&rules, front.recording.session.run(front.id), &front.recording.rounds))
 }

@@ -164,8 +164,10 @@ for base, expected in zip(bases + [blinding], VECTORS["bases"] + [VECTORS["blind
     assert equal(base, decode(bytes.fromhex(expected)))
 
 # 4. The transcript.
-run, protocol = sections[3][0][:16], sections[3][0][16]
-assert protocol == PROTOCOL
+nonce, protocol = sections[3][0][:16], sections[3][0][16]
+assert protocol == PROTOCOL and len(sections[3][0]) == 17
+run = H(b"session", nonce, study, b"setup" if PROTOCOL == 1 else b"publish")[:16]
+assert run.hex() == VECTORS["run"]
 chain, bodies = H(b"publish/transcript", study, run), []
 for number, start in enumerate(range(1, len(sections[3]), k)):
     assert chain.hex() == VECTORS["chains"][number]

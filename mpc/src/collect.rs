@@ -69,7 +69,7 @@ pub use amendment::{Amendment, Resolution, SignedAmendment, resolve, resolve_ful
 pub use outputs::OutputShare;
 pub use public_part::{PublicPart, check_credential, credential};
 pub use sizes::Sizes;
-pub use verify::{Item, Reason, Verdict, VerifyFault, replay, verify};
+pub use verify::{Item, Reason, Records, Verdict, VerifyFault, replay, verify};
 
 /// The largest payload of a submission of more than one record, in bytes.
 pub const MAX_PAYLOAD: usize = 1 << 20;

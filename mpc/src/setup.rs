@@ -203,15 +203,18 @@ fn decode(step: Step, bodies: &[Arc<[u8]>]) -> Result<Vec<[u8; 32]>, TranscriptE
 mod tests {
     use super::*;
     use crate::{
-        ids::RunId,
         mesh::local::{LocalMesh, Tamper},
         sign::{PublicKey, Signer},
-        transcript::{About, Message, Place, Recording},
+        transcript::{About, Message, Place, Recording, Session},
     };
     use futures::{executor::block_on, future::join_all};
 
     const STUDY: StudyId = StudyId([1; 32]);
-    const PLACE: Place = Place { study: STUDY, run: RunId([2; 16]) };
+    const SESSION: Session = Session { nonce: [2; 16], about: About::Setup };
+
+    fn place() -> Place {
+        SESSION.place(STUDY)
+    }
 
     fn signers() -> Vec<Signer> {
         (0..3).map(|party| Signer::from_seed(&[party; 32])).collect()
@@ -224,7 +227,7 @@ mod tests {
     /// The same message with another body, signed again.
     fn say(message: &[u8], party: Party, body: &[u8]) -> Option<Vec<u8>> {
         let message = Message::decode_unverified(party, message).expect("a message");
-        Some(message.falsified(&signers()[party.index()], PLACE, body).encode())
+        Some(message.falsified(&signers()[party.index()], place(), body).encode())
     }
 
     fn run(tamper: Option<Tamper>) -> Vec<Result<[u8; 32], SetupError>> {
@@ -237,13 +240,13 @@ mod tests {
         let servers = meshes.into_iter().enumerate().map(|(i, mut mesh)| async move {
             let contribution = [i as u8; 32];
             let (keys, signer) = (keys(), &signers()[i]);
-            let mut transcript = Transcript::new(PLACE, &keys, signer);
+            let mut transcript = Transcript::new(place(), &keys, signer);
             let key = async {
                 let received = commit(&mut transcript, &mut mesh, &contribution).await?;
                 reveal(&mut transcript, &mut mesh, &contribution, &received, &received).await
             };
             let key = key.await;
-            let recording = Recording::of(&transcript, About::Setup);
+            let recording = Recording::of(&transcript, SESSION);
             if !is_liar || i < 2 {
                 check_replay(&key, &keys, &recording);
             }
@@ -254,7 +257,7 @@ mod tests {
 
     /// A replay finds what the server found, and no byte of what it heard can be changed.
     fn check_replay(key: &Result<[u8; 32], SetupError>, keys: &[PublicKey], recording: &Recording) {
-        let replayed = replay(PLACE, keys, &recording.rounds);
+        let replayed = replay(place(), keys, &recording.rounds);
         match key {
             Err(error) if error.is_shown() => {
                 assert_eq!(replayed, Err(SetupFault::Server(error.clone())));
@@ -268,7 +271,7 @@ mod tests {
             let mut changed = parts.clone();
             changed[part][byte] ^= 1;
             let decoded = Recording::decode(changed.iter().map(Vec::as_slice));
-            let replayed = decoded.map(|recording| replay(PLACE, keys, &recording.rounds));
+            let replayed = decoded.map(|recording| replay(place(), keys, &recording.rounds));
             assert!(!matches!(replayed, Ok(Ok(()))), "part {part}, byte {byte}");
         }
     }
@@ -320,7 +323,7 @@ mod tests {
         let kept = [[0; 32], [1; 32]];
         let received = [[0; 32], [2; 32]];
         let (keys, signer) = (keys(), &signers()[0]);
-        let mut transcript = Transcript::new(PLACE, &keys, signer);
+        let mut transcript = Transcript::new(place(), &keys, signer);
         let revealed = reveal(&mut transcript, &mut mesh, &[0; 32], &received, &kept);
         let result = block_on(revealed);
         assert_eq!(result, Err(SetupError::CommitmentChanged(Party(1))));

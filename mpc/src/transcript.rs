@@ -42,7 +42,7 @@ pub mod replay;
 
 use blame::{Shown, judge};
 pub use message::{Message, Place, Statement, body_hash, first_chain, next_chain};
-pub use recording::{About, Recording};
+pub use recording::{About, Recording, Session};
 
 /// A step of a protocol. The codes are signed: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use mpc::{
     mesh::MeshError,
     publish::{NoNoise, PublishError},
     setup::SetupError,
-    transcript::{Recording, TranscriptError},
+    transcript::{About, Recording, Session, TranscriptError},
 };
 use proto::v1;
 use rand::Rng as _;
@@ -148,26 +148,6 @@ fn names(context: &StudyContext, parties: &[Party]) -> Vec<String> {
     parties.iter().map(|party| context.name(*party).to_owned()).collect()
 }
 
-/// A protocol run that this server takes part in.
-pub enum Run {
-    /// Draw the verify key.
-    Setup,
-    /// Verify these submissions.
-    Verify(Vec<SubmissionId>),
-    /// Agree on the set and open the totals.
-    Publish,
-}
-
-impl Run {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::Verify(_) => "verify",
-            Self::Publish => "publish",
-        }
-    }
-}
-
 /// Starts the driver of a study. It ends with the study or with the server.
 pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
     let node_of_task = node.clone();
@@ -178,13 +158,13 @@ pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
 /// returns; the run itself goes on in the background.
 ///
 /// `false`: as many runs of the study wait here as may; nothing was joined.
-pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, nonce: &[u8; 16], run: Run) -> bool {
+pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: Session) -> bool {
     let Ok(place) = context.runs.clone().try_acquire_owned() else { return false };
-    let joined = node.sessions.join(session_id(&context, nonce, &run));
+    let joined = node.sessions.join(session_id(&context, &session));
     let node_of_task = node.clone();
     node.tasks.spawn(async move {
-        let changes_state = !matches!(run, Run::Verify(_));
-        let outcome = take_part(&node_of_task, &context, joined, run).await;
+        let changes_state = !matches!(session.about, About::Verify(_));
+        let outcome = take_part(&node_of_task, &context, joined, session).await;
         settle(&node_of_task, &context, outcome.map(drop)).await;
         if changes_state {
             context.wake.notify_one();
@@ -199,19 +179,20 @@ pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, nonce: &[u8; 16], run:
 async fn lead(
     node: &Arc<Node>,
     context: &Arc<StudyContext>,
-    run: Run,
+    about: About,
 ) -> Result<Vec<SubmissionId>, JobError> {
     let mut nonce = [0; 16];
     rand::rng().fill_bytes(&mut nonce);
-    let id = session_id(context, &nonce, &run);
+    let session = Session { nonce, about };
+    let id = session_id(context, &session);
     let joined = node.sessions.join(id);
-    let request = start_request(context, nonce, &run);
+    let request = start_request(context, &session);
     let starts = context.others().map(|peer| node.peers.start_session(peer, request.clone()));
     if let Err(error) = futures::future::try_join_all(starts).await {
         abandon(node, context, id).await;
         return Err(error.into());
     }
-    take_part(node, context, joined, run).await
+    take_part(node, context, joined, session).await
 }
 
 /// Tells all peers not to wait for this server in a session.
@@ -219,43 +200,33 @@ async fn abandon(node: &Node, context: &StudyContext, session: SessionId) {
     futures::future::join_all(context.others().map(|peer| node.peers.abandon(peer, session))).await;
 }
 
-/// A session's id covers what it is about, so that servers that were told different things never
-/// meet in one session: each finds the others silent, and nobody is blamed.
-fn session_id(context: &StudyContext, nonce: &[u8; 16], run: &Run) -> SessionId {
-    let mut hasher = mpc::dst::Hasher::new(mpc::dst::SESSION);
-    hasher.part(nonce);
-    hasher.part(&context.id.0);
-    hasher.part(run.name().as_bytes());
-    if let Run::Verify(submissions) = run {
-        submissions.iter().for_each(|submission| hasher.part(&submission.0));
-    }
-    let mut id = [0; 16];
-    id.copy_from_slice(&hasher.finish()[..16]);
-    SessionId(id)
+/// A session is the run that is spoken in it.
+fn session_id(context: &StudyContext, session: &Session) -> SessionId {
+    SessionId(session.run(context.id).0)
 }
 
-fn start_request(context: &StudyContext, nonce: [u8; 16], run: &Run) -> v1::StartRequest {
-    let (protocol, submissions) = match run {
-        Run::Setup => (v1::Protocol::Setup, &[][..]),
-        Run::Verify(submissions) => (v1::Protocol::Verify, &submissions[..]),
-        Run::Publish => (v1::Protocol::Publish, &[][..]),
+fn start_request(context: &StudyContext, session: &Session) -> v1::StartRequest {
+    let (protocol, submissions) = match &session.about {
+        About::Setup => (v1::Protocol::Setup, &[][..]),
+        About::Verify(submissions) => (v1::Protocol::Verify, &submissions[..]),
+        About::Publish => (v1::Protocol::Publish, &[][..]),
     };
     v1::StartRequest {
-        nonce: nonce.to_vec().into(),
+        nonce: session.nonce.to_vec().into(),
         study_id: context.id.0.to_vec().into(),
         protocol: protocol.into(),
         submission_ids: submissions.iter().map(|id| id.0.to_vec().into()).collect(),
     }
 }
 
-#[tracing::instrument(name = "run", skip_all, fields(study = %context.id, protocol = run.name()))]
+#[tracing::instrument(name = "run", skip_all, fields(study = %context.id, protocol = session.about.name()))]
 async fn take_part(
     node: &Arc<Node>,
     context: &Arc<StudyContext>,
     joined: Joined,
-    run: Run,
+    session: Session,
 ) -> Result<Vec<SubmissionId>, JobError> {
-    let session = joined.id();
+    let joined_as = joined.id();
     // One run at a time: a verdict of one must be stored before the next looks.
     let _running =
         tokio::time::timeout(node.round_timeout(), context.running.lock()).await.map_err(|_| {
@@ -270,16 +241,15 @@ async fn take_part(
         node.stop.child_token(),
     );
     tracing::debug!("start");
-    let id = RunId(session.0);
-    let outcome = match begin(&*node.storage, context.id, id).await {
-        Ok(()) => speak(node, context, id, mesh, run).await,
+    let outcome = match begin(&*node.storage, context.id, session.run(context.id)).await {
+        Ok(()) => speak(node, context, session, mesh).await,
         Err(error) => Err(error),
     };
     match &outcome {
         Ok(_) => tracing::debug!("end"),
         Err(error) => {
             tracing::info!(%error, "no end");
-            abandon(node, context, session).await;
+            abandon(node, context, joined_as).await;
         }
     }
     outcome
@@ -296,14 +266,15 @@ async fn begin(storage: &dyn Storage, study: StudyId, run: RunId) -> Result<(), 
 async fn speak(
     node: &Arc<Node>,
     context: &Arc<StudyContext>,
-    id: RunId,
+    session: Session,
     mesh: GrpcMesh,
-    run: Run,
 ) -> Result<Vec<SubmissionId>, JobError> {
-    match run {
-        Run::Setup => setup::run(node, context, id, mesh).await.map(|()| Vec::new()),
-        Run::Verify(submissions) => verify::run(node, context, id, mesh, submissions).await,
-        Run::Publish => publish::run(node, context, id, mesh).await.map(|()| Vec::new()),
+    match session.about {
+        About::Setup => setup::run(node, context, session, mesh).await.map(|()| Vec::new()),
+        About::Verify(submissions) => {
+            verify::run(node, context, session.nonce, mesh, submissions).await
+        }
+        About::Publish => publish::run(node, context, session, mesh).await.map(|()| Vec::new()),
     }
 }
 

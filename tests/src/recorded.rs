@@ -12,7 +12,7 @@ use futures::future::join_all;
 use mpc::{
     collect::{Amendment, Collect, Origin, OutputShare, PublicPart, Reason, SignedAmendment},
     dst,
-    ids::{AmendmentId, Party, RunId, SubmissionId},
+    ids::{AmendmentId, Party, SubmissionId},
     mesh::local::LocalMesh,
     noise::Draws,
     publish::{
@@ -23,7 +23,8 @@ use mpc::{
     record::{self, End, Head, Section},
     sign::{PublicKey, Signer},
     transcript::{
-        About, Message, Place, Recording, Statement, Step, Transcript, first_chain, next_chain,
+        About, Message, Recording, Session, Statement, Step, Transcript, first_chain,
+        next_chain,
     },
 };
 use rand::{RngExt as _, SeedableRng, rngs::StdRng};
@@ -31,7 +32,7 @@ use sha2::{Digest as _, Sha256};
 use study::{Plan, Record, Study, StudyContext, StudyServer, Value};
 
 /// The run of the publication.
-const RUN: RunId = RunId([9; 16]);
+const SESSION: Session = Session { nonce: [9; 16], about: About::Publish };
 
 /// A study, and submissions that were not published yet.
 pub struct Unpublished {
@@ -278,8 +279,7 @@ impl Unpublished {
         entries: &[Entry],
         tallied: &Tallied,
     ) -> (Published, Recording) {
-        let place = Place { study: self.study.id(), run: RUN };
-        let mut run = Transcript::new(place, keys, signer);
+        let mut run = Transcript::new(SESSION.place(self.study.id()), keys, signer);
         let limits = Limits { max_records: self.study.max_records(), one_per_provider: false };
         let mine = Holdings { entries, amendments: &self.amendments };
         let set = publish::agree(&mut run, &mut mesh, mine, limits).await.unwrap().set;
@@ -299,7 +299,7 @@ impl Unpublished {
         let next = |opened: &[Option<i128>]| self.plan.next_opening(set.records, opened);
         let published =
             publish::open(&mut run, &mut mesh, opening, &Memory::default(), next).await.unwrap();
-        (published, Recording::of(&run, About::Publish))
+        (published, Recording::of(&run, SESSION))
     }
 
     fn output(&self, share: &[u8]) -> OutputShare {

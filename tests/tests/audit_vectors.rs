@@ -134,7 +134,7 @@ fn steps(recorded: &Recorded) -> Json {
         "hash_of_two_parts": hex::encode(dst::hash(b"sotto/v1/example", &[b"ab", b"c"])),
         "bases": (0..plan.coordinates()).map(|c| hex_of(bases.base(c))).collect::<Vec<_>>(),
         "blinding_base": hex_of(bases.blinding_base()),
-        "run": recorded.recording.run.to_string(),
+        "run": recorded.recording.session.run(recorded.study.id()).to_string(),
         "chains": chains,
         "messages": messages,
         "submissions": submissions,
@@ -255,6 +255,7 @@ fn the_vectors_of_an_aborted_setup_are_those_that_the_program_makes_and_convicts
         "coordinates": 0,
         "bases": [],
         "blinding_base": hex::encode(Bases::new(1).blinding_base().compress().as_bytes()),
+        "run": recording.place(unpublished.study.id()).run.to_string(),
         "chains": chains.iter().map(hex::encode).collect::<Vec<_>>(),
         "culprits": [2],
     });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mpc::{
     collect::{self, Collect, VerifyFault},
-    ids::Party,
+    ids::{Party, PublicHash, SubmissionId},
     publish::audit::{Fault, Replayed},
     setup::{self, SetupFault},
     transcript::About,
@@ -15,6 +15,7 @@ use super::{
     finding::{Failed, Finding},
     follow,
     front::Front,
+    submissions,
 };
 
 /// What the messages of a run that was aborted show.
@@ -35,7 +36,7 @@ pub(super) enum Shown {
 /// Follows the messages of the run that ended the study.
 pub(super) fn replay(file: &Path, front: &Front, plan: &Plan) -> Result<Shown, Failed> {
     let (place, rounds) = (front.recording.place(front.id), &front.recording.rounds);
-    let shown = match &front.recording.about {
+    let shown = match &front.recording.session.about {
         About::Publish => match follow(file, front, plan)? {
             Ok(replayed) => Shown::Publication(Box::new(replayed)),
             Err(fault @ Fault::Server(_)) => lie(fault.to_string(), fault.culprits()),
@@ -46,10 +47,14 @@ pub(super) fn replay(file: &Path, front: &Front, plan: &Plan) -> Result<Shown, F
             Err(SetupFault::Recording(what)) => Shown::Nothing(what.into()),
             Ok(_) => no_lie(),
         },
-        About::Verify(submissions) => {
+        About::Verify(about) => {
             let collect = Collect::new(plan.circuit().clone(), front.id, front.keys.len());
             let collect = collect.map_err(|error| Finding::of("study", error.to_string()))?;
-            match collect::replay(&collect, place, &front.keys, submissions, rounds) {
+            let held = submissions::origins(file)?;
+            let records = |id: &SubmissionId, public: &PublicHash| {
+                held.get(&(*id, *public)).map(|held| held.records)
+            };
+            match collect::replay(&collect, place, &front.keys, about, &records, rounds) {
                 Err(VerifyFault::Server(error)) => lie(error.to_string(), error.culprits()),
                 Err(VerifyFault::Recording(what)) => Shown::Nothing(what.into()),
                 Ok(_) => no_lie(),

@@ -90,10 +90,18 @@ pub(super) fn skip(bundle: &mut Bundle) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Whose the submissions of a bundle are, and which amendment they are part of.
+/// What a public part tells of its submission.
+pub(super) struct Held {
+    /// Whose it is, and which amendment it is part of.
+    pub origin: Origin,
+    /// How many records it has.
+    pub records: u32,
+}
+
+/// What is known of the submissions of a bundle, by their public parts' hashes.
 pub(super) fn origins(
     file: &Path,
-) -> Result<HashMap<(SubmissionId, PublicHash), Origin>, BundleError> {
+) -> Result<HashMap<(SubmissionId, PublicHash), Held>, BundleError> {
     let mut bundle = Bundle::open(file)?;
     let (mut message, mut origins) = (Vec::new(), HashMap::new());
     while let Some(section) = bundle.next(&mut message)? {
@@ -101,8 +109,11 @@ pub(super) fn origins(
         let Some((_, public)) = public else { continue };
         let hash = PublicPart::hash_encoded(public);
         // What cannot be read is found when the submissions are counted.
-        if let Ok(PublicPart { submission, provider, amendment, .. }) = PublicPart::decode(public) {
-            origins.insert((submission, hash), Origin { submission, provider, amendment });
+        if let Ok(PublicPart { submission, provider, amendment, records, .. }) =
+            PublicPart::decode(public)
+        {
+            let origin = Origin { submission, provider, amendment };
+            origins.insert((submission, hash), Held { origin, records });
         }
     }
     Ok(origins)

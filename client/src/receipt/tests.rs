@@ -2,11 +2,11 @@
 
 use mpc::{
     collect::Reason,
-    ids::{Party, RunId},
+    ids::Party,
     publish::{Counted, SignedSet},
     record::End,
     sign::Signer,
-    transcript::{About, Place, Recording, Statement},
+    transcript::{About, Recording, Session, Statement},
 };
 use study::{StudyContext, StudyServer};
 
@@ -24,7 +24,7 @@ name = "mean"
 kind = "mean"
 of = "age"
 "#;
-const RUN: RunId = RunId([2; 16]);
+const SESSION: Session = Session { nonce: [2; 16], about: About::Publish };
 const ID: SubmissionId = SubmissionId([5; 16]);
 const PUBLIC: PublicHash = PublicHash([6; 32]);
 
@@ -57,7 +57,7 @@ fn list(held: &[(SubmissionId, PublicHash)]) -> Vec<u8> {
 }
 
 fn message(study: &Study, party: usize, step: Step, body: Vec<u8>) -> Message {
-    let place = Place { study: study.id(), run: RUN };
+    let place = SESSION.place(study.id());
     let code = (step as u8, 1);
     let party_id = Party(party as u8);
     let statement = Statement::sign(&signers()[party], place, party_id, code, [3; 32], &body);
@@ -87,7 +87,7 @@ fn ground(reason: Option<Reason>, step: Step, bodies: [Vec<u8>; 2]) -> Ground {
         end: End::Published,
         keys: study.servers().iter().map(|server| server.identity).collect(),
         study: study.clone(),
-        recording: Recording { run: RUN, about: About::Publish, rounds },
+        recording: Recording { session: SESSION, rounds },
         published: Some(published.clone()),
         amendments: Vec::new(),
         first: None,

@@ -3,10 +3,9 @@
 use super::*;
 use crate::{
     circuit::{CircuitBuilder, Linear},
-    ids::RunId,
     mesh::{Mesh, local::LocalMesh},
     sign::Signer,
-    transcript::{About, Message, Place, Recording, Transcript, TranscriptError},
+    transcript::{About, Message, Place, Recording, Session, Transcript, TranscriptError},
 };
 use futures::{executor::block_on, future::join_all};
 use prio::field::FieldElement;
@@ -84,7 +83,13 @@ fn items(collect: &Collect, sharded: &Sharded, me: Party) -> Vec<Item> {
     vec![Item::Fresh { public, records, prepared: Box::new(prepared) }]
 }
 
-const PLACE: Place = Place { study: STUDY, run: RunId([4; 16]) };
+fn session() -> Session {
+    Session { nonce: [4; 16], about: About::Verify(vec![SubmissionId([9; 16])]) }
+}
+
+fn place() -> Place {
+    session().place(STUDY)
+}
 
 fn server(party: u8) -> Signer {
     Signer::from_seed(&[party; 32])
@@ -98,10 +103,10 @@ async fn verify_signed(
     let keys: Vec<PublicKey> = (0..8).map(|party| server(party).public()).collect();
     let signer = server(mesh.me().0);
     let keys = &keys[..collect.parties()];
-    let about = [(SubmissionId([9; 16]), items.first().map_or(0, records))];
-    let mut transcript = Transcript::new(PLACE, keys, &signer);
+    let records = items.first().map_or(0, records);
+    let mut transcript = Transcript::new(place(), keys, &signer);
     let verdicts = verify(&mut transcript, mesh, collect, items).await;
-    check_replay(collect, keys, &about, &transcript, &verdicts);
+    check_replay(collect, keys, records, &transcript, &verdicts);
     verdicts
 }
 
@@ -116,12 +121,14 @@ fn records(item: &Item) -> u32 {
 fn check_replay(
     collect: &Collect,
     keys: &[PublicKey],
-    about: &[(SubmissionId, u32)],
+    records: u32,
     transcript: &Transcript<'_>,
     verdicts: &Result<Vec<Verdict>, TranscriptError>,
 ) {
-    let heard = Recording::of(transcript, About::Verify(about.to_vec()));
-    let replayed = replay(collect, PLACE, keys, about, &heard.rounds);
+    let heard = Recording::of(transcript, session());
+    let known = |_: &SubmissionId, _: &crate::ids::PublicHash| Some(records);
+    let about = [SubmissionId([9; 16])];
+    let replayed = replay(collect, heard.place(STUDY), keys, &about, &known, &heard.rounds);
     match verdicts {
         Err(error) if error.is_shown() => {
             assert_eq!(replayed, Err(VerifyFault::Server(error.clone())));
@@ -350,7 +357,7 @@ fn a_verifier_share_that_is_no_share_names_its_server() {
                     let message = Message::decode_unverified(me, &message).expect("a message");
                     let mut body = message.body.to_vec();
                     change(&mut body);
-                    Some(message.falsified(&server(me.0), PLACE, &body).encode())
+                    Some(message.falsified(&server(me.0), place(), &body).encode())
                 })),
                 _ => mesh,
             };

@@ -187,31 +187,37 @@ impl From<Stop> for VerifyFault {
     }
 }
 
-/// Follows the recording of the verification of these submissions, of so many records each (0: that
-/// is not known). Whether proofs hold is not seen from outside; messages that are none are.
+/// How many records a submission has, by its public part of that hash; none: that is not known here.
+pub type Records<'a> = dyn Fn(&SubmissionId, &PublicHash) -> Option<u32> + 'a;
+
+/// Follows the recording of the verification of these submissions. Whether proofs hold is not seen
+/// from outside; messages that are none are. How long a message must be follows from the public
+/// part whose hash all servers signed in it, so `records` must know it by that hash alone.
 pub fn replay(
     collect: &Collect,
     place: Place,
     keys: &[PublicKey],
-    submissions: &[(SubmissionId, u32)],
+    submissions: &[SubmissionId],
+    records: &Records<'_>,
     rounds: &[Vec<Message>],
 ) -> Result<(), VerifyFault> {
-    if submissions.iter().any(|(_, records)| *records > collect.max_records()) {
-        return Err(VerifyFault::Recording("a submission has more records than there can be"));
-    }
     let mut replay = Replay::new(place, keys, rounds);
     let Some(received) = replay.round(Step::Verify)? else { return Ok(replay.end()?) };
     let columns = columns(&received, submissions.len())?;
-    for (index, (_, records)) in submissions.iter().enumerate() {
+    for (index, submission) in submissions.iter().enumerate() {
         // A column has a place per submission, and there is a column per server.
         let shares: Option<Vec<(PublicHash, &[u8])>> =
             columns.iter().map(|column| column[index]).collect();
-        let Some(shares) = shares.filter(|_| *records > 0) else { continue };
-        if shares.iter().any(|(hash, _)| *hash != shares[0].0) {
+        let Some(shares) = shares else { continue };
+        let [(public, _), others @ ..] = &shares[..] else { continue };
+        if others.iter().any(|(other, _)| other != public) {
             continue;
         }
+        // Servers take nothing of more records than that.
+        let allowed = |records: &u32| (1..=collect.max_records()).contains(records);
+        let Some(records) = records(submission, public).filter(allowed) else { continue };
         for (party, (_, share)) in (0..).map(Party).zip(&shares) {
-            if !collect.is_verifier_share(*records, share) {
+            if !collect.is_verifier_share(records, share) {
                 return Err(broken(party).into());
             }
         }

@@ -371,19 +371,26 @@ enum Fate {
 }
 
 /// What becomes of a submission that `held` servers of `servers` hold.
+///
+/// A verdict needs all servers, so one about what not all of them hold is none. Where all hold the
+/// same, one rejection is enough, and nobody is to blame for it: a server whose verifier share was
+/// false towards one peer alone leads there, too, and that peer was honest.
 fn fate(held: &[&Listed], servers: usize) -> Fate {
-    let rejected = held.iter().find_map(|listed| match listed.status {
-        Status::Rejected(reason) => Some(reason),
-        _ => None,
-    });
+    let is_rejected = |listed: &&Listed| matches!(listed.status, Status::Rejected(_));
     let alike =
         |listed: &&Listed| (listed.public, listed.records) == (held[0].public, held[0].records);
-    match rejected {
-        Some(reason) => Fate::Rejected(reason),
-        None if !held.iter().all(alike) => Fate::Rejected(Reason::PublicPartsDiffer),
-        None if held.len() < servers => Fate::Rejected(Reason::Incomplete),
-        None if held.iter().any(|listed| listed.status == Status::Unverified) => Fate::Pending,
-        None => Fate::Accepted,
+    if held.len() < servers {
+        return Fate::Rejected(Reason::Incomplete);
+    }
+    if !held.iter().all(alike) {
+        return Fate::Rejected(Reason::PublicPartsDiffer);
+    }
+    if held.iter().any(is_rejected) {
+        return Fate::Rejected(Reason::InvalidProof);
+    }
+    match held.iter().any(|listed| listed.status == Status::Unverified) {
+        true => Fate::Pending,
+        false => Fate::Accepted,
     }
 }
 

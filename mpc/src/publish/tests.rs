@@ -107,7 +107,7 @@ fn what_all_hold_but_not_all_verified_is_pending_for_all() {
             let me = mesh.me().index();
             let (keys, signer) = (&keys, &signers[me]);
             async move {
-                let mut run = Transcript::new(PLACE, keys, signer);
+                let mut run = Transcript::new(place(), keys, signer);
                 agree(&mut run, &mut mesh, holds(&lists[me]), LIMITS).await
             }
         });
@@ -183,7 +183,7 @@ fn more_records_than_the_study_may_hold_are_listed_and_not_counted() {
     let servers = LocalMesh::connect(2).into_iter().map(|mut mesh| {
         let (keys, signer, entries) = (&keys, &signers[mesh.me().index()], &entries);
         async move {
-            let mut run = Transcript::new(PLACE, keys, signer);
+            let mut run = Transcript::new(place(), keys, signer);
             agree(&mut run, &mut mesh, holds(entries), Limits { max_records: 5, ..LIMITS }).await
         }
     });

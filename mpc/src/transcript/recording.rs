@@ -2,6 +2,7 @@
 
 use super::{Message, Place, Statement, Transcript};
 use crate::{
+    dst,
     ids::{PARTIES, Party, RunId, StudyId, SubmissionId},
     wire::{Reader, WireError},
 };
@@ -10,12 +11,23 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
     /// The run.
-    pub run: RunId,
-    /// What it was about.
-    pub about: About,
+    pub session: Session,
     /// The messages of each round, by party. Behind the last whole round may follow what came of a
     /// round that was not completed, and what the servers showed each other about it.
     pub rounds: Vec<Vec<Message>>,
+}
+
+/// A run, and what it was about.
+///
+/// The run's id is a hash over all of this, and every message is signed under it. So nobody can
+/// show messages as those of a run about something else: under its id no signature holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// What tells it from other runs about the same: random, or
+    /// [`Session::nonce_of_part`] within another run.
+    pub nonce: [u8; 16],
+    /// What it was about.
+    pub about: About,
 }
 
 /// What a run was about.
@@ -23,42 +35,78 @@ pub struct Recording {
 pub enum About {
     /// Drawing the verify key.
     Setup,
-    /// Verifying these submissions, of so many records each.
-    Verify(Vec<(SubmissionId, u32)>),
+    /// Verifying these submissions.
+    Verify(Vec<SubmissionId>),
     /// Opening the totals.
     Publish,
 }
 
+impl About {
+    /// The protocol's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Verify(_) => "verify",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+impl Session {
+    /// The nonce of a run within another one, which all servers find without being told.
+    pub fn nonce_of_part(run: RunId, attempt: u64, number: u64) -> [u8; 16] {
+        let place = [attempt, number].map(u64::to_be_bytes);
+        first_half(&dst::hash(dst::SESSION, &[&run.0, &place[0], &place[1]]))
+    }
+
+    /// The run's id. Servers that were told different things never meet in one run: each finds the
+    /// others silent, and nobody is blamed.
+    pub fn run(&self, study: StudyId) -> RunId {
+        let mut hasher = dst::Hasher::new(dst::SESSION);
+        hasher.part(&self.nonce);
+        hasher.part(&study.0);
+        hasher.part(self.about.name().as_bytes());
+        if let About::Verify(submissions) = &self.about {
+            submissions.iter().for_each(|submission| hasher.part(&submission.0));
+        }
+        RunId(first_half(&hasher.finish()))
+    }
+
+    /// Where its messages are said.
+    pub fn place(&self, study: StudyId) -> Place {
+        Place { study, run: self.run(study) }
+    }
+}
+
 impl Recording {
-    /// What a transcript holds.
-    pub fn of(transcript: &Transcript<'_>, about: About) -> Self {
-        Self { run: transcript.place.run, about, rounds: transcript.heard() }
+    /// What the transcript of a session holds.
+    pub fn of(transcript: &Transcript<'_>, session: Session) -> Self {
+        Self { session, rounds: transcript.heard() }
     }
 
     /// Where it was said.
     pub fn place(&self, study: StudyId) -> Place {
-        Place { study, run: self.run }
+        self.session.place(study)
     }
 
     /// The parts in which it is stored and sent. The first one:
     ///
     /// ```text
-    /// run (16) ‖ protocol (1: setup 1, verify 2, publish 3)
-    /// ‖ for verify: number of submissions (4) ‖ per submission id (16) ‖ records (4)
+    /// nonce (16) ‖ protocol (1: setup 1, verify 2, publish 3)
+    /// ‖ for verify: number of submissions (4) ‖ per submission id (16)
     /// ```
     ///
     /// then one part a message: party (1) ‖ [`Message::encode`].
     pub fn encode(&self) -> Vec<Vec<u8>> {
-        let mut head = self.run.0.to_vec();
-        match &self.about {
+        let mut head = self.session.nonce.to_vec();
+        match &self.session.about {
             About::Setup => head.push(1),
             About::Verify(submissions) => {
                 head.push(2);
                 // A run is about 256 submissions at most.
                 head.extend_from_slice(&(submissions.len() as u32).to_be_bytes());
-                for (submission, records) in submissions {
+                for submission in submissions {
                     head.extend_from_slice(&submission.0);
-                    head.extend_from_slice(&records.to_be_bytes());
                 }
             }
             About::Publish => head.push(3),
@@ -72,12 +120,12 @@ impl Recording {
     pub fn decode<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, WireError> {
         let mut parts = parts.into_iter();
         let mut reader = Reader::new(parts.next().ok_or(WireError::Short)?);
-        let run = RunId(reader.array()?);
+        let nonce = reader.array()?;
         let about = match reader.u8()? {
             1 => About::Setup,
             2 => {
-                let submissions = (0..reader.u32()?).map(|_| submission(&mut reader));
-                About::Verify(submissions.collect::<Result<_, _>>()?)
+                let ids = (0..reader.u32()?).map(|_| reader.array().map(SubmissionId));
+                About::Verify(ids.collect::<Result<_, _>>()?)
             }
             3 => About::Publish,
             _ => return Err(WireError::Range("protocol")),
@@ -98,7 +146,7 @@ impl Recording {
                 None => rounds.push(vec![message]),
             }
         }
-        Ok(Self { run, about, rounds })
+        Ok(Self { session: Session { nonce, about }, rounds })
     }
 
     /// The statements of all messages.
@@ -113,6 +161,6 @@ fn part(message: &Message) -> Vec<u8> {
     part
 }
 
-fn submission(reader: &mut Reader<'_>) -> Result<(SubmissionId, u32), WireError> {
-    Ok((SubmissionId(reader.array()?), reader.u32()?))
+fn first_half(hash: &[u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|place| hash[place])
 }

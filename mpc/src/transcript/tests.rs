@@ -4,12 +4,14 @@ use futures::{executor::block_on, future::join_all};
 use proptest::prelude::*;
 
 use super::{replay::Stop, *};
-use crate::{
-    ids::RunId,
-    mesh::local::{LocalMesh, Tamper},
-};
+use crate::mesh::local::{LocalMesh, Tamper};
 
-const PLACE: Place = Place { study: StudyId([1; 32]), run: RunId([2; 16]) };
+const SESSION: Session = Session { nonce: [2; 16], about: About::Publish };
+
+fn place() -> Place {
+    SESSION.place(StudyId([1; 32]))
+}
+
 const STEPS: [Step; 4] = [Step::Roots, Step::Set, Step::Commit, Step::Open];
 
 fn signer(party: Party) -> Signer {
@@ -38,7 +40,7 @@ fn run(parties: usize, mut liar: impl FnMut(Party) -> Option<Tamper>) -> Vec<Hea
         let keys = &keys;
         async move {
             let signer = signer(me);
-            let mut transcript = Transcript::new(PLACE, keys, &signer);
+            let mut transcript = Transcript::new(place(), keys, &signer);
             let mut outcome = Ok(());
             for step in STEPS {
                 let round = transcript.round(&mut mesh, step, vec![me.0, step as u8]).await;
@@ -55,11 +57,11 @@ fn run(parties: usize, mut liar: impl FnMut(Party) -> Option<Tamper>) -> Vec<Hea
 
 /// What an auditor finds in what a server heard, after storing and sending it.
 fn audit(parties: usize, rounds: &[Vec<Message>]) -> Result<(), Stop> {
-    let recording = Recording { run: PLACE.run, about: About::Publish, rounds: rounds.to_vec() };
+    let recording = Recording { session: SESSION, rounds: rounds.to_vec() };
     let parts = recording.encode();
     let recording = Recording::decode(parts.iter().map(Vec::as_slice)).expect("decodes");
     let keys = keys(parties);
-    let mut replay = replay::Replay::new(PLACE, &keys, &recording.rounds);
+    let mut replay = replay::Replay::new(place(), &keys, &recording.rounds);
     for step in STEPS {
         if replay.round(step)?.is_none() {
             return Ok(());
@@ -74,7 +76,7 @@ fn again(me: Party, message: &[u8], change: impl FnOnce(&mut Message)) -> Option
     change(&mut message);
     let Statement { step, number, chain, .. } = message.statement;
     message.statement =
-        Statement::sign(&signer(me), PLACE, me, (step, number), chain, &message.body);
+        Statement::sign(&signer(me), place(), me, (step, number), chain, &message.body);
     Some(message.encode())
 }
 
@@ -202,8 +204,7 @@ fn no_byte_of_what_was_heard_can_be_changed() {
         (me == Party(1)).then(|| Box::new(tamper) as Tamper)
     };
     for heard in [run(3, |_| None), run(3, split)] {
-        let recording =
-            Recording { run: PLACE.run, about: About::Publish, rounds: heard[0].rounds.clone() };
+        let recording = Recording { session: SESSION, rounds: heard[0].rounds.clone() };
         let parts = recording.encode();
         // The head of a recording is no message.
         for part in 1..parts.len() {

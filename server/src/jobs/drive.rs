@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mpc::ids::SubmissionId;
+use mpc::{ids::SubmissionId, transcript::About};
 
 use super::{
-    Backoff, JobError, Run, SILENT, describe, lead, settle,
+    Backoff, JobError, SILENT, describe, lead, settle,
     survey::Survey,
     verify::{BATCH_BYTES, MAX_BATCH},
 };
@@ -139,7 +139,7 @@ impl Driver {
         if batch.is_empty() {
             return Ok(Progress::Waiting);
         }
-        let deferred = match lead(node, context, Run::Verify(batch.clone())).await {
+        let deferred = match lead(node, context, About::Verify(batch.clone())).await {
             Ok(deferred) => deferred,
             Err(error) => {
                 // A server that lost its key, or is gone, shows in the next survey.
@@ -211,14 +211,14 @@ impl Driver {
             Err(error @ JobError::Abort { .. }) => return Err(error),
             Ok(_) | Err(_) => {}
         }
-        lead(node, context, Run::Publish).await?;
+        lead(node, context, About::Publish).await?;
         Ok(Progress::Done)
     }
 }
 
 async fn open(node: &Arc<Node>, context: &Arc<StudyContext>) -> Result<Progress, JobError> {
     describe(node, context, joint_key()).await?;
-    lead(node, context, Run::Setup).await?;
+    lead(node, context, About::Setup).await?;
     Ok(Progress::Done)
 }
 

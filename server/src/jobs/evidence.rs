@@ -72,26 +72,28 @@ pub(super) fn of_published(
 
 /// Servers whom another server's recording proves to have broken the protocol, and what they did;
 /// none: it proves nothing.
+///
+/// `records` is what this server knows of the submissions that it holds.
 pub(super) fn of_abort(
     context: &StudyContext,
-    parts: &[impl AsRef<[u8]>],
+    recording: &Recording,
+    records: &collect::Records<'_>,
 ) -> Option<(String, Vec<String>, Vec<Vec<u8>>)> {
-    let recording = Recording::decode(parts.iter().map(AsRef::as_ref)).ok()?;
     let place = recording.place(context.id);
     let keys = &context.keys;
-    let (text, culprits) = match &recording.about {
+    let (text, culprits) = match &recording.session.about {
         About::Setup => match setup::replay(place, keys, &recording.rounds) {
             Err(setup::SetupFault::Server(error)) => (error.to_string(), error.culprits()),
             _ => return None,
         },
         About::Verify(submissions) => {
             let collect = &context.collect;
-            match collect::replay(collect, place, keys, submissions, &recording.rounds) {
+            match collect::replay(collect, place, keys, submissions, records, &recording.rounds) {
                 Err(collect::VerifyFault::Server(error)) => (error.to_string(), error.culprits()),
                 _ => return None,
             }
         }
-        About::Publish => match replay(context, &recording) {
+        About::Publish => match replay(context, recording) {
             Err(audit::Fault::Server(error)) => (error.to_string(), error.culprits()),
             _ => return None,
         },
@@ -111,7 +113,7 @@ fn replay(context: &StudyContext, recording: &Recording) -> Result<Replayed, aud
         mechanism: context.plan.noise().map(Noise::mechanism),
         next: &|records, opened| context.plan.next_opening(records, opened),
     };
-    audit::replay(&rules, recording.run, &recording.rounds)
+    audit::replay(&rules, recording.session.run(context.id), &recording.rounds)
 }
 
 /// How much counts in a study.

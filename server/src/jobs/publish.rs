@@ -11,7 +11,7 @@ use mpc::{
         self, AgreedSet, Agreement, Entry, Holdings, Opening, PublishError, Published, SignedSet,
         Status,
     },
-    transcript::{About, Place, Recording, Transcript},
+    transcript::{About, Recording, Session, Transcript},
 };
 use study::plan::Noise;
 use words::Words;
@@ -35,7 +35,7 @@ const ATTEMPTS: usize = 3;
 pub async fn run<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
-    id: RunId,
+    session: Session,
     mesh: M,
 ) -> Result<(), JobError> {
     let row = node.storage.study(context.id).await?.ok_or(JobError::State(StudyState::Proposed))?;
@@ -43,10 +43,9 @@ pub async fn run<M: Mesh + 'static>(
         (StudyState::Closing, Some(secrets)) => secrets,
         (state, _) => return Err(JobError::State(state)),
     };
-    let place = Place { study: context.id, run: id };
-    let mut transcript = Transcript::new(place, &context.keys, node.signer());
+    let mut transcript = Transcript::new(session.place(context.id), &context.keys, node.signer());
     let ending = speak(node, context, &mut transcript, mesh, &secrets.salt_seed).await;
-    let heard = Recording::of(&transcript, About::Publish);
+    let heard = Recording::of(&transcript, session);
     match ending {
         Ok(Ending::Published(published)) => store(node, context, &published, heard.encode()).await,
         Ok(Ending::Refused { detail, rejected }) => {
@@ -237,18 +236,10 @@ async fn verify_pending<M: Mesh + 'static>(
 ) -> Result<M, JobError> {
     // At the largest, a submission's share is 1 MiB: a batch stays below 16 MiB.
     for (number, batch) in pending.chunks(16).enumerate() {
-        let run = part_of(run, attempt, number);
-        begin(&*node.storage, context.id, run).await?;
-        (mesh, _) = verify::run_on(node, context, run, mesh, batch.to_vec()).await?;
+        let nonce = Session::nonce_of_part(run, attempt as u64, number as u64);
+        let session = Session { nonce, about: About::Verify(batch.to_vec()) };
+        begin(&*node.storage, context.id, session.run(context.id)).await?;
+        (mesh, _) = verify::run_on(node, context, nonce, mesh, batch.to_vec()).await?;
     }
     Ok(mesh)
-}
-
-/// The run of a batch that is verified within a publication.
-fn part_of(run: RunId, attempt: usize, number: usize) -> RunId {
-    let place = [attempt, number].map(|number| (number as u64).to_be_bytes());
-    let hash = mpc::dst::hash(mpc::dst::SESSION, &[&run.0, &place[0], &place[1]]);
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash[..16]);
-    RunId(id)
 }

@@ -1,9 +1,8 @@
 //! Setup run: draws the verify key with the other servers and opens the study.
 
 use mpc::{
-    ids::RunId,
     setup::{SetupError, commit, reveal},
-    transcript::{About, Place, Recording, Transcript},
+    transcript::{Recording, Session, Transcript},
 };
 
 use super::JobError;
@@ -20,7 +19,7 @@ use crate::{
 pub async fn run(
     node: &Node,
     context: &StudyContext,
-    run: RunId,
+    session: Session,
     mut mesh: GrpcMesh,
 ) -> Result<(), JobError> {
     let row = node.storage.study(context.id).await?.ok_or(JobError::State(StudyState::Proposed))?;
@@ -29,10 +28,9 @@ pub async fn run(
         (state, _) => return Err(JobError::State(state)),
     };
     let contribution = &secrets.contribution;
-    let place = Place { study: context.id, run };
-    let mut transcript = Transcript::new(place, &context.keys, node.signer());
+    let mut transcript = Transcript::new(session.place(context.id), &context.keys, node.signer());
     let drawn = draw(node, context, &mut transcript, &mut mesh, contribution).await;
-    let heard = Recording::of(&transcript, About::Setup);
+    let heard = Recording::of(&transcript, session);
     let fail = |error: Failure| match error {
         Failure::Setup(error) => JobError::from_setup(context, &error, &heard),
         Failure::Storage(error) => error.into(),

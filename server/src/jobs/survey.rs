@@ -1,11 +1,15 @@
 //! Survey: where a study is at the other servers, and what this server learns from that.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use mpc::publish::Published;
+use mpc::{
+    ids::{PublicHash, SubmissionId},
+    publish::Published,
+    transcript::{About, Recording},
+};
 use proto::v1;
 
-use super::{JobError, end, ended, evidence, publish};
+use super::{JobError, MAX_BATCH, end, ended, evidence, publish};
 use crate::{
     catalog::StudyContext,
     node::Node,
@@ -129,7 +133,16 @@ async fn adopt_refused(node: &Node, context: &StudyContext) -> Result<bool, JobE
 /// peer shows proves it.
 async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Result<bool, JobError> {
     let outcome = node.peers.outcome(peer, context.id).await?;
-    let shown = tokio::task::block_in_place(|| evidence::of_abort(context, &outcome.transcript));
+    let recording = Recording::decode(outcome.transcript.iter().map(AsRef::as_ref)).ok();
+    let shown = match &recording {
+        Some(recording) => {
+            let held = held(node, context, recording).await?;
+            let records =
+                |id: &SubmissionId, public: &PublicHash| held.get(&(*id, *public)).copied();
+            tokio::task::block_in_place(|| evidence::of_abort(context, recording, &records))
+        }
+        None => None,
+    };
     let (detail, transcript) = match shown {
         Some((text, servers, transcript)) => {
             let id = context.id;
@@ -146,4 +159,22 @@ async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Resul
     };
     end(node, context, ended(StudyState::Aborted, detail, transcript)).await?;
     Ok(true)
+}
+
+/// How many records this server knows the submissions to have that a recording is about.
+async fn held(
+    node: &Node,
+    context: &StudyContext,
+    recording: &Recording,
+) -> Result<HashMap<(SubmissionId, PublicHash), u32>, JobError> {
+    let ids = match &recording.session.about {
+        // A longer one is that of no run.
+        About::Verify(ids) if ids.len() <= MAX_BATCH => &ids[..],
+        _ => &[],
+    };
+    let stored = node.storage.submissions(context.id, ids).await?;
+    let known = ids.iter().zip(stored).filter_map(|(id, stored)| {
+        stored.map(|stored| ((*id, stored.public_hash), stored.records))
+    });
+    Ok(known.collect())
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use mpc::{
     collect::{Item, PublicPart, Verdict, verify},
-    ids::{RunId, SubmissionId},
+    ids::SubmissionId,
     mesh::Mesh,
-    transcript::{About, Place, Recording, Transcript},
+    transcript::{About, Recording, Session, Transcript},
 };
 use zeroize::Zeroizing;
 
@@ -26,18 +26,18 @@ pub const BATCH_BYTES: u64 = 4 << 20;
 pub async fn run<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
-    run: RunId,
+    nonce: [u8; 16],
     mesh: M,
     submissions: Vec<SubmissionId>,
 ) -> Result<Vec<SubmissionId>, JobError> {
-    run_on(node, context, run, mesh, submissions).await.map(|(_, deferred)| deferred)
+    run_on(node, context, nonce, mesh, submissions).await.map(|(_, deferred)| deferred)
 }
 
 /// [`run`] that gives the mesh back, for a protocol that verifies on its way.
 pub async fn run_on<M: Mesh + 'static>(
     node: &Node,
     context: &Arc<StudyContext>,
-    run: RunId,
+    nonce: [u8; 16],
     mut mesh: M,
     submissions: Vec<SubmissionId>,
 ) -> Result<(M, Vec<SubmissionId>), JobError> {
@@ -47,19 +47,16 @@ pub async fn run_on<M: Mesh + 'static>(
         (state, _) => return Err(JobError::State(state)),
     };
     let stored = node.storage.submissions(context.id, &submissions).await?;
-    // What this server does not hold it does not decide on, whatever its size is.
-    let records = stored.iter().map(|stored| stored.as_ref().map_or(0, |stored| stored.records));
-    let about = About::Verify(submissions.iter().copied().zip(records).collect());
+    let session = Session { nonce, about: About::Verify(submissions.clone()) };
     let items = prepare(context.clone(), key, stored).await?;
     // Proofs are checked on a thread of their own: the async threads keep answering.
     let runtime = tokio::runtime::Handle::current();
     let (in_thread, signer) = (context.clone(), node.signer().clone());
     let (mesh, verdicts, heard) = tokio::task::spawn_blocking(move || {
-        let place = Place { study: in_thread.id, run };
-        let mut transcript = Transcript::new(place, &in_thread.keys, &signer);
+        let mut transcript = Transcript::new(session.place(in_thread.id), &in_thread.keys, &signer);
         let verified = verify(&mut transcript, &mut mesh, &in_thread.collect, items);
         let verdicts = runtime.block_on(verified);
-        (mesh, verdicts, Recording::of(&transcript, about))
+        (mesh, verdicts, Recording::of(&transcript, session))
     })
     .await
     .map_err(|_| JobError::Stopping)?;

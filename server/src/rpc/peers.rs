@@ -3,7 +3,10 @@
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use mpc::ids::StudyId;
+use mpc::{
+    ids::StudyId,
+    transcript::{About, Session},
+};
 use proto::{
     convert::field,
     v1::{self, peers_server::Peers},
@@ -12,14 +15,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{status::RpcError, studies::study_id};
-use crate::{
-    clock,
-    jobs::{self, Run},
-    node::Node,
-    peers::sessions::SessionId,
-    storage::StudyState,
-    tls,
-};
+use crate::{clock, jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls};
 
 /// Parts of a transcript that are read from the database at a time.
 const TRANSCRIPT_PAGE: usize = 8;
@@ -135,17 +131,17 @@ impl Node {
             return Err(RpcError::NotAPeer("only the study's first server starts its sessions"));
         }
         let row = self.storage.study(id).await?.ok_or(RpcError::UnknownStudy)?;
-        let run = run(request)?;
-        let fits = match run {
+        let about = about(request)?;
+        let fits = match about {
             // A server that crashed before it stored the key needs the others' words again, even
             // if the study was closed in the meantime.
-            Run::Setup => {
+            About::Setup => {
                 matches!(row.state, StudyState::Approved | StudyState::Open | StudyState::Closing)
             }
-            Run::Verify(_) => {
+            About::Verify(_) => {
                 matches!(row.state, StudyState::Open | StudyState::Closing) && !row.has_set
             }
-            Run::Publish => row.state == StudyState::Closing,
+            About::Publish => row.state == StudyState::Closing,
         };
         if !fits {
             return Err(RpcError::State { call: "this run", state: row.state });
@@ -156,7 +152,7 @@ impl Node {
                 return Err(RpcError::NoLink { peer: other.to_owned(), reason });
             }
         }
-        match jobs::join(self, context, &nonce, run) {
+        match jobs::join(self, context, Session { nonce, about }) {
             true => Ok(()),
             false => Err(RpcError::Busy {
                 what: "runs of this study wait for each other",
@@ -199,16 +195,16 @@ impl Node {
     }
 }
 
-fn run(request: &v1::StartRequest) -> Result<Run, RpcError> {
+fn about(request: &v1::StartRequest) -> Result<About, RpcError> {
     match request.protocol() {
-        v1::Protocol::Setup => Ok(Run::Setup),
-        v1::Protocol::Publish => Ok(Run::Publish),
+        v1::Protocol::Setup => Ok(About::Setup),
+        v1::Protocol::Publish => Ok(About::Publish),
         v1::Protocol::Verify => {
             if request.submission_ids.len() > jobs::MAX_BATCH {
                 return Err(RpcError::Invalid("submission_ids: too many for one run"));
             }
             let ids = request.submission_ids.iter().map(|id| field("submission_ids", id));
-            Ok(Run::Verify(ids.collect::<Result<_, _>>()?))
+            Ok(About::Verify(ids.collect::<Result<_, _>>()?))
         }
         v1::Protocol::Unspecified => Err(RpcError::Invalid("protocol: not a known one")),
     }

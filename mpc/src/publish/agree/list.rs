@@ -146,9 +146,10 @@ impl Listed {
             status: match reader.u8()? {
                 0 => Status::Unverified,
                 255 => Status::Accepted,
-                code => {
-                    Status::Rejected(Reason::from_code(code).ok_or(WireError::Range("status"))?)
-                }
+                // The other reasons are what the agreement finds, and no verdict of one server.
+                1 => Status::Rejected(Reason::InvalidProof),
+                2 => Status::Rejected(Reason::PublicPartsDiffer),
+                _ => return Err(WireError::Range("status")),
             },
         })
     }

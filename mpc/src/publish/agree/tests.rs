@@ -215,6 +215,43 @@ fn where_each_provider_counts_once_the_first_submission_of_each_counts() {
 }
 
 #[test]
+fn the_verdict_of_one_server_on_what_the_others_do_not_hold_is_none() {
+    for status in [Reason::InvalidProof, Reason::PublicPartsDiffer] {
+        let mut holdings = [0; 3].map(|_| (vec![entry(1, 0, 0)], Vec::new()));
+        holdings[1].0.push(Entry { status: Status::Rejected(status), ..entry(2, 0, 0) });
+        for set in agreed(holdings, LIMITS, None) {
+            let set = set.expect("agrees");
+            assert_eq!((rejected(&set), set.submissions), (vec![(2, Reason::Incomplete)], 1));
+        }
+    }
+}
+
+#[test]
+fn a_rejection_of_what_others_accepted_is_an_invalid_proof_of_which_nobody_is_named() {
+    for status in [Reason::InvalidProof, Reason::PublicPartsDiffer] {
+        let mut holdings = [0; 3].map(|_| (vec![entry(1, 0, 0), entry(2, 0, 0)], Vec::new()));
+        holdings[1].0[1].status = Status::Rejected(status);
+        for set in agreed(holdings, LIMITS, None) {
+            let set = set.expect("agrees");
+            assert_eq!((rejected(&set), set.submissions), (vec![(2, Reason::InvalidProof)], 1));
+        }
+    }
+}
+
+#[test]
+fn a_list_with_a_reason_that_no_server_finds_alone_names_its_server() {
+    for code in 3..=8 {
+        let reason = Reason::from_code(code).expect("a reason");
+        let mut holdings = [0; 3].map(|_| (vec![entry(1, 0, 0)], Vec::new()));
+        holdings[1].0[0].status = Status::Rejected(reason);
+        let malformed = TranscriptError::Malformed { party: Party(1), step: Step::Lists };
+        for set in agreed(holdings, LIMITS, None) {
+            assert_eq!(set, Err(malformed.clone().into()), "{reason:?}");
+        }
+    }
+}
+
+#[test]
 fn a_list_survives_its_encoding_and_another_order_or_study_is_refused() {
     let changes =
         [amendment(9, 0, &[1], &[2]), amendment(8, 0, &[1], &[]), amendment(9, 1, &[4], &[])];

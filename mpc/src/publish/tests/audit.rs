@@ -4,7 +4,7 @@ use super::{super::audit::*, *};
 use crate::{
     collect::PublicPart,
     pedersen::Commitment,
-    transcript::{About, Recording},
+    transcript::{About, Recording, Session},
 };
 
 /// Publications of many shapes, by name.
@@ -145,11 +145,12 @@ fn a_recording_survives_its_encoding() {
     let about = [
         About::Setup,
         About::Publish,
-        About::Verify(vec![(SubmissionId([1; 16]), 3), (SubmissionId([2; 16]), 0)]),
+        About::Verify(vec![SubmissionId([1; 16]), SubmissionId([2; 16])]),
     ];
     let rounds = World::servers(2).run_to_the_end().remove(0).rounds;
     for about in about {
-        let recording = Recording { run: PLACE.run, about, rounds: rounds.clone() };
+        let recording =
+            Recording { session: Session { nonce: [7; 16], about }, rounds: rounds.clone() };
         let parts = recording.encode();
         assert_eq!(Recording::decode(parts.iter().map(Vec::as_slice)).as_ref(), Ok(&recording));
         for cut in 0..parts[0].len() {

@@ -15,7 +15,7 @@ fn falsify(round: u32, to: Option<Party>, change: fn(&mut Vec<u8>)) -> Tamper {
         let message = Message::decode_unverified(me, &message).expect("a message");
         let mut body = message.body.to_vec();
         change(&mut body);
-        Some(message.falsified(&signers(8)[me.index()], PLACE, &body).encode())
+        Some(message.falsified(&signers(8)[me.index()], place(), &body).encode())
     })
 }
 
@@ -139,7 +139,7 @@ fn a_message_of_another_run_names_its_sender_in_every_round() {
     for round in 0..5 {
         let tamper: Tamper = Box::new(move |at, me, _, message| {
             let said = Message::decode_unverified(me, &message).expect("a message");
-            let other = Place { run: crate::ids::RunId([8; 16]), ..PLACE };
+            let other = Place { run: crate::ids::RunId([8; 16]), ..place() };
             let again = said.falsified(&signers(3)[me.index()], other, &said.body);
             Some(if at == round { again.encode() } else { message })
         });

@@ -3,10 +3,9 @@
 use super::*;
 use crate::{
     collect::{Origin, OutputShare},
-    ids::RunId,
     noise::Scale,
     pedersen::Blinding,
-    transcript::{About, Place, Recording},
+    transcript::{About, Place, Recording, Session},
 };
 use curve25519_dalek::{RistrettoPoint, traits::Identity as _};
 use prio::field::Field128;
@@ -19,7 +18,12 @@ use std::{
 use super::super::audit as publish_audit;
 
 pub(super) const STUDY: StudyId = StudyId([3; 32]);
-pub(super) const PLACE: Place = Place { study: STUDY, run: RunId([7; 16]) };
+const SESSION: Session = Session { nonce: [7; 16], about: About::Publish };
+
+pub(super) fn place() -> Place {
+    SESSION.place(STUDY)
+}
+
 pub(super) const BOUNDS: [u128; 3] = [10, 20, 1 << 88];
 pub(super) const LIMITS: Limits = Limits { max_records: 100, one_per_provider: false };
 pub(super) static BASES: LazyLock<Bases> = LazyLock::new(|| Bases::new(3));
@@ -188,11 +192,11 @@ impl World {
                 notices: self.notices,
                 memory: Memory { words, noise, asked: Mutex::default() },
             };
-            let mut run = Transcript::new(PLACE, &keys, &signers[me]);
+            let mut run = Transcript::new(place(), &keys, &signers[me]);
             async move {
                 let mut commitments = Vec::new();
                 let outcome = server.run(&mut run, &mut mesh, &mut commitments).await;
-                let rounds = Recording::of(&run, About::Publish).rounds;
+                let rounds = Recording::of(&run, SESSION).rounds;
                 Ended { outcome, rounds, commitments }
             }
         });
@@ -289,12 +293,12 @@ pub(super) fn follow(
         mechanism,
         next: &|_, open| World::next(suppress, open),
     };
-    replay(&rules, recording.run, &recording.rounds)
+    replay(&rules, recording.session.run(STUDY), &recording.rounds)
 }
 
 pub(super) fn parts(rounds: &[Vec<Message>]) -> Vec<Vec<u8>> {
     let rounds = rounds.to_vec();
-    Recording { run: PLACE.run, about: About::Publish, rounds }.encode()
+    Recording { session: SESSION, rounds }.encode()
 }
 
 /// A replay finds what the server found, as far as it can be shown.
