@@ -63,10 +63,10 @@ pub(super) async fn send(
     };
     match sent {
         Ok(acknowledged) => Ok(acknowledged),
-        Err(partly) if matches!(partly.failure, ClientError::Refused { .. }) => {
+        Err(partly) if matches!(*partly.failure, ClientError::Refused { .. }) => {
             Err(closed(cluster, signed.amendment.study, partly).await)
         }
-        Err(partly) => Err(partly.failure),
+        Err(partly) => Err(*partly.failure),
     }
 }
 
@@ -77,7 +77,7 @@ async fn closed(cluster: &Cluster, id: StudyId, partly: Partly) -> ClientError {
         Ok(now) if is_over(now.state) => {
             ClientError::TooLate { id, state: now.state, took, silent }
         }
-        _ => failure,
+        _ => *failure,
     }
 }
 

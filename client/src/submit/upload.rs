@@ -59,7 +59,7 @@ pub struct Lanes {
 #[derive(Debug)]
 pub struct Partly {
     /// A refusal, if there is one; or else the first failure.
-    pub failure: ClientError,
+    pub failure: Box<ClientError>,
     /// Servers that took it all the same.
     pub took: Vec<String>,
     /// Servers that gave no answer: they may have taken it, now or in an earlier run.
@@ -85,7 +85,11 @@ fn all(
     }
     match refusal.or(failure) {
         None => Ok(acknowledged),
-        Some(failure) => Err(Partly { failure, took: acknowledged.into_keys().collect(), silent }),
+        Some(failure) => Err(Partly {
+            failure: Box::new(failure),
+            took: acknowledged.into_keys().collect(),
+            silent,
+        }),
     }
 }
 
@@ -301,11 +305,11 @@ mod tests {
             }
             answers.push(("beta".to_owned(), receipt()));
             let partly = all(answers.into_iter()).unwrap_err();
-            assert!(matches!(partly.failure, ClientError::Refused { .. }));
+            assert!(matches!(*partly.failure, ClientError::Refused { .. }));
             assert_eq!((partly.took, partly.silent), (vec!["beta".into()], vec!["gamma".into()]));
         }
         let none = all([("gamma".to_owned(), silent())].into_iter()).unwrap_err();
-        assert!(matches!(none.failure, ClientError::NoProgress { .. }));
+        assert!(matches!(*none.failure, ClientError::NoProgress { .. }));
         assert_eq!(all([("beta".to_owned(), receipt())].into_iter()).unwrap().len(), 1);
     }
 }

@@ -38,10 +38,10 @@ pub(super) fn put(
     if door.state != StudyState::Open {
         return Ok(PutOutcome::NotOpen(door.state));
     }
-    if limits.one_per_provider {
-        if let Some(refused) = of_provider(connection, door.study, new)? {
-            return Ok(refused);
-        }
+    if limits.one_per_provider
+        && let Some(refused) = of_provider(connection, door.study, new)?
+    {
+        return Ok(refused);
     }
     if door.submissions >= limits.max_submissions {
         return Ok(PutOutcome::SubmissionsExhausted);
