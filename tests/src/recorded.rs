@@ -23,8 +23,7 @@ use mpc::{
     record::{self, End, Head, Section},
     sign::{PublicKey, Signer},
     transcript::{
-        About, Message, Recording, Session, Statement, Step, Transcript, first_chain,
-        next_chain,
+        About, Message, Recording, Session, Statement, Step, Transcript, first_chain, next_chain,
     },
 };
 use rand::{RngExt as _, SeedableRng, rngs::StdRng};
