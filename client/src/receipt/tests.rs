@@ -4,10 +4,10 @@ use mpc::{
     collect::Reason,
     ids::Party,
     merkle,
-    publish::{Counted, Published, SignedSet, WholeSet},
+    publish::{Published, SignedSet, WholeSet},
     record::End,
     sign::Signer,
-    transcript::{About, Message, Place, Recording, Session, Statement, Step},
+    transcript::{About, Message, Recording, Session, Statement, Step},
 };
 use proto::v1;
 use study::{StudyContext, StudyServer};
