@@ -63,6 +63,11 @@ pub enum Failure {
         /// Of how many submissions somebody did.
         submissions: u64,
     },
+    /// Nobody proved what became of submissions.
+    #[error(
+        "what became of {0} of the submissions is not proven: the table says why; check again when more servers answer, or with --bundle FILE"
+    )]
+    NotProven(u64),
     /// The demonstration's answer is not the plaintext answer.
     #[error("the result differs from the plaintext answer in {0}")]
     Differs(String),
@@ -96,6 +101,7 @@ impl Failure {
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
             Self::Shipped(_) => Exit::InvalidData,
+            Self::NotProven(_) => Exit::Unreachable,
         }
     }
 }
@@ -116,6 +122,11 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Unreachable);
         let text = failure.to_string();
         assert!(text.contains("2 of 3") && text.contains("gamma"), "{text}");
+    }
+
+    #[test]
+    fn what_nobody_proves_looks_neither_like_success_nor_like_a_lie() {
+        assert_eq!(Failure::NotProven(1).exit().code(), 5);
     }
 
     #[test]

@@ -302,7 +302,7 @@ pub enum ClientError {
         detail: String,
     },
     /// What was submitted cannot be changed any more.
-    #[error("study {id} is {state}, so it is too late to change what was submitted: {}", what_counts(.took))]
+    #[error("study {id} is {state}, so it is too late to change what was submitted: {}", what_counts(.took, .silent))]
     TooLate {
         /// The study.
         id: StudyId,
@@ -310,6 +310,8 @@ pub enum ClientError {
         state: State,
         /// Servers that took the change while the study was open.
         took: Vec<String>,
+        /// Servers that did not answer, and may have taken it before.
+        silent: Vec<String>,
     },
     /// More submissions than one change can name.
     #[error(
@@ -475,9 +477,13 @@ fn because(detail: &str) -> String {
 }
 
 /// What counts when a change came too late. One server that holds it is enough.
-fn what_counts(took: &[String]) -> String {
-    match took {
-        [] => "what was submitted before counts".into(),
+fn what_counts(took: &[String], silent: &[String]) -> String {
+    match (took, silent) {
+        ([], []) => "what was submitted before counts".into(),
+        ([], _) => format!(
+            "what was submitted before counts, unless {} took the change before: run the same command again when it answers",
+            silent.join(" or ")
+        ),
         _ => format!("{} took the change in time, so it counts", took.join(", ")),
     }
 }
@@ -545,6 +551,20 @@ mod tests {
             ClientError::File { path: "x.csv".into(), source: io::Error::from_raw_os_error(2) };
         let text = error.to_string();
         assert!(text.starts_with("x.csv: ") && !text.contains("os error"), "{text}");
+    }
+
+    #[test]
+    fn a_change_that_came_too_late_says_what_counts_and_who_may_have_taken_it() {
+        let text = |took: &[&str], silent: &[&str]| {
+            let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+            let (took, silent) = (names(took), names(silent));
+            let id = StudyId([1; 32]);
+            ClientError::TooLate { id, state: State::Published, took, silent }.to_string()
+        };
+        assert!(text(&[], &[]).ends_with(": what was submitted before counts"));
+        let open = text(&[], &["gamma"]);
+        assert!(open.contains("counts, unless gamma took the change before"), "{open}");
+        assert!(text(&["beta"], &["gamma"]).contains("beta took the change in time, so it counts"));
     }
 
     #[test]

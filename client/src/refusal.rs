@@ -8,6 +8,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     connection::Server,
     error::{ClientError, without_number},
+    status::printable,
 };
 
 /// The error that a failed call to `server` is.
@@ -49,8 +50,13 @@ pub fn retry_delay(status: &Status) -> Option<Duration> {
     status.get_details_retry_info().and_then(|info| info.retry_delay)
 }
 
-/// The server's words, or the transport's deepest cause when the call never got an answer.
+/// The server's words, or the transport's deepest cause when the call never got an answer; nothing
+/// in them steers a terminal.
 pub fn reason(status: &Status) -> String {
+    printable(&words(status))
+}
+
+fn words(status: &Status) -> String {
     let mut cause = status.source();
     let mut deepest = None;
     while let Some(error) = cause {
@@ -117,6 +123,12 @@ mod tests {
         assert!(!is_transient(&Status::failed_precondition("the study is closed")));
         assert!(!is_transient(&Status::already_exists("other bytes")));
         assert!(!is_transient(&Status::internal("storage")));
+    }
+
+    #[test]
+    fn a_server_s_refusal_cannot_steer_the_terminal() {
+        let status = Status::failed_precondition("no\u{1b}]0;x\u{7}\u{202e}\nerror: all is well");
+        assert_eq!(reason(&status), "no ]0;x   error: all is well");
     }
 
     #[test]

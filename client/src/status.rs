@@ -3,7 +3,7 @@
 use mpc::ids::StudyId;
 use proto::v1;
 use serde::{Serialize, Serializer};
-use study::Study;
+use study::{Study, is_invisible};
 
 use crate::{connection::Server, error::ClientError};
 
@@ -202,9 +202,10 @@ fn definition(server: &Server, id: StudyId, bytes: &[u8]) -> Result<Study, Clien
     Ok(study)
 }
 
-/// A server's words, without anything that could steer a terminal, and not too many.
+/// A server's words, without anything that could steer a terminal or change the direction of what
+/// follows, and not too many.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).take(500).collect()
 }
 
 fn display<S: Serializer>(id: &StudyId, serializer: S) -> Result<S::Ok, S::Error> {
@@ -229,6 +230,7 @@ mod tests {
     #[test]
     fn a_server_s_words_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\nc"), "a [2Jb c");
+        assert_eq!(printable("a\u{202e}b\u{2066}c\u{200f}"), "a b c ", "nor turn its lines");
         assert_eq!(printable(&"x".repeat(1000)).len(), 500);
     }
 }

@@ -167,6 +167,7 @@ pub async fn submit(
         let acknowledged = change::send(&cluster, &lanes, &signed, stop, &*progress).await?;
         receipts.acknowledge(&acknowledged)?;
     }
+    replacement.as_ref().map(Replacement::forget).transpose()?;
     Ok(SubmitReport {
         file: file.to_owned(),
         study: id.to_string(),

@@ -147,7 +147,7 @@ pub use published::{Published, PublishedError};
 pub use set::{Counted, SignedSet};
 pub use share::ResultShare;
 pub use sum::Sum;
-pub use word::{BrokenWord, ShownList, WordKept};
+pub use word::{BrokenWord, ShownList, WholeSet, WordKept};
 
 /// Why nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -246,12 +246,14 @@ impl Assembler {
             self.begin(head.section)?;
         } else if head.section != self.section {
             return Err(WireError::Range("section of frame"));
-        } else if head.len == 0 {
-            // A message of whole frames ends with the last of them.
+        }
+        // No message is empty, and one of whole frames ends with the last of them. So every frame counts,
+        // and its head with it.
+        if head.len == 0 {
             return Err(WireError::Range("length of frame"));
         }
         self.len += head.len;
-        self.total += head.len as u64;
+        self.total += (FRAME_HEAD + head.len) as u64;
         if self.len > self.section.max_message() {
             return Err(WireError::Range("length of message"));
         }

@@ -93,5 +93,5 @@ pub use record::{Record, RecordError, Value};
 pub use result::StudyResult;
 pub use study::{
     Column, ColumnType, Differential, NotAParameter, Parameter, Privacy, Setting, Statistic, Study,
-    StudyContext, StudyServer, Unit,
+    StudyContext, StudyServer, Unit, is_invisible,
 };

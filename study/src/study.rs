@@ -9,6 +9,7 @@ mod differential;
 mod file;
 mod source;
 
+pub use check::is_invisible;
 pub use column::{Column, ColumnType};
 pub use differential::{Differential, NotAParameter, Parameter, Unit};
 

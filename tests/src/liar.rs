@@ -18,7 +18,7 @@ use crate::World;
 #[derive(Debug, Clone, Copy)]
 pub enum Falsehood {
     /// Another body, signed.
-    Body(fn(&mut Vec<u8>)),
+    Body(fn(Vec<u8>) -> Vec<u8>),
     /// Another account of what was said before, signed.
     Chain,
     /// The signature of the same message in another run.
@@ -90,8 +90,7 @@ impl Lie {
         let Statement { party, step, number, chain, .. } = message.statement;
         match self.what {
             Falsehood::Body(change) => {
-                let mut body = message.body.to_vec();
-                change(&mut body);
+                let body = change(message.body.to_vec());
                 Some(message.falsified(signer, place, &body))
             }
             Falsehood::Chain => {
@@ -110,21 +109,24 @@ impl Lie {
 }
 
 /// Flips the last bit of a body.
-pub fn last_bit(body: &mut Vec<u8>) {
+pub fn last_bit(mut body: Vec<u8>) -> Vec<u8> {
     *body.last_mut().unwrap() ^= 1;
+    body
 }
 
 /// Flips the first bit of a body.
-pub fn first_bit(body: &mut Vec<u8>) {
+pub fn first_bit(mut body: Vec<u8>) -> Vec<u8> {
     *body.first_mut().unwrap() ^= 0x80;
+    body
 }
 
 /// Cuts off the last byte of a body.
-pub fn shorter(body: &mut Vec<u8>) {
+pub fn shorter(mut body: Vec<u8>) -> Vec<u8> {
     body.pop();
+    body
 }
 
 /// The commitment to no noise, whatever was drawn: the neutral element.
-pub fn no_noise(body: &mut Vec<u8>) {
-    body.fill(0);
+pub fn no_noise(body: Vec<u8>) -> Vec<u8> {
+    vec![0; body.len()]
 }

@@ -23,8 +23,7 @@ use mpc::{
     record::{self, End, Head, Section},
     sign::{PublicKey, Signer},
     transcript::{
-        About, Message, Recording, Session, Statement, Step, Transcript, first_chain,
-        next_chain,
+        About, Message, Recording, Session, Statement, Step, Transcript, first_chain, next_chain,
     },
 };
 use rand::{RngExt as _, SeedableRng, rngs::StdRng};
@@ -201,16 +200,17 @@ impl Unpublished {
         let session = [&[9; 16][..], &[1]].concat();
         let place = Recording::decode([&session[..]]).unwrap().place(study);
         let last = self.signers.len() as u8 - 1;
-        let commit =
-            |party: u8| dst::hash(dst::SETUP_COMMIT, &[&study.0, &[party], &[party; 32]]).to_vec();
-        let reveal = |party: u8| vec![if party == last { 99 } else { party }; 32];
+        let body_of = |step, party: u8| match step {
+            Step::KeyCommit => {
+                dst::hash(dst::SETUP_COMMIT, &[&study.0, &[party], &[party; 32]]).to_vec()
+            }
+            _ => vec![if party == last { 99 } else { party }; 32],
+        };
         let mut parts = vec![session];
         let mut chain = first_chain(place);
-        let steps: [(Step, &dyn Fn(u8) -> Vec<u8>); 2] =
-            [(Step::KeyCommit, &commit), (Step::KeyReveal, &reveal)];
-        for (number, (step, body_of)) in (0..).zip(steps) {
+        for (number, step) in (0..).zip([Step::KeyCommit, Step::KeyReveal]) {
             let said = (0..).zip(&self.signers).map(|(party, signer)| {
-                let (at, body) = ((step as u8, number), body_of(party));
+                let (at, body) = ((step as u8, number), body_of(step, party));
                 let statement = Statement::sign(signer, place, Party(party), at, chain, &body);
                 Message { statement, body: body.into() }
             });

@@ -17,7 +17,7 @@ pub enum ReceiptCommand {
 ///
 /// Each one stands under the root that all servers signed, or was rejected for a reason, or some
 /// server broke its signed word: then the two words that contradict each other are shown, and the
-/// exit code is 6.
+/// exit code is 6. Where nobody proves any of that, the exit code is 5.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -61,6 +61,7 @@ impl Check {
                 .map_err(|source| ClientError::File { path: file, source })?;
         }
         match report.evidence.first() {
+            None if report.unproven > 0 => Err(Failure::NotProven(report.unproven)),
             None => Ok(()),
             Some(first) => Err(Failure::BrokenWord {
                 server: first.server.clone(),

@@ -48,11 +48,15 @@ pub fn receipts(report: &ReceiptReport) -> String {
             Fate::Counted => "counted",
             Fate::Rejected => "rejected",
             Fate::Broken => "BROKEN",
+            Fate::Unproven => "NOT PROVEN",
         };
         let mut what = match one.proven_by.is_empty() {
             true => one.what.clone(),
             false => format!("proven by {}", one.proven_by.join(", ")),
         };
+        if let Some(records) = one.counted_records {
+            what.push_str(&format!("; {records} records count, the receipts file says otherwise"));
+        }
         if !one.without_receipt.is_empty() {
             what.push_str(&format!("; no valid receipt of {}", one.without_receipt.join(", ")));
         }
@@ -66,6 +70,9 @@ pub fn receipts(report: &ReceiptReport) -> String {
         report.rejected,
         report.broken
     ));
+    if report.unproven > 0 {
+        text.push_str(&format!(", {} not proven", report.unproven));
+    }
     for silent in &report.silent {
         text.push_str(&format!("\nno proof: {silent}"));
     }
@@ -76,9 +83,9 @@ pub fn receipts(report: &ReceiptReport) -> String {
 }
 
 fn broken(evidence: &Evidence) -> String {
-    let Evidence { server, identity, receipt, message, .. } = evidence;
+    let Evidence { server, identity, receipt, message, bundle, .. } = evidence;
     let start = |hex: &str| hex.get(..SHOWN).map_or_else(String::new, |start| format!("{start}…"));
-    format!(
+    let mut text = format!(
         "\n\n{server} ({identity}) signed both\n  \
          receipt {} for submission {}\n  \
          message {} of step {} in run {}, which does not have it",
@@ -87,5 +94,11 @@ fn broken(evidence: &Evidence) -> String {
         start(&message.signature),
         message.step,
         message.run,
-    )
+    );
+    if let Some(bundle) = bundle {
+        text.push_str(&format!(
+            "\n  and all submissions under its root: keep the bundle (`sotto result ID --bundle FILE`) with SHA-256 {bundle}"
+        ));
+    }
+    text
 }

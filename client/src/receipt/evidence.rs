@@ -8,7 +8,8 @@ use serde::Serialize;
 use study::StudyServer;
 
 /// Two words that one server signed and that contradict each other. Everything that a third party
-/// needs to check that, with the study's servers; bytes are in hexadecimal.
+/// needs to check that, with the study's servers; bytes are in hexadecimal. Where the second word is
+/// a set, it convinces only together with a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
     /// The server's name in the study.
@@ -21,6 +22,9 @@ pub struct Evidence {
     pub receipt: ReceiptWord,
     /// Its second word, in the agreement on the set.
     pub message: MessageWord,
+    /// SHA-256 of the bundle that has all that the set counts and rejects: who checks this needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
 }
 
 /// A receipt.
@@ -56,7 +60,12 @@ pub struct MessageWord {
 }
 
 impl Evidence {
-    pub(super) fn of(broken: &BrokenWord, server: &StudyServer, place: Place) -> Self {
+    pub(super) fn of(
+        broken: &BrokenWord,
+        server: &StudyServer,
+        place: Place,
+        bundle: Option<&str>,
+    ) -> Self {
         let BrokenWord { receipt, message } = broken;
         let statement = &message.statement;
         let step = Step::from_code(statement.step);
@@ -79,6 +88,7 @@ impl Evidence {
                 body: hex::encode(&message.body),
                 signature: hex::encode(statement.signature.0),
             },
+            bundle: bundle.map(str::to_owned),
         }
     }
 }

@@ -3,14 +3,20 @@
 use mpc::{
     collect::Reason,
     ids::Party,
-    publish::{Counted, SignedSet},
+    merkle,
+    publish::{Counted, Published, SignedSet, WholeSet},
     record::End,
     sign::Signer,
-    transcript::{About, Recording, Session, Statement},
+    transcript::{About, Message, Place, Recording, Session, Statement, Step},
 };
+use proto::v1;
 use study::{StudyContext, StudyServer};
 
-use super::*;
+use super::{
+    ground::{Proven, Whole},
+    *,
+};
+use crate::audit::Front;
 
 const STUDY: &str = r#"
 title = "Ages"
@@ -75,7 +81,7 @@ fn ground(reason: Option<Reason>, step: Step, bodies: [Vec<u8>; 2]) -> Ground {
             .collect(),
     ];
     let published = Published {
-        root: [0; 32],
+        root: merkle::root([]),
         submissions: 0,
         records: 0,
         rejected: reason.map(|reason| (ID, reason)).into_iter().collect(),
@@ -92,7 +98,9 @@ fn ground(reason: Option<Reason>, step: Step, bodies: [Vec<u8>; 2]) -> Ground {
         amendments: Vec::new(),
         first: None,
     };
-    Ground { study, published, proven: BTreeMap::new(), silent: Vec::new(), front: Some(front) }
+    let mut ground = Ground::of(study, Some(published));
+    ground.front = Some(front);
+    ground
 }
 
 /// The submission, with valid receipts of these servers.
@@ -138,16 +146,88 @@ fn without_a_receipt_nobody_is_accused() {
     assert_eq!(report.submissions[0].without_receipt, ["beta"]);
 }
 
-#[test]
-fn a_submission_that_the_signed_set_says_nothing_of_is_a_broken_word_of_all_who_signed_a_receipt() {
-    let counted =
-        Counted { root: [0; 32], submissions: 0, records: 0, rejected: 0, rejected_hash: [0; 32] };
+/// A set without any submission, signed by both servers.
+fn empty_set() -> Ground {
+    let result = ground(None, Step::Set, [Vec::new(), Vec::new()]).published.unwrap();
+    let counted = result.counted();
     let set = SignedSet { counted, amendments: 0, amendments_hash: [0; 32] }.encode();
-    let ground = ground(None, Step::Set, [set.clone(), set]);
+    ground(None, Step::Set, [set.clone(), set])
+}
+
+fn whole(submissions: &[(SubmissionId, PublicHash)]) -> Option<Whole> {
+    let mut set = WholeSet::new(Vec::new(), [(ID, PUBLIC)]);
+    for (id, public) in submissions {
+        set.push(*id, *public, 1);
+    }
+    Some(Whole { set, bundle: "5a".into() })
+}
+
+#[test]
+fn a_submission_that_is_not_in_the_whole_signed_set_is_a_broken_word_of_all_who_signed_a_receipt() {
+    let mut ground = empty_set();
+    ground.whole = whole(&[]);
     let held = held(&ground.study, [true, true]);
     let report = ground.report(ground.study.id(), &[held]);
     let names: Vec<&str> = report.evidence.iter().map(|one| one.server.as_str()).collect();
     assert_eq!(names, ["alpha", "beta"]);
+    assert_eq!(report.evidence[0].bundle.as_deref(), Some("5a"), "it takes the bundle to see it");
+}
+
+#[test]
+fn that_nobody_proves_a_submission_accuses_nobody() {
+    let mut ground = empty_set();
+    let held = held(&ground.study, [true, true]);
+    // Without all submissions, or with others than those of the root.
+    for whole in [None, whole(&[(SubmissionId([9; 16]), PUBLIC)])] {
+        ground.whole = whole;
+        let report = ground.report(ground.study.id(), std::slice::from_ref(&held));
+        assert_eq!((report.unproven, report.rejected, report.broken), (1, 0, 0));
+        assert!(report.evidence.is_empty());
+    }
+}
+
+#[test]
+fn what_does_not_count_without_a_receipt_or_a_reason_is_not_proven() {
+    let mut ground = empty_set();
+    ground.whole = whole(&[]);
+    let held = held(&ground.study, [false, false]);
+    let report = ground.report(ground.study.id(), &[held]);
+    assert_eq!((report.unproven, report.rejected, report.broken), (1, 0, 0));
+}
+
+#[test]
+fn a_broken_word_is_found_in_a_study_that_ended_without_a_result() {
+    let mut ground = ground(None, Step::Lists, [list(&[(ID, PUBLIC)]), list(&[])]);
+    ground.published = None;
+    let held = held(&ground.study, [true, true]);
+    let report = ground.report(ground.study.id(), std::slice::from_ref(&held));
+    assert_eq!((report.broken, report.evidence[0].server.as_str()), (1, "beta"));
+    ground.front = None;
+    let report = ground.report(ground.study.id(), &[held]);
+    assert_eq!((report.rejected, report.evidence.len()), (1, 0));
+}
+
+#[test]
+fn a_wrong_number_of_records_in_the_receipts_file_makes_no_proof_false() {
+    let mut ground = empty_set();
+    let mut held = held(&ground.study, [true, true]);
+    held.records = 7;
+    let published = ground.published.as_mut().unwrap();
+    let mut tree = merkle::Tree::default();
+    tree.push_and_prove(merkle::leaf(&ID, &PUBLIC, 1));
+    let (root, proofs) = tree.finish();
+    (published.root, published.submissions) = (root, 1);
+    let inclusion = v1::Inclusion {
+        submission_id: ID.0.to_vec().into(),
+        public_hash: PUBLIC.0.to_vec().into(),
+        records: 1,
+        proof: proofs[0].encode().into(),
+    };
+    assert!(prove::proves(&inclusion, published, &held));
+    assert!(!prove::proves(&v1::Inclusion { records: 7, ..inclusion }, published, &held));
+    ground.proven.insert(ID, Proven { by: vec!["alpha".into()], records: 1 });
+    let report = ground.report(ground.study.id(), &[held]);
+    assert_eq!((report.counted, report.submissions[0].counted_records), (1, Some(1)));
 }
 
 #[test]

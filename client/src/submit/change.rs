@@ -14,7 +14,10 @@ use mpc::{
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{receipts::Acknowledged, upload::Lanes};
+use super::{
+    receipts::Acknowledged,
+    upload::{Lanes, Partly},
+};
 use crate::{connection::Cluster, error::ClientError, progress::Progress, status::State, studies};
 
 /// What an amendment takes away.
@@ -60,23 +63,21 @@ pub(super) async fn send(
     };
     match sent {
         Ok(acknowledged) => Ok(acknowledged),
-        Err((refused @ ClientError::Refused { .. }, took)) => {
-            Err(closed(cluster, signed.amendment.study, refused, took).await)
+        Err(partly) if matches!(*partly.failure, ClientError::Refused { .. }) => {
+            Err(closed(cluster, signed.amendment.study, partly).await)
         }
-        Err((error, _)) => Err(error),
+        Err(partly) => Err(*partly.failure),
     }
 }
 
 /// Tells a study that has closed from other refusals.
-async fn closed(
-    cluster: &Cluster,
-    id: StudyId,
-    refused: ClientError,
-    took: Vec<String>,
-) -> ClientError {
+async fn closed(cluster: &Cluster, id: StudyId, partly: Partly) -> ClientError {
+    let Partly { failure, took, silent } = partly;
     match studies::overview(cluster, id).await {
-        Ok(now) if is_over(now.state) => ClientError::TooLate { id, state: now.state, took },
-        _ => refused,
+        Ok(now) if is_over(now.state) => {
+            ClientError::TooLate { id, state: now.state, took, silent }
+        }
+        _ => *failure,
     }
 }
 
@@ -84,7 +85,7 @@ async fn closed(
 pub(super) fn too_late(error: ClientError) -> ClientError {
     match error {
         ClientError::NotOpen { id, state, .. } if is_over(state) => {
-            ClientError::TooLate { id, state, took: Vec::new() }
+            ClientError::TooLate { id, state, took: Vec::new(), silent: Vec::new() }
         }
         other => other,
     }

@@ -95,6 +95,12 @@ impl Replacement {
         Change::of(&self.previous)
     }
 
+    /// Deletes what an unfinished upload left of the old submissions, once all servers have
+    /// acknowledged the change.
+    pub fn forget(&self) -> Result<(), ReceiptsError> {
+        self.previous.forget()
+    }
+
     /// What it is to the user, once it is begun.
     pub fn report(&self) -> Result<Replaced, ReceiptsError> {
         let change = self.change()?;

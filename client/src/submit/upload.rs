@@ -55,6 +55,44 @@ pub struct Lanes {
     timeout: Duration,
 }
 
+/// An amendment that not all servers took.
+#[derive(Debug)]
+pub struct Partly {
+    /// A refusal, if there is one; or else the first failure.
+    pub failure: Box<ClientError>,
+    /// Servers that took it all the same.
+    pub took: Vec<String>,
+    /// Servers that gave no answer: they may have taken it, now or in an earlier run.
+    pub silent: Vec<String>,
+}
+
+/// The signatures of all servers, if all gave one.
+fn all(
+    answers: impl Iterator<Item = (String, Result<AmendmentReceipt, ClientError>)>,
+) -> Result<BTreeMap<String, String>, Partly> {
+    let mut acknowledged = BTreeMap::new();
+    let (mut refusal, mut failure, mut silent) = (None, None, Vec::new());
+    for (server, answer) in answers {
+        match answer {
+            Ok(receipt) => drop(acknowledged.insert(server, hex::encode(receipt.signature.0))),
+            // Before any other reason a server answers that it has an amendment.
+            Err(error @ ClientError::Refused { .. }) => drop(refusal.get_or_insert(error)),
+            Err(error) => {
+                silent.push(server);
+                failure.get_or_insert(error);
+            }
+        }
+    }
+    match refusal.or(failure) {
+        None => Ok(acknowledged),
+        Some(failure) => Err(Partly {
+            failure: Box::new(failure),
+            took: acknowledged.into_keys().collect(),
+            silent,
+        }),
+    }
+}
+
 impl Lanes {
     /// Lanes to `servers`, in party order.
     pub fn new(servers: Vec<Server>, timeout: Duration) -> Self {
@@ -91,12 +129,12 @@ impl Lanes {
     }
 
     /// Sends an amendment to all servers, each of which is asked whatever the others answer. Returns
-    /// their receipts, verified, or the first failure and who took it all the same.
+    /// their receipts, verified, or what they are without those that failed.
     pub async fn amend(
         &self,
         signed: &SignedAmendment,
         progress: &dyn Progress,
-    ) -> Result<Acknowledged, (ClientError, Vec<String>)> {
+    ) -> Result<Acknowledged, Partly> {
         let message = v1::AmendRequest {
             amendment: signed.amendment.encode().into(),
             credential: signed.signature.0.to_vec().into(),
@@ -106,26 +144,13 @@ impl Lanes {
             lane.check_amendment(answer, signed)
         });
         let answers = join_all(sends).await;
-        let mut acknowledged = BTreeMap::new();
-        let mut failure = None;
-        for (lane, answer) in self.lanes.iter().zip(answers) {
-            match answer {
-                Ok(receipt) => {
-                    let signature = hex::encode(receipt.signature.0);
-                    acknowledged.insert(lane.server.name().to_owned(), signature);
-                }
-                Err(error) => drop(failure.get_or_insert(error)),
-            }
-        }
-        let (amendment, hash) = (signed.amendment.id, signed.amendment.hash());
-        match failure {
-            Some(error) => Err((error, acknowledged.into_keys().collect())),
-            None => Ok(Acknowledged {
-                amendment: amendment.to_string(),
-                hash: hash.to_string(),
-                acknowledged,
-            }),
-        }
+        let names = self.lanes.iter().map(|lane| lane.server.name().to_owned());
+        let acknowledged = all(names.zip(answers))?;
+        Ok(Acknowledged {
+            amendment: signed.amendment.id.to_string(),
+            hash: signed.amendment.hash().to_string(),
+            acknowledged,
+        })
     }
 
     /// Bytes that each server acknowledged, by name.
@@ -246,5 +271,45 @@ impl Lane {
             .verify(&self.server.identity())
             .map_err(|_| broke("its receipt is not signed with the key that the profile names"))?;
         Ok(receipt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mpc::{
+        ids::{AmendmentHash, AmendmentId, StudyId},
+        sign::Signer,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_silent_beside_one_that_refuses_may_have_taken_the_change() {
+        let signer = Signer::from_seed(&[1; 32]);
+        let receipt = || {
+            let (study, id) = (StudyId([1; 32]), AmendmentId([2; 16]));
+            Ok(AmendmentReceipt::sign(&signer, study, id, AmendmentHash([3; 32])))
+        };
+        let refused = || {
+            let (server, reason) = ("alpha".into(), "closed".into());
+            Err(ClientError::Refused { server, reason })
+        };
+        let silent = || {
+            let (server, reason) = ("gamma".into(), "down".into());
+            Err(ClientError::NoProgress { server, seconds: 1, reason })
+        };
+        for first in [true, false] {
+            let mut answers = vec![("alpha".to_owned(), refused()), ("gamma".to_owned(), silent())];
+            if !first {
+                answers.reverse();
+            }
+            answers.push(("beta".to_owned(), receipt()));
+            let partly = all(answers.into_iter()).unwrap_err();
+            assert!(matches!(*partly.failure, ClientError::Refused { .. }));
+            assert_eq!((partly.took, partly.silent), (vec!["beta".into()], vec!["gamma".into()]));
+        }
+        let none = all([("gamma".to_owned(), silent())].into_iter()).unwrap_err();
+        assert!(matches!(*none.failure, ClientError::NoProgress { .. }));
+        assert_eq!(all([("beta".to_owned(), receipt())].into_iter()).unwrap().len(), 1);
     }
 }

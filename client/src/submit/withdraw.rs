@@ -77,6 +77,8 @@ pub async fn withdraw(
         let acknowledged = change::send(&cluster, &lanes, &signed, stop, progress).await?;
         previous.acknowledge(acknowledged)?;
     }
+    // Also after a run that ended between the two.
+    previous.forget()?;
     let Change { id: amendment, old, .. } = Change::of(&previous)?;
     let last = previous.document().acknowledged.last();
     let servers = last.map(|last| last.acknowledged.keys().cloned().collect());

@@ -63,7 +63,7 @@ pub enum RpcError {
     Conflict,
     /// A second submission where each provider submits once.
     #[error(
-        "this provider has submitted to the study, and unit = \"provider\" takes one submission of each: to correct it, replace it (sotto submit --replace RECEIPTS)"
+        "this provider has submitted to the study, and unit = \"provider\" takes one submission of each: to correct it, replace it (sotto submit --replace RECEIPTS), or withdraw it and submit again"
     )]
     SecondOfProvider,
     /// Several records where each provider submits one.

@@ -120,15 +120,11 @@ impl Node {
         context: &StudyContext,
         submission: NewSubmission,
     ) -> Result<(), RpcError> {
-        // A replacement arrives before what it replaces is gone: the agreement decides which one
-        // counts, and keeps the study's limits.
-        let is_amended = submission.amendment.is_some();
-        let max_records = context.study.max_records();
         let limits = PutLimits {
             max_submissions: MAX_SUBMISSIONS,
-            max_records: if is_amended { max_records.saturating_mul(2) } else { max_records },
+            max_records: context.study.max_records(),
             max_unverified: u64::from(self.config.limits.unverified_per_study),
-            one_per_provider: context.study.privacy().is_one_per_provider() && !is_amended,
+            one_per_provider: context.study.privacy().is_one_per_provider(),
         };
         match self.storage.put_submission(context.id, submission, limits).await? {
             PutOutcome::Stored => {
@@ -141,6 +137,7 @@ impl Node {
             PutOutcome::Conflict => Err(RpcError::Conflict),
             PutOutcome::NotOpen(state) => Err(RpcError::State { call: "submitting", state }),
             PutOutcome::SecondOfProvider => Err(RpcError::SecondOfProvider),
+            PutOutcome::AmendedExhausted => Err(RpcError::AmendmentsOfProvider),
             PutOutcome::RecordsExhausted => Err(RpcError::RecordsExhausted),
             PutOutcome::SubmissionsExhausted => Err(RpcError::SubmissionsExhausted),
             PutOutcome::Backlog => Err(RpcError::Busy {

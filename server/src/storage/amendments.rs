@@ -2,8 +2,11 @@
 
 use mpc::{
     collect::SignedAmendment,
-    ids::{AmendmentHash, AmendmentId},
-    publish::{MAX_AMENDMENT_BYTES, MAX_AMENDMENTS},
+    ids::{AmendmentHash, AmendmentId, SubmissionId},
+    publish::{
+        MAX_AMENDMENT_BYTES, MAX_AMENDMENT_BYTES_OF_PROVIDER, MAX_AMENDMENTS,
+        MAX_AMENDMENTS_OF_PROVIDER,
+    },
     sign::PublicKey,
 };
 
@@ -18,6 +21,10 @@ pub struct NewAmendment {
     pub provider: PublicKey,
     /// Hash of what it says. Equal hashes mean equal amendments, whatever their signatures are.
     pub hash: AmendmentHash,
+    /// The submissions that count no more by it.
+    pub old: Vec<SubmissionId>,
+    /// Whether nothing takes their place.
+    pub is_withdrawal: bool,
     /// The encoding with its signature: [`SignedAmendment::encode`].
     pub bytes: Vec<u8>,
 }
@@ -29,6 +36,8 @@ impl From<&SignedAmendment> for NewAmendment {
             id: amendment.id,
             provider: amendment.provider,
             hash: amendment.hash(),
+            old: amendment.old.clone(),
+            is_withdrawal: amendment.new.is_empty(),
             bytes: signed.encode(),
         }
     }
@@ -56,7 +65,10 @@ impl AmendLimits {
     /// What a server takes: in all what a list may hold, and of each provider a part of that.
     pub const DOOR: Self = Self {
         study: Room { amendments: MAX_AMENDMENTS as u64, bytes: MAX_AMENDMENT_BYTES as u64 },
-        provider: Room { amendments: 64, bytes: MAX_AMENDMENT_BYTES as u64 / 4 },
+        provider: Room {
+            amendments: MAX_AMENDMENTS_OF_PROVIDER as u64,
+            bytes: MAX_AMENDMENT_BYTES_OF_PROVIDER as u64,
+        },
     };
 }
 

@@ -26,9 +26,11 @@ mod submissions;
 mod transcripts;
 
 pub use amendments::{
+    check_a_provider_submits_again_after_a_withdrawal,
     check_acknowledged_amendment_survives_a_crash, check_agreed_amendments_are_kept,
     check_amendment_limits_hold, check_amendments_are_same_or_conflict,
     check_only_an_open_study_takes_amendments, check_submissions_keep_their_amendment,
+    check_withdrawn_submissions_leave_room,
 };
 pub use charges::{
     check_a_charge_is_for_its_coordinates, check_a_charge_survives_a_crash,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use mpc::ids::{AmendmentId, PublicHash, StudyId, SubmissionId};
+use mpc::publish::MAX_AMENDMENTS_OF_PROVIDER;
 use mpc::sign::{PublicKey, Signature};
 use zeroize::Zeroizing;
 
@@ -183,13 +184,23 @@ impl fmt::Debug for NewSubmission {
 pub struct PutLimits {
     /// Submissions, whatever became of them.
     pub max_submissions: u64,
-    /// Records of the submissions that were accepted, with the new one.
+    /// Records of the submissions that were accepted, with the new one. Those that are part of an
+    /// amendment are counted apart from the others: they take nobody's place, and what they replace
+    /// keeps its own until the agreement. What was withdrawn does not count, nor does a replacement
+    /// that was replaced.
     pub max_records: u64,
     /// Submissions that wait for their verification.
     pub max_unverified: u64,
-    /// Whether a provider may submit only while no other submission of it is stored, rejected ones
-    /// aside.
+    /// Whether a provider may submit only while no other submission of it is stored, rejected and
+    /// withdrawn ones aside. Of those that are part of an amendment it may send
+    /// [`PutLimits::AMENDED_OF_PROVIDER`].
     pub one_per_provider: bool,
+}
+
+impl PutLimits {
+    /// The most submissions of one provider that are part of amendments, where each submits once: as
+    /// many as it may send amendments.
+    pub const AMENDED_OF_PROVIDER: u64 = MAX_AMENDMENTS_OF_PROVIDER as u64;
 }
 
 /// What became of a submission at the door of the storage.
@@ -205,6 +216,8 @@ pub enum PutOutcome {
     NotOpen(StudyState),
     /// The provider has another submission, and the study takes one of each.
     SecondOfProvider,
+    /// The provider has sent as many submissions for its amendments as it may.
+    AmendedExhausted,
     /// The study would hold more records than it may.
     RecordsExhausted,
     /// The study holds as many submissions as it may.

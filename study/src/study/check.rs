@@ -353,7 +353,7 @@ fn some_of(
 
 /// Control characters, and those that change the direction of what follows: with them a name could
 /// read as another to whoever approves the study.
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     let redirects = matches!(c, '\u{061c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || redirects
 }

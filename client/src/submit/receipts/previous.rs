@@ -111,7 +111,12 @@ impl Previous {
             self.lines.append(&[&retired])?;
             self.document.retired = Some(retired);
         }
-        // Nobody sends these any more, and they hold shares.
+        Ok(())
+    }
+
+    /// Deletes the stored batches. Nobody sends them any more, and they hold shares; but they are
+    /// all that is left of what servers may hold until all of these have taken the change.
+    pub fn forget(&self) -> Result<(), ReceiptsError> {
         self.pending.clear()
     }
 

@@ -282,7 +282,7 @@ fn a_crash_at_any_byte_of_the_mark_leaves_the_receipts_as_they_were_or_marked() 
 }
 
 #[test]
-fn submissions_under_way_are_retired_with_the_others_and_their_shares_deleted() {
+fn submissions_under_way_are_retired_with_the_others_and_their_shares_deleted_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("receipts");
     let mut receipts = Receipts::open(&path, header()).unwrap();
@@ -295,6 +295,10 @@ fn submissions_under_way_are_retired_with_the_others_and_their_shares_deleted() 
     let mut previous = Previous::open(&path).unwrap();
     assert_eq!(tags(&previous.submissions().unwrap()), [1, 2]);
     previous.retire(AmendmentId([8; 16]), None).unwrap();
+    let kept = Pending::beside(&path).load(2).unwrap().unwrap();
+    assert_eq!(kept.public_bytes, batch(2).public_bytes, "until servers have taken the change");
+    assert_eq!(tags(&previous.submissions().unwrap()), [1, 2]);
+    previous.forget().unwrap();
     assert!(!pending.exists());
     assert_eq!(tags(&previous.submissions().unwrap()), [1, 2]);
     let unfinished = read(&path).unwrap().retired.unwrap().unfinished;

@@ -1,11 +1,12 @@
 //! The contract of amendments: taken once while the study is open, and kept to the end and after.
 
-use mpc::ids::{AmendmentHash, AmendmentId};
+use mpc::ids::{AmendmentHash, AmendmentId, SubmissionId};
 use mpc::sign::PublicKey;
 
-use super::{AMPLE, Place, finish, opened, study, submission};
+use super::{AMPLE, Place, accepted, finish, opened, rejected, study, submission};
 use crate::storage::{
-    AmendLimits, AmendOutcome, Detail, NewAmendment, NewSubmission, Room, Storage, StudyState,
+    AmendLimits, AmendOutcome, Detail, NewAmendment, NewSubmission, PutLimits, PutOutcome, Room,
+    Storage, StudyState,
 };
 
 /// An amendment of 100 bytes whose id, hash and bytes all depend on `tag`.
@@ -14,6 +15,8 @@ fn amendment(tag: u8, provider: u8) -> NewAmendment {
         id: AmendmentId([tag; 16]),
         provider: PublicKey([provider; 32]),
         hash: AmendmentHash([tag; 32]),
+        old: vec![SubmissionId([tag; 16])],
+        is_withdrawal: true,
         bytes: vec![tag; 100],
     }
 }
@@ -129,4 +132,92 @@ pub async fn check_submissions_keep_their_amendment<P: Place>(place: P) {
     let entries = storage.entries(id, None, 10).await.unwrap();
     let amendments: Vec<_> = entries.iter().map(|entry| entry.amendment).collect();
     assert_eq!(amendments, [None, Some(AmendmentId([9; 16]))]);
+}
+
+/// What is withdrawn leaves its room at the door, whichever of verdict and amendment is first; what
+/// is replaced keeps it, and replacements have room of their own.
+pub async fn check_withdrawn_submissions_leave_room<P: Place>(place: P) {
+    let storage = place.open().await;
+    for (study, amendment_first) in [(1, false), (2, true)] {
+        let id = opened(&storage, study).await;
+        let limits = PutLimits { max_records: 10, ..AMPLE };
+        let put = async |tag, amendment: Option<u8>| {
+            let amendment = amendment.map(|tag| AmendmentId([tag; 16]));
+            let new = NewSubmission { amendment, provider: PublicKey([1; 32]), ..submission(tag) };
+            storage.put_submission(id, new, limits).await.unwrap()
+        };
+        let judge = async |tag| {
+            let verdict = vec![(SubmissionId([tag; 16]), accepted(tag))];
+            storage.record_verdicts(id, verdict).await.unwrap();
+        };
+        let amend = async |tag, old: &[u8], is_withdrawal| {
+            let old = old.iter().map(|tag| SubmissionId([*tag; 16])).collect();
+            let new = NewAmendment { old, is_withdrawal, ..amendment(tag, 1) };
+            let outcome = storage.put_amendment(id, new, AmendLimits::DOOR).await.unwrap();
+            assert_eq!(outcome, AmendOutcome::Stored);
+        };
+        assert_eq!(put(10, None).await, PutOutcome::Stored);
+        assert_eq!(put(9, Some(1)).await, PutOutcome::Stored);
+        if !amendment_first {
+            judge(10).await;
+            judge(9).await;
+            assert_eq!(put(1, None).await, PutOutcome::RecordsExhausted);
+            assert_eq!(put(2, Some(2)).await, PutOutcome::RecordsExhausted);
+        }
+        amend(1, &[10], false).await;
+        if amendment_first {
+            judge(10).await;
+            judge(9).await;
+        }
+        assert_eq!(put(1, None).await, PutOutcome::RecordsExhausted, "10 is replaced");
+        amend(2, &[9, 10], false).await;
+        assert_eq!(put(8, Some(2)).await, PutOutcome::Stored, "9 is replaced");
+        assert_eq!(put(1, None).await, PutOutcome::RecordsExhausted, "10 is replaced");
+        amend(3, &[8, 9, 10], true).await;
+        amend(4, &[9, 10], true).await;
+        judge(8).await;
+        assert_eq!(put(7, None).await, PutOutcome::Stored, "all are withdrawn");
+        judge(7).await;
+        assert_eq!(put(4, None).await, PutOutcome::RecordsExhausted);
+        assert_eq!(put(6, Some(5)).await, PutOutcome::Stored);
+        assert_eq!(storage.counts(id).await.unwrap().accepted_records, 34);
+    }
+}
+
+/// Where each provider submits once it may begin anew after a withdrawal, and its replacements are
+/// bounded.
+pub async fn check_a_provider_submits_again_after_a_withdrawal<P: Place>(place: P) {
+    let storage = place.open().await;
+    let id = opened(&storage, 1).await;
+    let limits = PutLimits { one_per_provider: true, max_records: 100_000, ..AMPLE };
+    let put = async |tag, by, amendment: Option<u8>| {
+        let amendment = amendment.map(|tag| AmendmentId([tag; 16]));
+        let new = NewSubmission { amendment, provider: PublicKey([by; 32]), ..submission(tag) };
+        storage.put_submission(id, new, limits).await.unwrap()
+    };
+    let amend = async |tag, by, old, is_withdrawal| {
+        let new = NewAmendment {
+            old: vec![SubmissionId([old; 16])],
+            is_withdrawal,
+            ..amendment(tag, by)
+        };
+        storage.put_amendment(id, new, AmendLimits::DOOR).await.unwrap()
+    };
+    assert_eq!(put(1, 1, None).await, PutOutcome::Stored);
+    amend(1, 2, 1, true).await;
+    assert_eq!(put(2, 1, None).await, PutOutcome::SecondOfProvider, "another withdrew it");
+    assert_eq!(put(3, 1, Some(2)).await, PutOutcome::Stored);
+    amend(2, 1, 1, false).await;
+    assert_eq!(put(2, 1, None).await, PutOutcome::SecondOfProvider, "it is replaced");
+    amend(3, 1, 1, true).await;
+    assert_eq!(put(2, 1, None).await, PutOutcome::Stored);
+    assert_eq!(put(4, 1, None).await, PutOutcome::SecondOfProvider);
+    let most = u8::try_from(PutLimits::AMENDED_OF_PROVIDER).unwrap();
+    for tag in 0..most - 1 {
+        assert_eq!(put(100 + tag, 1, Some(3)).await, PutOutcome::Stored);
+    }
+    let verdicts = vec![(SubmissionId([100; 16]), rejected(1))];
+    storage.record_verdicts(id, verdicts).await.unwrap();
+    assert_eq!(put(99, 1, Some(4)).await, PutOutcome::AmendedExhausted);
+    assert_eq!(put(99, 2, Some(4)).await, PutOutcome::Stored, "another provider");
 }

@@ -50,7 +50,46 @@ pub(super) fn put(
             "INSERT INTO amendment (study, provider, id, hash, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![number, new.provider.0, new.id.0, new.hash.0, new.bytes])?;
+    take_away(connection, number, new)?;
     Ok(AmendOutcome::Stored)
+}
+
+/// Notes what counts no more, and what of it leaves room at the door: what is withdrawn, and
+/// replacements that are replaced. What is replaced holds the place of what takes it.
+fn take_away(connection: &Connection, study: i64, new: &NewAmendment) -> Result<(), StorageError> {
+    let mut find = connection.prepare_cached(
+        "SELECT s.records, s.amendment IS NOT NULL FROM submission s \
+         WHERE s.study = ?1 AND s.id = ?2 AND s.provider = ?3 AND s.verdict = 1",
+    )?;
+    let mut before = connection.prepare_cached(
+        "SELECT withdrawn FROM amendment_old \
+         WHERE study = ?1 AND provider = ?2 AND submission = ?3",
+    )?;
+    let mut note = connection.prepare_cached(
+        "INSERT INTO amendment_old (study, provider, submission, withdrawn) \
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET withdrawn = max(withdrawn, ?4)",
+    )?;
+    let (mut own_records, mut amended_records) = (0u64, 0u64);
+    for id in &new.old {
+        let before: Option<bool> =
+            before.query_row(params![study, new.provider.0, id.0], |row| row.get(0)).optional()?;
+        note.execute(params![study, new.provider.0, id.0, new.is_withdrawal])?;
+        let mut rows = find.query(params![study, id.0, new.provider.0])?;
+        let Some(row) = rows.next()? else { continue };
+        let (records, is_amended) = (u64::from(unsigned::<u32>(row, 0)?), row.get(1)?);
+        match (is_amended, before) {
+            (true, None) => amended_records += records,
+            (false, None | Some(false)) if new.is_withdrawal => own_records += records,
+            _ => {}
+        }
+    }
+    connection
+        .prepare_cached(
+            "UPDATE study_count SET own_records = own_records - ?2, \
+             amended_records = amended_records - ?3 WHERE study = ?1",
+        )?
+        .execute(params![study, integer(own_records)?, integer(amended_records)?])?;
+    Ok(())
 }
 
 pub(super) fn received(

@@ -132,8 +132,11 @@ CREATE TABLE study_transcript (
 ) STRICT;
 ";
 
-/// Amendments as they came in, the list that all servers agreed on, and which submission is part of
-/// which. Submissions of earlier versions are part of none.
+/// Amendments as they came in, what they let count no more, the list that all servers agreed on, and
+/// which submission is part of which. Submissions of earlier versions are part of none.
+///
+/// Of the accepted records, `own_records` are those of submissions that are part of no amendment and
+/// that none withdraws, and `amended_records` those of the others that no amendment takes away.
 const VERSION_4: &str = "
 CREATE TABLE amendment (
     number INTEGER PRIMARY KEY,
@@ -144,6 +147,13 @@ CREATE TABLE amendment (
     bytes BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX amendment_by_id ON amendment (study, provider, id);
+CREATE TABLE amendment_old (
+    study INTEGER NOT NULL REFERENCES study,
+    provider BLOB NOT NULL,
+    submission BLOB NOT NULL,
+    withdrawn INTEGER NOT NULL,
+    PRIMARY KEY (study, provider, submission)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE amendment_agreed (
     study INTEGER NOT NULL REFERENCES study,
     place INTEGER NOT NULL,
@@ -151,6 +161,9 @@ CREATE TABLE amendment_agreed (
     PRIMARY KEY (study, place)
 ) STRICT;
 ALTER TABLE submission ADD COLUMN amendment BLOB CHECK (length(amendment) = 16);
+ALTER TABLE study_count ADD COLUMN own_records INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE study_count ADD COLUMN amended_records INTEGER NOT NULL DEFAULT 0;
+UPDATE study_count SET own_records = accepted_records;
 ";
 
 /// Locks the database against other processes for as long as the file is held.

@@ -38,14 +38,17 @@ pub(super) fn put(
     if door.state != StudyState::Open {
         return Ok(PutOutcome::NotOpen(door.state));
     }
-    if limits.one_per_provider && has_submitted(connection, door.study, new.provider)? {
-        return Ok(PutOutcome::SecondOfProvider);
+    if limits.one_per_provider
+        && let Some(refused) = of_provider(connection, door.study, new)?
+    {
+        return Ok(refused);
     }
     if door.submissions >= limits.max_submissions {
         return Ok(PutOutcome::SubmissionsExhausted);
     }
     // Records that nobody has verified do not count: whoever sends halves uses nothing up.
-    if door.accepted_records.saturating_add(u64::from(new.records)) > limits.max_records {
+    let accepted = if new.amendment.is_some() { door.amended_records } else { door.own_records };
+    if accepted.saturating_add(u64::from(new.records)) > limits.max_records {
         return Ok(PutOutcome::RecordsExhausted);
     }
     if door.unverified >= limits.max_unverified {
@@ -155,7 +158,8 @@ pub(super) fn public_parts(
 struct Door {
     study: i64,
     state: StudyState,
-    accepted_records: u64,
+    own_records: u64,
+    amended_records: u64,
     unverified: u64,
     submissions: u64,
 }
@@ -163,7 +167,7 @@ struct Door {
 impl Door {
     fn of(connection: &Connection, id: StudyId) -> Result<Self, StorageError> {
         let mut statement = connection.prepare_cached(
-            "SELECT s.number, s.state, c.accepted_records, \
+            "SELECT s.number, s.state, c.own_records, c.amended_records, \
              c.submissions - c.verified, c.submissions \
              FROM study s JOIN study_count c ON c.study = s.number WHERE s.id = ?1",
         )?;
@@ -172,25 +176,41 @@ impl Door {
         Ok(Self {
             study: row.get(0)?,
             state: state(row, 1)?,
-            accepted_records: unsigned(row, 2)?,
-            unverified: unsigned(row, 3)?,
-            submissions: unsigned(row, 4)?,
+            own_records: unsigned(row, 2)?,
+            amended_records: unsigned(row, 3)?,
+            unverified: unsigned(row, 4)?,
+            submissions: unsigned(row, 5)?,
         })
     }
 }
 
-/// Whether the provider has a submission that is not rejected.
-fn has_submitted(
+/// Why a provider that submits once may not submit this. Amendments let a provider correct its
+/// submission or begin anew, not submit without an end.
+fn of_provider(
     connection: &Connection,
     study: i64,
-    provider: PublicKey,
-) -> Result<bool, StorageError> {
-    Ok(connection
+    new: &NewSubmission,
+) -> Result<Option<PutOutcome>, StorageError> {
+    if new.amendment.is_some() {
+        let amended: u64 = connection
+            .prepare_cached(
+                "SELECT count(*) FROM submission \
+                 WHERE study = ?1 AND provider = ?2 AND amendment IS NOT NULL",
+            )?
+            .query_row(params![study, new.provider.0], |row| row.get::<_, i64>(0))?
+            .unsigned_abs();
+        let is_full = amended >= PutLimits::AMENDED_OF_PROVIDER;
+        return Ok(is_full.then_some(PutOutcome::AmendedExhausted));
+    }
+    let has_submitted: bool = connection
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM submission \
-             WHERE study = ?1 AND provider = ?2 AND verdict <> 2)",
+            "SELECT EXISTS (SELECT 1 FROM submission s \
+             WHERE s.study = ?1 AND s.provider = ?2 AND s.verdict <> 2 AND s.amendment IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM amendment_old o WHERE o.study = s.study \
+             AND o.provider = s.provider AND o.submission = s.id AND o.withdrawn = 1))",
         )?
-        .query_row(params![study, provider.0], |row| row.get(0))?)
+        .query_row(params![study, new.provider.0], |row| row.get(0))?;
+    Ok(has_submitted.then_some(PutOutcome::SecondOfProvider))
 }
 
 fn insert(connection: &Connection, study: i64, new: &NewSubmission) -> Result<(), StorageError> {

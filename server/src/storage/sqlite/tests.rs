@@ -70,6 +70,9 @@ conforms! {
     check_amendments_are_same_or_conflict => amendments_are_same_or_conflict,
     check_only_an_open_study_takes_amendments => only_an_open_study_takes_amendments,
     check_amendment_limits_hold => amendment_limits_hold,
+    check_withdrawn_submissions_leave_room => withdrawn_submissions_leave_room,
+    check_a_provider_submits_again_after_a_withdrawal =>
+        a_provider_submits_again_after_a_withdrawal,
     check_acknowledged_amendment_survives_a_crash => acknowledged_amendment_survives_a_crash,
     check_agreed_amendments_are_kept => agreed_amendments_are_kept,
     check_submissions_keep_their_amendment => submissions_keep_their_amendment,

@@ -32,30 +32,46 @@ pub(super) fn record(
         return Ok(());
     }
     let mut find = connection.prepare_cached(
-        "SELECT arrival, records FROM submission WHERE study = ?1 AND id = ?2 AND verdict = 0",
+        "SELECT s.arrival, s.records, s.amendment IS NOT NULL, o.withdrawn FROM submission s \
+         LEFT JOIN amendment_old o \
+         ON o.study = s.study AND o.provider = s.provider AND o.submission = s.id \
+         WHERE s.study = ?1 AND s.id = ?2 AND s.verdict = 0",
     )?;
     let (mut verified, mut rejected, mut accepted_records) = (0u64, 0u64, 0u64);
+    let (mut own_records, mut amended_records) = (0u64, 0u64);
     for (id, verdict) in verdicts {
         let mut rows = find.query(params![number, id.0])?;
         let Some(row) = rows.next()? else { continue };
-        let (arrival, records) = (row.get(0)?, unsigned::<u32>(row, 1)?);
+        let (arrival, records) = (row.get(0)?, u64::from(unsigned::<u32>(row, 1)?));
+        // None: no amendment takes it away.
+        let (is_amended, withdrawn) = (row.get(2)?, row.get::<_, Option<bool>>(3)?);
         store(connection, arrival, verdict)?;
         verified += 1;
         match verdict {
-            Verdict::Accepted { .. } => accepted_records += u64::from(records),
+            Verdict::Accepted { .. } => {
+                accepted_records += records;
+                match (is_amended, withdrawn) {
+                    (true, None) => amended_records += records,
+                    (false, None | Some(false)) => own_records += records,
+                    (true, Some(_)) | (false, Some(true)) => {}
+                }
+            }
             Verdict::Rejected { .. } => rejected += 1,
         }
     }
     connection
         .prepare_cached(
             "UPDATE study_count SET verified = verified + ?2, rejected = rejected + ?3, \
-             accepted_records = accepted_records + ?4 WHERE study = ?1",
+             accepted_records = accepted_records + ?4, own_records = own_records + ?5, \
+             amended_records = amended_records + ?6 WHERE study = ?1",
         )?
         .execute(params![
             number,
             integer(verified)?,
             integer(rejected)?,
-            integer(accepted_records)?
+            integer(accepted_records)?,
+            integer(own_records)?,
+            integer(amended_records)?
         ])?;
     Ok(())
 }
