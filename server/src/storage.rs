@@ -246,6 +246,21 @@ pub trait Storage: Send + Sync + 'static {
     /// anything in it again.
     async fn begin_run(&self, study: StudyId, run: RunId) -> Result<bool, StorageError>;
 
+    /// Keeps the submissions that the agreed set leaves out, by id, each with the code of its reason.
+    /// Those of the first set stay, as the set does.
+    async fn fix_rejected(
+        &self,
+        study: StudyId,
+        rejected: Vec<(SubmissionId, u8)>,
+    ) -> Result<(), StorageError>;
+
+    /// The submissions given to [`Storage::fix_rejected`]; none: no set is agreed. Kept after a
+    /// scrub.
+    async fn rejected(
+        &self,
+        study: StudyId,
+    ) -> Result<Option<Vec<(SubmissionId, u8)>>, StorageError>;
+
     /// The agreed set, if one is fixed. Apart from [`StudyRow`] because it may be large.
     async fn set(&self, study: StudyId) -> Result<Option<Vec<u8>>, StorageError>;
 

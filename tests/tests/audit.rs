@@ -412,3 +412,50 @@ async fn a_differentially_private_study_and_one_with_small_cells_are_audited() {
         world.end().await;
     }
 }
+
+/// A study of three servers with a submission of one record that counts, and one of two records that
+/// is withdrawn. Not closed yet.
+async fn with_a_withdrawal(min_records: u32) -> (World, StudyId) {
+    let world = World::servers(3).await;
+    let text = STUDY.replace("min_records = 1", &format!("min_records = {min_records}"));
+    let study = world.create(&text).await;
+    let (a, b) = (world.file("a.csv", "age\n10\n"), world.file("b.csv", "age\n20\n30\n"));
+    world.submit(study, &a).await.unwrap();
+    world.submit(study, &b).await.unwrap();
+    let (receipts, stop) = (world.path().join("b.csv.receipts"), CancellationToken::new());
+    let (timeout, silent) = (std::time::Duration::from_secs(60), Silent);
+    client::submit::withdraw(&world.profile(), &receipts, timeout, &stop, &silent).await.unwrap();
+    (world, study)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_study_that_is_refused_because_of_a_withdrawal_is_audited() {
+    let (world, study) = with_a_withdrawal(2).await;
+    world.close(study).await;
+    assert_eq!(world.result(study).await.unwrap_err().exit().code(), 7);
+    let report = check(&world, study, &fetch(&world, study, None, "bundle").await);
+    assert_eq!(report.verdict, Verdict::Refused, "{report:#?}");
+    assert_eq!((report.submissions, report.records, report.rejected), (1, 1, 1));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_opening_names_its_server_although_a_submission_was_withdrawn() {
+    let (world, study) = with_a_withdrawal(1).await;
+    world.add_wrongly(1);
+    world.close(study).await;
+    world.result(study).await.unwrap_err();
+    let file = fetch(&world, study, Some("alpha"), "bundle").await;
+    let report = check(&world, study, &file);
+    assert_eq!(report.verdict, Verdict::Aborted, "{report:#?}");
+    assert_eq!(report.culprits, ["beta"]);
+    // Whoever says of a submission that it counts although it does not hides the false opening, and
+    // the report says that nobody looked at it.
+    let mut messages = messages(&file);
+    let withdrawn = messages.iter_mut().find(|one| one.0 == Section::Submission && one.1[0] == 0);
+    withdrawn.unwrap().1[0] = 1;
+    let report = check(&world, study, &write(&world, &messages));
+    assert_eq!((report.verdict, report.culprits.len()), (Verdict::Untold, 0), "{report:#?}");
+    assert_eq!(report.checks.last().unwrap().name, "openings", "{report:#?}");
+    world.end().await;
+}

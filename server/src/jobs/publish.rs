@@ -180,7 +180,7 @@ pub fn records_of(digest: &[u8]) -> Option<u64> {
     SignedSet::decode(digest).ok().map(|set| set.counted.records)
 }
 
-/// Stores the set before it is signed, and the amendments that it is made with. A set that was fixed
+/// Stores the set before it is signed, what it leaves out, and the amendments that it is made with. A set that was fixed
 /// in an earlier run stays: another one now means that a server changed its list after signing, and
 /// two sets are never opened.
 async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(), Failure> {
@@ -188,6 +188,8 @@ async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(),
     if node.storage.fix_set(context.id, digest.clone()).await? != digest {
         return Err(Failure::SetChanged);
     }
+    let rejected = set.rejected.iter().map(|(submission, reason)| (*submission, *reason as u8));
+    node.storage.fix_rejected(context.id, rejected.collect()).await?;
     let amendments = set.amendments.iter().map(SignedAmendment::encode).collect();
     Ok(node.storage.fix_amendments(context.id, amendments).await?)
 }

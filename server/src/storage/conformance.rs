@@ -38,7 +38,7 @@ pub use charges::{
     check_charges_never_exceed_the_budget, check_concurrent_charges_get_one_noise,
 };
 pub use endings::{
-    check_finish_happens_once, check_first_set_wins, check_first_word_wins,
+    check_finish_happens_once, check_first_set_wins, check_first_word_wins, check_rejected_stay,
     check_scrub_forgets_everything_secret,
 };
 pub use model::check_agrees_with_a_plain_model;

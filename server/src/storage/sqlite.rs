@@ -213,6 +213,21 @@ impl Storage for SqliteStorage {
         self.write(move |c| ending::fix_set(c, study, &set)).await
     }
 
+    async fn fix_rejected(
+        &self,
+        study: StudyId,
+        rejected: Vec<(SubmissionId, u8)>,
+    ) -> Result<(), StorageError> {
+        self.write(move |c| ending::fix_rejected(c, study, &rejected)).await
+    }
+
+    async fn rejected(
+        &self,
+        study: StudyId,
+    ) -> Result<Option<Vec<(SubmissionId, u8)>>, StorageError> {
+        self.readers.run(move |c| ending::rejected(c, study)).await
+    }
+
     async fn fix_word(
         &self,
         study: StudyId,

@@ -1,9 +1,10 @@
 //! The record of an ended study as a stream: read page by page, and only as fast as it is taken.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mpc::{
-    ids::StudyId,
+    collect::Reason,
+    ids::{StudyId, SubmissionId},
     publish::Published,
     record::{self, Cursor, End, Head, Section},
 };
@@ -14,7 +15,7 @@ use tonic::Status;
 use super::super::status::RpcError;
 use crate::{
     node::Node,
-    storage::{EntryStatus, PublicRow},
+    storage::{EntryStatus, PublicRow, StorageError},
 };
 
 /// Bytes from which on a part is sent. With the one that waits, and one page, that is what a
@@ -33,6 +34,8 @@ pub(super) struct Record {
     /// The study's canonical encoding.
     bytes: Vec<u8>,
     published: Option<Published>,
+    /// What the agreed set leaves out, if the servers agreed on one, with the reasons.
+    rejected: Option<BTreeMap<SubmissionId, Reason>>,
 }
 
 /// Why a record is not sent to its end.
@@ -61,7 +64,11 @@ impl Record {
             End::Published => Some(node.published(study).await?),
             End::Refused | End::Aborted => None,
         };
-        Ok(Self { node, study, end, bytes: row.bytes, published })
+        let rejected = match &published {
+            Some(published) => Some(published.rejected.iter().copied().collect()),
+            None => agreed(&node, study).await?,
+        };
+        Ok(Self { node, study, end, bytes: row.bytes, published, rejected })
     }
 
     /// Sends what is behind `after` to `parts`, until the end or until nobody takes it.
@@ -153,19 +160,34 @@ impl Record {
 
     /// Whether a submission is counted. `None`: it is no part of the record, because not all
     /// servers hold it alike.
+    ///
+    /// Without a set nothing else is known than this server's own verdicts; what it has none on is
+    /// shown where a study was aborted, since that can be in the verification of just that.
     fn is_counted(&self, row: &PublicRow) -> Option<bool> {
-        match &self.published {
-            Some(published) => match published.reason(&row.id) {
+        match &self.rejected {
+            Some(rejected) => match rejected.get(&row.id) {
                 None => Some(true),
                 Some(reason) => reason.is_of_all_servers().then_some(false),
             },
             None => match row.status {
-                EntryStatus::Unverified => None,
+                EntryStatus::Unverified => (self.end == End::Aborted).then_some(false),
                 EntryStatus::Accepted => Some(true),
                 EntryStatus::Rejected(_) => Some(false),
             },
         }
     }
+}
+
+/// What the agreed set of a study without a result leaves out; none: there is no such set.
+async fn agreed(
+    node: &Node,
+    study: StudyId,
+) -> Result<Option<BTreeMap<SubmissionId, Reason>>, RpcError> {
+    let Some(rejected) = node.storage.rejected(study).await? else { return Ok(None) };
+    let known = |(id, code)| Reason::from_code(code).map(|reason| (id, reason));
+    let damaged = StorageError::Damaged("a submission is rejected for no known reason");
+    let rejected = rejected.into_iter().map(known).collect::<Option<_>>().ok_or(damaged)?;
+    Ok(Some(rejected))
 }
 
 /// Gathers frames into parts and hands these over.

@@ -23,6 +23,20 @@ pub async fn check_first_set_wins<P: Place>(place: P) {
     assert!(storage.study(id).await.unwrap().unwrap().has_set);
 }
 
+/// What the set leaves out is that of the first set, also when the study has ended.
+pub async fn check_rejected_stay<P: Place>(place: P) {
+    let storage = place.open().await;
+    let (one, two) = (filled(&storage, 1, &[1]).await, filled(&storage, 2, &[2]).await);
+    let first = vec![(SubmissionId([3; 16]), 6), (SubmissionId([4; 16]), 1)];
+    assert_eq!(storage.rejected(one).await.unwrap(), None);
+    storage.fix_rejected(one, first.clone()).await.unwrap();
+    storage.fix_rejected(one, Vec::new()).await.unwrap();
+    storage.fix_rejected(two, Vec::new()).await.unwrap();
+    assert!(storage.finish(one, finish(StudyState::Refused, 2, true)).await.unwrap());
+    assert_eq!(storage.rejected(one).await.unwrap(), Some(first));
+    assert_eq!(storage.rejected(two).await.unwrap(), Some(Vec::new()));
+}
+
 /// The word that was given first stays, for each word of each study.
 pub async fn check_first_word_wins<P: Place>(place: P) {
     let storage = place.open().await;

@@ -1,6 +1,6 @@
 //! The statements that end a study: the agreed set, the outcome, and the scrub of every secret.
 
-use mpc::ids::StudyId;
+use mpc::ids::{StudyId, SubmissionId};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::columns::{integer, study_number};
@@ -8,6 +8,11 @@ use super::{Finish, StorageError, StudyState, charges, studies, transcripts};
 
 /// Rows of one step of a scrub, so that memory stays small whatever the study's size.
 const SCRUB_ROWS: i64 = 1024;
+
+/// The word that holds what the agreed set leaves out: far above those of any opening.
+const REJECTED_WORD: u16 = u16::MAX;
+/// Bytes of one of them: id ‖ reason.
+const REJECTED: usize = 16 + 1;
 
 pub(super) fn fix_set(
     connection: &Connection,
@@ -41,6 +46,36 @@ pub(super) fn fix_word(
     Ok(connection
         .prepare_cached("SELECT bytes FROM study_word WHERE study = ?1 AND word = ?2")?
         .query_row(params![number, word], |row| row.get(0))?)
+}
+
+pub(super) fn fix_rejected(
+    connection: &Connection,
+    study: StudyId,
+    rejected: &[(SubmissionId, u8)],
+) -> Result<(), StorageError> {
+    let mut bytes = Vec::with_capacity(REJECTED * rejected.len());
+    for (submission, reason) in rejected {
+        bytes.extend_from_slice(&submission.0);
+        bytes.push(*reason);
+    }
+    fix_word(connection, study, REJECTED_WORD, &bytes).map(drop)
+}
+
+pub(super) fn rejected(
+    connection: &Connection,
+    study: StudyId,
+) -> Result<Option<Vec<(SubmissionId, u8)>>, StorageError> {
+    let number = study_number(connection, study)?;
+    let bytes: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT bytes FROM study_word WHERE study = ?1 AND word = ?2")?
+        .query_row(params![number, REJECTED_WORD], |row| row.get(0))
+        .optional()?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let (entries, []) = bytes.as_chunks::<REJECTED>() else {
+        return Err(StorageError::Damaged("the list of rejected submissions has a part too much"));
+    };
+    let entry = |[id @ .., reason]: &[u8; REJECTED]| (SubmissionId(*id), *reason);
+    Ok(Some(entries.iter().map(entry).collect()))
 }
 
 pub(super) fn set(

@@ -78,6 +78,7 @@ conforms! {
     check_submissions_keep_their_amendment => submissions_keep_their_amendment,
     check_first_set_wins => first_set_wins,
     check_first_word_wins => first_word_wins,
+    check_rejected_stay => rejected_stay,
     check_provider_submits_once => provider_submits_once,
     check_an_opening_is_charged_once_and_keeps_its_noise => opening_is_charged_once,
     check_charges_never_exceed_the_budget => charges_never_exceed_the_budget,
