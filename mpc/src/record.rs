@@ -327,17 +327,25 @@ mod tests {
     #[test]
     fn messages_of_any_length_come_back_in_their_one_encoding() {
         let head = (Section::Head, vec![1; Head::BYTES]);
-        for len in [0, 1, MAX_FRAME - 1, MAX_FRAME, MAX_FRAME + 1, 2 * MAX_FRAME, 3 * MAX_FRAME - 1]
+        for len in [1, 2, MAX_FRAME - 1, MAX_FRAME, MAX_FRAME + 1, 2 * MAX_FRAME, 3 * MAX_FRAME - 1]
         {
             let messages = vec![
                 head.clone(),
-                (Section::Study, Vec::new()),
+                (Section::Study, vec![6]),
                 (Section::Transcript, vec![7; len]),
                 (Section::Transcript, vec![8; 3]),
                 (Section::Submission, vec![9; 3]),
             ];
             assert_eq!(read(&write(&messages)), Ok(messages), "{len}");
         }
+    }
+
+    #[test]
+    fn a_message_without_bytes_is_refused_so_that_every_frame_counts() {
+        let head = (Section::Head, vec![1; Head::BYTES]);
+        let empty = (Section::Transcript, Vec::new());
+        let messages = vec![head, (Section::Study, vec![6]), empty];
+        assert!(read(&write(&messages)).is_err());
     }
 
     #[test]

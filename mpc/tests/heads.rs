@@ -1,5 +1,7 @@
 //! Heads: what servers signed in one run proves nothing under the head of another one.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use futures::{executor::block_on, future::join_all};
