@@ -46,6 +46,11 @@ impl Case {
         Self { does, way: Way::Says(lie), asks: Asks::Sum, lists: false }
     }
 
+    /// Whether the liar is silent, so that the others wait.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.way, Way::Says(Lie { what: Falsehood::Silence, .. }))
+    }
+
     /// Whether the lie is told before there is a verify key.
     pub fn is_in_setup(&self) -> bool {
         let setup = [Step::KeyCommit, Step::KeyReveal, Step::KeyConfirm];
