@@ -53,16 +53,17 @@
 //!   commitments and R add nothing to A. (Were the r_i zero, C_i would tell o_i to whoever guesses
 //!   it.)
 //! - While a coordinate is closed, R stays closed, and the C_i are uniform points, independent of
-//!   everything that is opened; T follows from them. The proof of knowledge is zero-knowledge: K and the answers can be made without the secrets, by choosing
-//!   answers and challenge first. So nothing is said of closed coordinates, at which A is not
-//!   opened either. When they are opened later, the two points above hold for all of them.
+//!   everything that is opened; T follows from them. The proof of knowledge is zero-knowledge: K and
+//!   the answers can be made without the secrets, by choosing answers and challenge first. So nothing
+//!   is said of closed coordinates, at which A is not opened either. When they are opened later, the
+//!   two points above hold for all of them.
 //! - D_j with uniform s_j is a uniform point, so it tells nothing of the noise; and R_j holds s_j, so
 //!   that opening R_j tells nothing of s_j but by the equation that A_j satisfies anyway. s_j is the
 //!   output of a hash of a stored secret, for one set and opening: uniform in the random oracle
 //!   model, and the same in a repeated run, as the noise is.
 //!
-//! What was not counted is out of the sums, and its r_ij are never revealed. All of this is counted
-//! out on a toy field and group in `tests/views.rs`.
+//! What was not counted is out of the sums, and its r_ij are never revealed. The first two points are
+//! counted out, for one coordinate on a toy field and group, in `tests/views.rs`.
 //!
 //! # Noise
 //! Under differential privacy S_j adds noise e_j to A_j before it commits, FULL noise for every
