@@ -1,3 +1,6 @@
+//! Bundles: what is read is what was written, damage is told from lies, and a download goes on only
+//! behind bytes of servers that are asked.
+
 use std::fs;
 
 use mpc::{

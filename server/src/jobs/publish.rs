@@ -180,9 +180,9 @@ pub fn records_of(digest: &[u8]) -> Option<u64> {
     SignedSet::decode(digest).ok().map(|set| set.counted.records)
 }
 
-/// Stores the set before it is signed, what it leaves out, and the amendments that it is made with. A set that was fixed
-/// in an earlier run stays: another one now means that a server changed its list after signing, and
-/// two sets are never opened.
+/// Stores the set before it is signed, what it leaves out, and the amendments that it is made with. A
+/// set that was fixed in an earlier run stays: another one now means that a server changed its list
+/// after signing, and two sets are never opened.
 async fn fix(node: &Node, context: &StudyContext, set: &AgreedSet) -> Result<(), Failure> {
     let digest = set.digest();
     if node.storage.fix_set(context.id, digest.clone()).await? != digest {
