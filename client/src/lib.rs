@@ -15,6 +15,7 @@ pub mod profile;
 pub mod progress;
 pub mod receipt;
 pub mod result;
+pub mod ring;
 pub mod status;
 pub mod studies;
 pub mod submit;

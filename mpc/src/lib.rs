@@ -4,7 +4,8 @@
 //! parties go through a [`mesh::Mesh`], which is a set of channels in memory in tests and gRPC
 //! streams in life. Read in this order: [`circuit`] (what one record looks like and when it is
 //! valid), [`collect`] (shares and their proof), [`setup`] (the servers' joint key), [`noise`] (what
-//! differential privacy adds), [`publish`] (agree on the set, open the totals).
+//! differential privacy adds), [`publish`] (agree on the set, open the totals). [`ring`] stands
+//! alone: the protocols of the classroom.
 
 pub mod circuit;
 pub mod collect;
@@ -17,6 +18,7 @@ pub mod pedersen;
 pub mod publish;
 pub mod receipt;
 pub mod record;
+pub mod ring;
 pub mod setup;
 pub mod sign;
 pub mod transcript;

@@ -1,0 +1,1 @@
+//! Referee: who broke the rules of a round, from what the pupils say of each other.
