@@ -6,6 +6,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use proto::pin::{PinnedClients, PinnedServer};
 use rustls::{
     ClientConfig, ServerConfig,
     client::Resumption,
@@ -21,7 +22,6 @@ use crate::config::{Roster, RosterServer};
 mod channel;
 mod identity;
 mod listener;
-mod verify;
 
 pub use channel::{ChannelError, peer_channel};
 pub use identity::{IdentityError, TlsIdentity};
@@ -42,7 +42,7 @@ pub fn server_config(
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = provider();
     let pins = roster.servers().iter().map(|server| server.tls).filter(|pin| *pin != own.pin());
-    let verifier = verify::PinnedClients::new(pins.collect(), &provider);
+    let verifier = PinnedClients::new(pins.collect(), &provider);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
@@ -57,7 +57,7 @@ pub fn server_config(
 /// own certificate is presented.
 pub fn peer_config(own: &TlsIdentity, peer: Pin) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = provider();
-    let verifier = verify::PinnedServer::new(peer, &provider);
+    let verifier = PinnedServer::new(peer, &provider);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()

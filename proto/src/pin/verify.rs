@@ -1,4 +1,4 @@
-//! Certificates judged by the roster's pins and their dates, and by nothing else.
+//! Certificates judged by pins and their dates, and by nothing else.
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
@@ -13,26 +13,28 @@ use super::{Facts, Pin};
 
 /// Lets clients in that show no certificate, or one over a pinned key.
 #[derive(Debug)]
-pub(super) struct PinnedClients {
+pub struct PinnedClients {
     pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 /// Accepts the server with one pinned key, under whatever name it is reached.
 #[derive(Debug)]
-pub(super) struct PinnedServer {
+pub struct PinnedServer {
     pin: Pin,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl PinnedClients {
-    pub(super) fn new(pins: Vec<Pin>, provider: &CryptoProvider) -> Self {
+    /// Those clients; signatures are checked with the provider's algorithms.
+    pub fn new(pins: Vec<Pin>, provider: &CryptoProvider) -> Self {
         Self { pins, algorithms: provider.signature_verification_algorithms }
     }
 }
 
 impl PinnedServer {
-    pub(super) fn new(pin: Pin, provider: &CryptoProvider) -> Self {
+    /// That server; signatures are checked with the provider's algorithms.
+    pub fn new(pin: Pin, provider: &CryptoProvider) -> Self {
         Self { pin, algorithms: provider.signature_verification_algorithms }
     }
 }
