@@ -15,24 +15,19 @@ use rustls::{
     server::NoServerSessionStorage,
     version::TLS13,
 };
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use crate::config::{Roster, RosterServer};
 
 mod channel;
 mod identity;
-mod listener;
 
 pub use channel::{ChannelError, peer_channel};
 pub use identity::{IdentityError, TlsIdentity};
-pub use listener::{Connection, Incoming, ListenerLimits, listener};
+pub use proto::listener::{ConnectInfo, Connection, Incoming, ListenerLimits, listener};
 pub use proto::pin::{Facts, NotACertificate, Pin};
 
 /// The only application protocol spoken here.
 const ALPN: &[u8] = b"h2";
-
-/// What a request's extensions say about its connection.
-pub type ConnectInfo = TlsConnectInfo<TcpConnectInfo>;
 
 /// The server's side: any client may connect without a certificate; one that presents a
 /// certificate must be a peer of the roster.
