@@ -6,8 +6,19 @@
 //! pupils with a browser, which hands their sealed messages on ([`web`]).
 
 pub mod class;
+pub mod code;
+pub mod error;
 pub mod finding;
+pub mod host;
+pub mod misbehaviour;
 pub mod name;
+pub mod pupil;
 pub mod round;
 pub mod scale;
 pub mod stop;
+
+mod check;
+mod credentials;
+mod peer;
+mod place;
+mod wire;

@@ -21,7 +21,8 @@ pub struct PinnedClients {
 /// Accepts the server with one pinned key, under whatever name it is reached.
 #[derive(Debug)]
 pub struct PinnedServer {
-    pin: Pin,
+    /// How its pin begins.
+    pin: Vec<u8>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -35,7 +36,13 @@ impl PinnedClients {
 impl PinnedServer {
     /// That server; signatures are checked with the provider's algorithms.
     pub fn new(pin: Pin, provider: &CryptoProvider) -> Self {
-        Self { pin, algorithms: provider.signature_verification_algorithms }
+        Self::starting_with(&pin.0, provider)
+    }
+
+    /// The server whose pin begins so. How many bytes are enough is the caller's business.
+    pub fn starting_with(start: &[u8], provider: &CryptoProvider) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self { pin: start.to_vec(), algorithms }
     }
 }
 
@@ -54,7 +61,7 @@ impl ClientCertVerifier for PinnedClients {
         _intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        check(end_entity, &self.pins, now)?;
+        check(end_entity, |pin| self.pins.contains(pin), now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -90,7 +97,7 @@ impl ServerCertVerifier for PinnedServer {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        check(end_entity, std::slice::from_ref(&self.pin), now)?;
+        check(end_entity, |pin| pin.0.starts_with(&self.pin), now)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -117,9 +124,13 @@ impl ServerCertVerifier for PinnedServer {
     }
 }
 
-fn check(certificate: &CertificateDer<'_>, pins: &[Pin], now: UnixTime) -> Result<(), Error> {
+fn check(
+    certificate: &CertificateDer<'_>,
+    is_pinned: impl FnOnce(&Pin) -> bool,
+    now: UnixTime,
+) -> Result<(), Error> {
     let facts = Facts::of(certificate).map_err(|_| CertificateError::BadEncoding)?;
-    if !pins.contains(&facts.pin) {
+    if !is_pinned(&facts.pin) {
         return Err(CertificateError::ApplicationVerificationFailure.into());
     }
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
