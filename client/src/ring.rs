@@ -22,3 +22,6 @@ mod credentials;
 mod peer;
 mod place;
 mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -119,6 +119,10 @@ pub enum Instruction {
     Release(Lane),
     /// All announcements.
     Finished(Vec<SignedAnnouncement>),
+    /// Everybody knows the total.
+    Done,
+    /// The sender says that the number of this lane does not arrive.
+    Ask(Lane),
     /// The round is over without a result.
     Stopped {
         /// A word for programs.
@@ -233,6 +237,8 @@ impl TryFrom<v1::HostSays> for Order {
             Says::Release(step) => {
                 Self::Of(run(&step.run)?, Instruction::Release(lane(step.lane)?))
             }
+            Says::Done(of) => Self::Of(run(&of.run)?, Instruction::Done),
+            Says::Ask(step) => Self::Of(run(&step.run)?, Instruction::Ask(lane(step.lane)?)),
             Says::Finished(v1::RingFinished { run: of, announced }) => {
                 limit(announced.len(), MOST, "announcements")?;
                 let all: Result<_> = announced.iter().map(announcement).collect();
@@ -267,6 +273,8 @@ impl From<Order> for v1::HostSays {
             Order::Ended => Says::Ended(v1::RingEnded {}),
             Order::Of(run, Instruction::Begin) => Says::Begin(v1::RingRun { run: bytes(run) }),
             Order::Of(run, Instruction::Release(lane)) => Says::Release(step(run, lane)),
+            Order::Of(run, Instruction::Done) => Says::Done(v1::RingRun { run: bytes(run) }),
+            Order::Of(run, Instruction::Ask(lane)) => Says::Ask(step(run, lane)),
             Order::Of(run, Instruction::Finished(all)) => {
                 let announced = all.iter().map(|said| said_by(run, said)).collect();
                 Says::Finished(v1::RingFinished { run: bytes(run), announced })

@@ -1,6 +1,6 @@
 //! Course: leads a round from its roster to its result, or stops it.
 
-use std::{future, time::Duration};
+use std::future;
 
 use mpc::{
     ids::RunId,
@@ -25,8 +25,8 @@ use crate::ring::{
     wire::{Contact, Instruction, Order, Said, Seats},
 };
 
-/// For the other side of a complaint.
-const ANSWER: Duration = Duration::from_secs(2);
+/// The part of the patience that the other side of a complaint has.
+const ANSWER: u32 = 4;
 
 impl Host {
     /// Plays a round.
@@ -56,6 +56,8 @@ impl Host {
             }
         }
         let result = game.result().ok_or(RingError::NothingPlayed)?;
+        let done = Order::Of(run, Instruction::Done);
+        ids.iter().for_each(|id| self.reception.send(*id, &done));
         Ok(Played { round: game.round().clone(), outcome: result })
     }
 
@@ -92,8 +94,11 @@ impl Host {
                     let Some((id, heard)) = heard else { return Err(Stop::Teacher) };
                     match self.weigh(game, id, heard)? {
                         Consequence::Nothing => {}
-                        Consequence::Complaint => {
-                            answer.get_or_insert(Instant::now() + ANSWER);
+                        Consequence::Complaint(lane) => {
+                            answer.get_or_insert(Instant::now() + self.patience / ANSWER);
+                            let receiver = game.round().pupil(lane.to).id;
+                            let ask = Order::Of(run, Instruction::Ask(lane));
+                            self.reception.send(receiver, &ask);
                         }
                         Consequence::Progress { passed, order } => {
                             patience = Instant::now() + self.patience;

@@ -10,7 +10,7 @@ use mpc::{
     ring::{
         Lane, Protocol, Seat,
         plan::WrongNumber,
-        referee::{Referee, Report, Ruling, SignedAnnouncement},
+        referee::{Referee, Report, Ruling, SignedAnnouncement, Verdict},
     },
 };
 
@@ -53,8 +53,8 @@ pub enum Consequence {
         /// For everybody.
         order: Option<Instruction>,
     },
-    /// Somebody complains, and the other side may answer.
-    Complaint,
+    /// A sender says that its number does not arrive: the receiver is asked.
+    Complaint(Lane),
 }
 
 impl Game {
@@ -112,11 +112,12 @@ impl Game {
             }
             About::Held(_) => Err(self.garbage(by)),
             About::Report(report) => {
-                let is_complaint = matches!(report, Report::Missing(_) | Report::Refused(_));
                 let ruling = self.referee.hear(by, &report);
-                match self.rule(ruling, None)? {
-                    Consequence::Nothing if is_complaint => Ok(Consequence::Complaint),
-                    other => Ok(other),
+                match (self.rule(ruling, None)?, report) {
+                    (Consequence::Nothing, Report::Refused(lane)) => {
+                        Ok(Consequence::Complaint(lane))
+                    }
+                    (other, _) => Ok(other),
                 }
             }
             About::Announced(said) => {
@@ -141,9 +142,13 @@ impl Game {
         Some(Stop::Left { who: self.round.pupil(seat) })
     }
 
-    /// What has been said of messages that did not come through, when nobody has anything to add.
+    /// What follows from complaints when nobody has anything to add: where both ends say that a
+    /// message did not come through, the round is over already, so this receiver said nothing.
     pub fn settle(&self) -> Option<Stop> {
-        self.referee.settle().map(|verdict| self.round.convict(verdict))
+        self.referee.settle().map(|verdict| match verdict {
+            Verdict::Undecided(lane) => Stop::Silent { who: vec![self.round.pupil(lane.to)] },
+            guilty @ Verdict::Guilty { .. } => self.round.convict(guilty),
+        })
     }
 
     /// Nothing came for too long.

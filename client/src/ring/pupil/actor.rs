@@ -145,6 +145,13 @@ impl Actor {
             Instruction::Begin => play.begin(signer),
             Instruction::Release(lane) => play.release(lane),
             Instruction::Finished(all) => play.finish(all, signer),
+            Instruction::Ask(lane) => play.asked(lane),
+            Instruction::Done if self.learned => {
+                let conclusion = play.conclusion(&self.start.scale);
+                let shown = |(_, learned)| Effect::Show(Event::Learned(Box::new(learned)));
+                conclusion.map(shown).into_iter().collect()
+            }
+            Instruction::Done => Vec::new(),
             Instruction::Stopped { kind, message } => {
                 self.clear();
                 vec![Effect::Show(Event::Stopped { kind, message })]
@@ -356,10 +363,9 @@ impl Actor {
             return;
         }
         let Some(play) = &self.play else { return };
-        if let Some((total, learned)) = play.conclusion(&self.start.scale) {
+        if let Some((total, _)) = play.conclusion(&self.start.scale) {
             let run = play.run;
             self.learned = true;
-            (self.start.observe)(Event::Learned(Box::new(learned)));
             self.tell(run, About::Learned(total)).await;
         }
     }

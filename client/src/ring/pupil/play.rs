@@ -173,6 +173,12 @@ impl Play {
         Some(effects)
     }
 
+    /// The sender of a number says that it does not arrive here. From now on it does not.
+    pub fn asked(&mut self, lane: Lane) -> Vec<Effect> {
+        let missing = self.inbox.give_up(lane);
+        missing.map(|report| Effect::Tell(About::Report(report))).into_iter().collect()
+    }
+
     /// The number of a lane may be sent.
     pub fn release(&mut self, lane: Lane) -> Vec<Effect> {
         let held = self.held.remove(&lane);
