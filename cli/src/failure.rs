@@ -71,6 +71,12 @@ pub enum Failure {
     /// A class's scale, as it was given.
     #[error("--min, --max and --decimals: {0}")]
     Scale(#[from] client::ring::scale::ScaleError),
+    /// A class, or a round of it.
+    #[error(transparent)]
+    Class(#[from] client::ring::error::RingError),
+    /// The values of a class.
+    #[error(transparent)]
+    Grades(#[from] crate::command::GradesError),
     /// A class cannot be opened, joined or played.
     #[error("{0}")]
     Ring(String),
@@ -99,6 +105,7 @@ impl Failure {
         match self {
             Self::Client(error) => error.exit(),
             Self::Partly { first, .. } => first.exit(),
+            Self::Class(error) => error.exit(),
             Self::Runtime(_)
             | Self::Temporary(_)
             | Self::Output(_)
@@ -108,7 +115,7 @@ impl Failure {
             | Self::Ring(_)
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
-            Self::Shipped(_) => Exit::InvalidData,
+            Self::Shipped(_) | Self::Grades(_) => Exit::InvalidData,
             Self::NotProven(_) => Exit::Unreachable,
         }
     }
