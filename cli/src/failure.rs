@@ -74,6 +74,12 @@ pub enum Failure {
     /// A class, or a round of it.
     #[error(transparent)]
     Class(#[from] client::ring::error::RingError),
+    /// The code of a class, as it was typed.
+    #[error(transparent)]
+    Code(client::ring::code::CodeError),
+    /// A pupil without a value.
+    #[error("a value is needed: type it when you are asked, or name a file with --value-file")]
+    NoValue,
     /// The values of a class.
     #[error(transparent)]
     Grades(#[from] crate::command::GradesError),
@@ -112,10 +118,11 @@ impl Failure {
             | Self::Picture { .. }
             | Self::Strangers(_)
             | Self::Scale(_)
+            | Self::Code(_)
             | Self::Ring(_)
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
-            Self::Shipped(_) | Self::Grades(_) => Exit::InvalidData,
+            Self::Shipped(_) | Self::Grades(_) | Self::NoValue => Exit::InvalidData,
             Self::NotProven(_) => Exit::Unreachable,
         }
     }

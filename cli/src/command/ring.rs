@@ -13,11 +13,13 @@ mod grades;
 mod host;
 mod join;
 mod keyboard;
+mod lesson;
 mod local;
 mod run;
 mod show;
 mod web;
 
+pub use document::Document;
 pub use grades::{Grades, GradesError};
 pub use local::LocalClass;
 pub use run::play;

@@ -122,10 +122,11 @@ impl LocalClass {
                 biased;
                 Some(happening) = self.happenings.recv() => match happening {
                     Happening::News(News::Waiting(lane)) => {
+                        let question = prompt(&players, lane);
                         let pressed = match &mut keyboard {
                             Some(keyboard) => tokio::select! {
                                 () = stop.cancelled() => false,
-                                line = keyboard.ask(&prompt(&players, lane)) => line.is_some(),
+                                line = keyboard.ask(&question) => line.is_some(),
                             },
                             None => true,
                         };
