@@ -19,6 +19,7 @@ mod dev;
 mod keys;
 mod receipt;
 mod result;
+mod ring;
 mod serve;
 mod study;
 mod submit;
@@ -86,6 +87,8 @@ enum Command {
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
+    Ring(ring::RingCommand),
+    #[command(subcommand)]
     Keys(keys::KeysCommand),
     #[command(subcommand)]
     Certs(certs::Certs),
@@ -118,6 +121,7 @@ impl Cli {
             Command::Result(command) => command.run(global).await,
             Command::Audit(command) => command.run(global).await,
             Command::Receipt(command) => command.run(global).await,
+            Command::Ring(command) => command.run(global).await,
             Command::Keys(command) => command.run(global),
             Command::Certs(command) => command.run(global),
             Command::Config(command) => command.run(global),

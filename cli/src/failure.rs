@@ -68,6 +68,12 @@ pub enum Failure {
         "what became of {0} of the submissions is not proven: the table says why; check again when more servers answer, or with --bundle FILE"
     )]
     NotProven(u64),
+    /// A class's scale, as it was given.
+    #[error("--min, --max and --decimals: {0}")]
+    Scale(#[from] client::ring::scale::ScaleError),
+    /// A class cannot be opened, joined or played.
+    #[error("{0}")]
+    Ring(String),
     /// The demonstration's answer is not the plaintext answer.
     #[error("the result differs from the plaintext answer in {0}")]
     Differs(String),
@@ -98,6 +104,8 @@ impl Failure {
             | Self::Output(_)
             | Self::Picture { .. }
             | Self::Strangers(_)
+            | Self::Scale(_)
+            | Self::Ring(_)
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
             Self::Shipped(_) => Exit::InvalidData,

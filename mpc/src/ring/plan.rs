@@ -61,6 +61,23 @@ impl Plan {
         }
     }
 
+    /// Whether this pupil announces something: P_1 the total, or with [`Protocol::Shares`]
+    /// everybody a sum of shares.
+    pub fn announces(&self, seat: Seat) -> bool {
+        match self.protocol {
+            Protocol::Ring | Protocol::Rings => seat == Seat(0),
+            Protocol::Shares => seat.index() < self.pupils,
+        }
+    }
+
+    /// How many pupils announce something.
+    pub fn announcers(&self) -> usize {
+        match self.protocol {
+            Protocol::Ring | Protocol::Rings => 1,
+            Protocol::Shares => self.pupils,
+        }
+    }
+
     /// All lanes; those of a ring in the order in which they are used.
     pub fn lanes(&self) -> Vec<Lane> {
         match self.protocol {
