@@ -11,3 +11,4 @@ pub mod name;
 pub mod round;
 pub mod scale;
 pub mod stop;
+pub mod web;

@@ -25,7 +25,7 @@ pub enum Event {
         /// The round.
         run: Run,
         /// How the sum is computed.
-        #[serde(serialize_with = "protocol")]
+        #[serde(serialize_with = "protocol_name")]
         protocol: Protocol,
         /// The pupils that play, in order.
         seats: Vec<u16>,
@@ -205,6 +205,6 @@ impl ScaleShown {
 }
 
 /// A protocol as the page names it.
-pub fn protocol<S: Serializer>(protocol: &Protocol, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn protocol_name<S: Serializer>(protocol: &Protocol, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(protocol.name())
 }

@@ -12,7 +12,7 @@ use std::{
 
 use mpc::{
     ids::RunId,
-    ring::{Announcement, Lane, Protocol, Seat, attack::Contradiction, view::View},
+    ring::{Announcement, Lane, Protocol, Seat, view::View},
 };
 
 use super::{
@@ -252,15 +252,15 @@ impl Lesson {
         }
     }
 
-    /// What colluders learned from the round of that id.
-    pub fn found(&mut self, run: RunId, finding: Result<Finding, Contradiction>) {
+    /// What colluders learned from the round of that id, or in one sentence why nothing is found.
+    pub fn found(&mut self, run: RunId, finding: Result<Finding, String>) {
         let Stage::Played(played) = &self.stage else { return };
         if played.round().run() != run {
             return;
         }
         let event = match finding {
             Ok(finding) => Event::Finding { run: Run(run), finding: Box::new(finding) },
-            Err(error) => Event::Contradiction { run: Run(run), message: error.to_string() },
+            Err(message) => Event::Contradiction { run: Run(run), message },
         };
         self.tell(Audience::Teacher, event);
     }
