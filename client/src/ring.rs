@@ -5,6 +5,7 @@
 //! who run this program and speak to each other directly ([`host`], [`pupil`]), and the one of
 //! pupils with a browser, which hands their sealed messages on ([`web`]).
 
+pub mod address;
 pub mod class;
 pub mod finding;
 pub mod name;

@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use axum_server::{Handle, tls_rustls::{RustlsAcceptor, RustlsConfig}};
+use axum_server::{
+    Handle,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use hyper_util::rt::TokioTimer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -150,7 +153,7 @@ impl Host {
         &self.links
     }
 
-    /// The pupils' link as a QR code of block characters.
+    /// The pupils' link as a QR code of block characters, for dark letters on a light ground.
     pub fn qr(&self) -> Option<String> {
         page::qr_blocks(&self.links.pupils)
     }

@@ -34,6 +34,8 @@ pub struct Host {
     /// Serve a page instead: pupils join with a browser, and the teacher projects the ring.
     #[arg(long)]
     pub web: bool,
+    #[command(flatten)]
+    pub page: super::web::PageOptions,
 }
 
 impl Host {

@@ -198,7 +198,8 @@ impl Classroom {
     pub async fn keep_time(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let now = Instant::now();
-            let due = self.state().lesson.next_tick().map_or(now + ROUNDS, |at| at.min(now + ROUNDS));
+            let due =
+                self.state().lesson.next_tick().map_or(now + ROUNDS, |at| at.min(now + ROUNDS));
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
                 () = self.changed.notified() => continue,

@@ -1,10 +1,6 @@
 //! Door: which connections come in, and how long a silent one is kept.
 
-use std::{
-    io,
-    pin::Pin,
-    time::Duration,
-};
+use std::{io, pin::Pin, time::Duration};
 
 use axum::Extension;
 use axum_server::accept::Accept;

@@ -97,7 +97,11 @@ impl Example {
                     value: self.scale.show(value),
                 })
                 .collect(),
-            rings: plan.rings().iter().map(|ring| ring.iter().copied().map(number).collect()).collect(),
+            rings: plan
+                .rings()
+                .iter()
+                .map(|ring| ring.iter().copied().map(number).collect())
+                .collect(),
             messages: played.messages.iter().map(shown).collect(),
             announcements: played
                 .announcements

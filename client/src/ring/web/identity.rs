@@ -4,8 +4,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
-    KeyUsagePurpose,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
 };
 use rustls::{
     ServerConfig,
@@ -56,7 +55,9 @@ pub enum IdentityError {
         cause: rcgen::Error,
     },
     /// The clock is out of any range.
-    #[error("the clock says {unix_s} s since 1970, and no certificate can hold that: set the clock")]
+    #[error(
+        "the clock says {unix_s} s since 1970, and no certificate can hold that: set the clock"
+    )]
     Time {
         /// What it says.
         unix_s: u64,
@@ -76,7 +77,8 @@ impl Identity {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        let now = Duration::from_secs(unix_s).try_into().ok().and_then(|now| epoch.checked_add(now));
+        let now =
+            Duration::from_secs(unix_s).try_into().ok().and_then(|now| epoch.checked_add(now));
         let now = now.filter(|now| (1971..4000).contains(&now.year()));
         let now = now.ok_or(IdentityError::Time { unix_s })?;
         params.not_before = now - DAY;

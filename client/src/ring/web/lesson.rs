@@ -31,9 +31,9 @@ use crate::ring::{
 };
 
 mod play;
-mod views;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use play::{Passing, Play};
 use views::{Answered, Played, Standing};
@@ -234,9 +234,10 @@ impl Lesson {
     pub fn tick(&mut self, now: Instant) {
         let (grace, silence) = (self.rules.grace, self.rules.silence);
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let gone = self.desks.iter().filter(|(_, desk)| {
-            is_due(desk.away_since.map(|since| since + grace))
-        });
+        let gone = self
+            .desks
+            .iter()
+            .filter(|(_, desk)| is_due(desk.away_since.map(|since| since + grace)));
         let gone: Vec<PupilId> = gone.map(|(id, _)| *id).collect();
         gone.into_iter().for_each(|id| self.lost(id));
         if let Stage::Playing(play) = &self.stage

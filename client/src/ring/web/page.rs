@@ -45,7 +45,7 @@ pub fn qr_picture(link: &str) -> Option<Response> {
     Some(response("image/svg+xml", NO_STORE, Body::from(svg)))
 }
 
-/// A link as a QR code: lines of blocks for a terminal with light letters on a dark ground.
+/// A link as a QR code: lines of blocks, for dark letters on a light ground.
 pub fn qr_blocks(link: &str) -> Option<String> {
     let code = code(link)?;
     let mut blocks = code.render::<Dense1x2>();

@@ -66,8 +66,7 @@ impl Played {
         let mut once = pupils.clone();
         once.sort();
         once.dedup();
-        if once.len() < pupils.len() || once.is_empty() || once.len() >= self.round.pupils().len()
-        {
+        if once.len() < pupils.len() || once.is_empty() || once.len() >= self.round.pupils().len() {
             return Err(Refusal::Colluders);
         }
         self.question = Some(Question { asked: pupils, answers: BTreeMap::new() });
