@@ -54,14 +54,18 @@ pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Bytes of a request's body.
 const BODY_LIMIT: usize = 64 * 1024;
+/// Bytes of the body of a request to join.
+const JOIN_LIMIT: usize = 4 * 1024;
 /// How long a request may take, events aside.
 const LONGEST_REQUEST: Duration = Duration::from_secs(60);
-/// How long a connection may take to say what it wants.
+/// How long a connection may take to say what it wants, and a request to send its body.
 const SLOWEST_START: Duration = Duration::from_secs(10);
 /// How long pages have to read that the class is over.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Requests at once on one connection.
 const STREAMS: u32 = 64;
+/// Bytes that a connection may send before somebody has read them.
+const WINDOW: u32 = 128 * 1024;
 
 /// What a host is to do.
 pub struct Settings {
@@ -174,6 +178,8 @@ impl Host {
             .keep_alive_interval(SLOWEST_START)
             .keep_alive_timeout(SLOWEST_START)
             .max_concurrent_streams(STREAMS)
+            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(WINDOW)
             .max_header_list_size(16 * 1024);
         let classroom = Arc::clone(&self.web.classroom);
         let lesson = async {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    body::{Body, Bytes, HttpBody as _},
+    body::{Body, Bytes, to_bytes},
     extract::{ConnectInfo, FromRequest, Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{
-    BODY_LIMIT, LONGEST_REQUEST,
+    BODY_LIMIT, JOIN_LIMIT, LONGEST_REQUEST, SLOWEST_START,
     classroom::{Classroom, Listener, Who, new_run},
     example::Example,
     headers::{ALWAYS, NO_STORE, check_source},
@@ -62,7 +62,6 @@ struct After {
 
 /// All that the host serves.
 pub fn router(web: Web) -> Router {
-    let call = || axum::extract::DefaultBodyLimit::max(BODY_LIMIT);
     Router::new()
         .route("/", get(async || page::file("index.html").ok_or(Refusal::NotFound)))
         .route("/teacher", get(async || page::file("teacher.html").ok_or(Refusal::NotFound)))
@@ -75,7 +74,6 @@ pub fn router(web: Web) -> Router {
         .route("/api/events", get(events))
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::WrongMethod)
-        .layer(call())
         .layer(middleware::from_fn_with_state(web.clone(), guard))
         .layer(middleware::map_response(finish))
         .with_state(web)
@@ -246,10 +244,14 @@ impl FromRequest<Web> for Call {
         if kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("application/json")) {
             return Err(Refusal::WrongType);
         }
-        if request.body().size_hint().lower() > BODY_LIMIT as u64 {
-            return Err(Refusal::TooLarge);
-        }
-        let body = axum::body::to_bytes(request.into_body(), BODY_LIMIT).await;
+        // A stranger is read no more than it takes to join.
+        let limit = match (who, path.as_str()) {
+            (Some(_), _) => BODY_LIMIT,
+            (None, "/api/join") => JOIN_LIMIT,
+            (None, _) => return Err(Refusal::WrongToken),
+        };
+        let body = tokio::time::timeout(SLOWEST_START, to_bytes(request.into_body(), limit));
+        let body = body.await.map_err(|_| Refusal::TooSlow)?;
         let body = body.map_err(|_| Refusal::TooLarge)?;
         let call = Self { web: web.clone(), who, address, path, body };
         call.record();

@@ -5,7 +5,7 @@
 //! one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -67,8 +67,8 @@ pub struct Lesson {
     class: Class,
     desks: BTreeMap<PupilId, Desk>,
     stage: Stage,
-    /// The round that was played last; what still comes for it is late, not wrong.
-    last: Option<RunId>,
+    /// All rounds so far: what still comes for one that is over is late, not wrong.
+    runs: BTreeSet<RunId>,
     outputs: Vec<Output>,
 }
 
@@ -95,7 +95,7 @@ impl Lesson {
     pub fn new(rules: Rules) -> Self {
         let (class, desks) = (Class::default(), BTreeMap::new());
         let (stage, outputs) = (Stage::Idle, Vec::new());
-        let mut lesson = Self { rules, class, desks, stage, last: None, outputs };
+        let mut lesson = Self { rules, class, desks, stage, runs: BTreeSet::new(), outputs };
         lesson.show_class();
         lesson
     }
@@ -288,7 +288,7 @@ impl Lesson {
         }
         let round = Round::new(run, protocol, self.rules.scale.clone(), self.class.players())?;
         self.tell(Audience::Everybody, started(&round));
-        self.last = Some(run);
+        self.runs.insert(run);
         self.stage = Stage::Playing(Box::new(Play::new(round, pace_ms, now)));
         Ok(())
     }
@@ -497,14 +497,18 @@ impl Lesson {
         }
     }
 
-    /// Whether a request is part of the round that was over last: sent before the page knew, or
-    /// sent again because the answer was lost.
+    /// Whether a request is part of a round that is over: sent before the page knew, or sent again
+    /// because the answer was lost.
     fn is_late(&self, request: &FromPupil) -> bool {
         match request {
             FromPupil::Sealed { run, .. }
             | FromPupil::Announce { run, .. }
             | FromPupil::Unreadable { run, .. } => {
-                !matches!(self.stage, Stage::Playing(_)) && self.last == Some(run.0)
+                let playing = match &self.stage {
+                    Stage::Playing(play) => Some(play.round().run()),
+                    _ => None,
+                };
+                self.runs.contains(&run.0) && playing != Some(run.0)
             }
             _ => false,
         }

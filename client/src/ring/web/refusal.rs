@@ -2,7 +2,6 @@
 
 use mpc::ring::plan::WrongNumber;
 
-use super::{BODY_LIMIT, LONGEST_REQUEST};
 use crate::ring::{class::Full, name::Named};
 
 /// Why a request was not done.
@@ -63,10 +62,10 @@ pub enum Refusal {
     #[error("a request has Content-Type: application/json")]
     WrongType,
     /// More than any page sends.
-    #[error("a request has {BODY_LIMIT} bytes at most")]
+    #[error("the request has more bytes than a page ever sends: load the page again")]
     TooLarge,
     /// The body did not come.
-    #[error("the request took longer than {} s", LONGEST_REQUEST.as_secs())]
+    #[error("the request took too long: try again")]
     TooSlow,
     /// More than a class sends.
     #[error("too many requests: try again in a moment")]
