@@ -41,6 +41,7 @@
 //! partial sum is uniform.
 
 pub mod attack;
+pub mod inbox;
 pub mod leak;
 pub mod plan;
 pub mod play;

@@ -10,6 +10,7 @@ use mpc::{
     ring::{
         Announcement, Lane, Protocol, Seat,
         plan::{Plan, WrongNumber},
+        referee::{Offence, Verdict},
     },
 };
 
@@ -150,6 +151,24 @@ impl Round {
     /// Stops the round because nothing came for too long.
     pub fn silent(&self) -> Stop {
         Stop::Silent { who: self.waiting_for() }
+    }
+
+    /// Stops the round because the referee has found who broke the rules, or between whom it is.
+    pub fn convict(&self, verdict: Verdict) -> Stop {
+        let (who, offence) = match verdict {
+            Verdict::Guilty { who, offence } => (self.pupil(who), offence),
+            Verdict::Undecided(lane) => {
+                return Stop::Disagree { one: self.pupil(lane.from), other: self.pupil(lane.to) };
+            }
+        };
+        match offence {
+            Offence::Garbage => Stop::Garbage { who },
+            Offence::Twice(to) => Stop::Twice { who, to: self.pupil(to) },
+            Offence::AnnouncedTwice => Stop::AnnouncedTwice { who },
+            Offence::FalseAccusation(accused) => {
+                Stop::FalseAccusation { who, accused: self.pupil(accused) }
+            }
+        }
     }
 
     /// Whether the plan has this lane, and its sender has received what it passes on.

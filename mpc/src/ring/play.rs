@@ -17,7 +17,7 @@ use super::{
 pub struct Played {
     /// The messages in the order in which they pass: step by step, all rings at once.
     pub messages: Vec<Message>,
-    /// What was announced.
+    /// What was announced, by seat.
     pub announcements: Vec<Announcement>,
     /// What everybody saw, by seat.
     pub views: Vec<View>,
@@ -95,6 +95,7 @@ pub fn play_with(plan: &Arc<Plan>, secrets: &[Secrets]) -> Result<Played, Unplay
             Action::Learn(total) => totals.push(total),
         }
     }
+    announcements.sort_unstable();
     let views = pupils.iter().map(|pupil| pupil.reveal_view().clone()).collect();
     match totals.split_first() {
         Some((&total, others))

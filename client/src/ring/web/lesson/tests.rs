@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::ring::web::{
     classroom::new_run,
-    event::Event,
     request::{FromPupil, FromTeacher},
 };
 
@@ -376,6 +375,7 @@ fn who_is_gone_for_good_is_not_in_the_class_any_more() {
     assert_eq!(world.stopped().2, json!([4]));
     let class = world.told("class").pop().unwrap();
     assert_eq!(class["pupils"].as_array().unwrap().len(), 3);
+    world.told.clear();
     world.play("ring", 0);
     assert_eq!(world.told("started")[0]["seats"], json!([1, 2, 3]));
 }
