@@ -42,7 +42,7 @@ export class GradeCard {
     this.kept = el(
       "div",
       { class: "kept", hidden: true },
-      el("p", {}, "Your grade, on this device only: ", this.value),
+      el("p", {}, "Only here: ", this.value),
       el("div", { class: "actions" }, this.reveal, this.change),
     );
     this.node.append(el("h2", { id: "grade-title" }, "Your grade"), this.form, this.kept);

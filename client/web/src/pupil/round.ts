@@ -116,7 +116,7 @@ export class RoundCard {
     if (round.pupil === undefined && round.problem === undefined) made.push(el("p", {}, "You look on in this round."));
     if (round.stopped !== undefined) {
       made.push(el("p", { class: "stopped" }, el("strong", {}, "Stopped: "), `${round.stopped.message}.`));
-      made.push(el("p", {}, "There is no average. The masked numbers of this round tell nobody anything."));
+      made.push(el("p", {}, "There is no average, and a masked number on its own tells nothing."));
     }
     if (round.outcome !== undefined) made.push(...this.knowledge(round, round.outcome));
     if (round.answered !== undefined) {

@@ -34,12 +34,12 @@ export class FindingPanel {
       el("h2", { id: "finding-title" }, `What ${listed(finding.colluders)} learned`),
       el("p", { class: finding.succeeded ? "conclusion broken" : "conclusion" }, conclusion),
       ...subtraction,
+      this.further(finding, protocol),
     ];
     if (scene.scale !== undefined && finding.exact.length + finding.open.length > 0) made.push(possible(finding, scene.scale));
     made.push(
       el("h3", {}, "Step by step"),
       el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, step))),
-      this.further(finding, protocol),
       arcs(finding),
     );
     return made;
@@ -88,7 +88,7 @@ function subtractions(finding: Finding, scale: Scale | undefined): HTMLElement[]
 }
 
 const WIDTH = 600;
-const ROW = 30;
+const ROW = 25;
 
 /** The values that stay possible for each pupil, as bars over the scale, and the same as a table. */
 function possible(finding: Finding, scale: Scale): HTMLElement {
