@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import axe from "axe-core";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page, type Route } from "playwright-core";
@@ -57,7 +57,7 @@ export class World {
     const folder = mkdtempSync(join(tmpdir(), "sotto-page-"));
     const listen = ["--listen", "127.0.0.1:0", "--address", "localhost", "--traffic", join(folder, "traffic")];
     const args = ["ring", "host", "--web", "--json", ...listen, ...options];
-    const host = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
+    const host = spawn(resolve(program), args, { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
     try {
       const links = await firstLine(host);
       const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });

@@ -69,7 +69,7 @@ export class Roster {
     setShown(row.action, scene.mode === "live");
     const isOut = attendant.state === "left out";
     setText(row.action, isOut ? "Take back" : "Leave out");
-    row.action.setAttribute("aria-label", isOut ? `Take ${name} back` : `Leave ${name} out`);
+    row.action.setAttribute("aria-label", isOut ? `Take back ${name}` : `Leave out ${name}`);
   }
 
   private add(attendant: Attendant): Row {
