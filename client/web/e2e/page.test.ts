@@ -68,6 +68,17 @@ describe("the pupil's page", () => {
     world.expectClean();
   });
 
+  it("is served under a policy that allows its own files and nothing inline", async () => {
+    const { page } = await world.visit(world.links.pupils, PHONE);
+    const headers = (await page.reload())?.headers() ?? {};
+    const policy = headers["content-security-policy"] ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toMatch(/unsafe|data:|https?:|\*/);
+    expect(headers["x-content-type-options"]).toBe("nosniff");
+    await page.close();
+    world.expectClean();
+  });
+
   it("a name is text, whatever it looks like", async () => {
     const teacher = await world.teacher();
     const visitor = await world.pupil("<img src=x>");

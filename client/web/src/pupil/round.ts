@@ -146,7 +146,7 @@ export class RoundCard {
     const facts = [
       "my own grade;",
       `the average, and so the sum of all grades: ${outcome.total};`,
-      `so the sum of the other ${outcome.pupils - 1} grades: ${this.isRevealed ? show(scale, others) : "the sum less mine"};`,
+      `so the sum of the other ${outcome.pupils - 1} grades${this.isRevealed ? `: ${show(scale, others)}` : ", which is the sum less mine"};`,
     ];
     return [
       average,

@@ -138,14 +138,15 @@ export class RingPicture {
     // Where neighbours sit close together, a token beside the line hides neither of them.
     const isBeside = play.protocol === "ring" && play.seats.length > 8;
     const at = (part: number) => (isBeside ? outwards(along(on, part)) : along(on, part));
-    const steps = Array.from({ length: 13 }, (_, step) => at(step / 12));
+    const last = play.seats.length > 8 ? 0.66 : 0.72;
+    const steps = Array.from({ length: 13 }, (_, step) => at((last * step) / 12));
     const frames = steps.map(({ x, y }) => ({ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }));
     if (travelMs === 0) {
       const middle = at(0.5);
       token.setAttribute("transform", `translate(${middle.x.toFixed(1)} ${middle.y.toFixed(1)})`);
       return;
     }
-    const rest = at(play.seats.length > 8 ? 0.66 : 0.72);
+    const rest = at(last);
     token.setAttribute("transform", `translate(${rest.x.toFixed(1)} ${rest.y.toFixed(1)})`);
     const moving = token.animate(frames, { duration: travelMs, easing: "ease-in-out" });
     if (play.protocol === "shares") void moving.finished.then(() => token.remove(), () => undefined);
