@@ -68,7 +68,7 @@ export class World {
     }
   }
 
-  /** Ends everything, after a look at what went wrong on any page. */
+  /** Ends the browser and the host. */
   async end(): Promise<void> {
     await this.browser.close();
     this.host.kill("SIGINT");
