@@ -80,7 +80,8 @@ export class RingPicture {
       const line = svg("path", { d: path(on), class: "lane", "stroke-dasharray": dash || undefined });
       const parts: Element[] = [line];
       if (plan.pupils <= 8 || play.protocol === "ring") {
-        parts.push(svg("polygon", { points: arrow(on, play.protocol === "shares" ? 0.8 : 0.6, 18), class: "tip" }));
+        const [part, size] = plan.pupils > 8 ? [0.95, 13] : [play.protocol === "shares" ? 0.8 : 0.6, 18];
+        parts.push(svg("polygon", { points: arrow(on, part, size), class: "tip" }));
       }
       this.byLane.set(laneKey(lane.ring, fromPupil, toPupil), { way: on, parts });
       this.lines.append(...parts);
