@@ -1,5 +1,6 @@
 /** Host: requests and the stream of events, which goes on where it was when the network comes back. */
-import { BadAnswer, count, decodeEvent, fields, text, type HostEvent } from "./events";
+import { BadAnswer, count, decodeEvent, fields, text } from "./decode";
+import type { HostEvent } from "./events";
 
 /** The host's answer to a request that it does not accept, in a sentence for people. */
 export class Refused extends Error {

@@ -16,6 +16,9 @@ describe("scale", () => {
     expect(show({ min: "-5", max: "5", decimals: 0 }, -15n)).toBe("-15");
     expect(values(GRADES)).toBe(1001);
     expect(showAverage(GRADES, 72.275)).toBe("72.275");
+    expect(showAverage(GRADES, 70.94)).toBe("70.94");
+    expect(showAverage(GRADES, 70)).toBe("70.0");
+    expect(showAverage({ min: "0", max: "9", decimals: 0 }, 7)).toBe("7");
   });
 
   it("what is no value of the scale is refused with what would be", () => {

@@ -1,6 +1,6 @@
 /** The teacher's page follows the host's events, and plays the example in the order of its messages. */
 import { describe, expect, it } from "vitest";
-import { BadAnswer, decodeEvent } from "../src/events";
+import { BadAnswer, decodeEvent } from "../src/decode";
 import { waves } from "../src/teacher/example";
 import { EMPTY, isRunning, reduce, type TeacherState } from "../src/teacher/state";
 

@@ -70,6 +70,13 @@ export function successor(plan: Plan, ring: number, seat: number): number {
   return at(order, order.indexOf(seat) + 1);
 }
 
+/** From whom a seat receives its number in a ring. */
+export function predecessor(plan: Plan, ring: number, seat: number): number {
+  const order = plan.rings[ring];
+  if (order === undefined) throw new RangeError(`there is no ring ${ring + 1}`);
+  return at(order, order.indexOf(seat) + order.length - 1);
+}
+
 /** The place after the last one is the first one. */
 function at(order: readonly number[], place: number): number {
   const seat = order[place % order.length];

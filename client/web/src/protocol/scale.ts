@@ -45,9 +45,11 @@ export function values(scale: Scale): number {
   return Number(limit(scale, scale.max) - limit(scale, scale.min)) + 1;
 }
 
-/** An average as it is shown: two digits more than the grades have. */
+/** An average as it is shown: up to two digits more than the grades have. */
 export function showAverage(scale: Scale, average: number): string {
-  return average.toFixed(scale.decimals + 2);
+  const [whole = "", fraction = ""] = average.toFixed(scale.decimals + 2).split(".");
+  const kept = fraction.slice(0, scale.decimals) + fraction.slice(scale.decimals).replace(/0+$/, "");
+  return kept === "" ? whole : `${whole}.${kept}`;
 }
 
 /** A limit of a scale in units; the host has checked it, and whoever gets here with another has no scale. */

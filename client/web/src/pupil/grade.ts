@@ -16,6 +16,7 @@ export class GradeCard {
   });
   private readonly hint = el("p", { id: "grade-hint", class: "quiet" });
   private readonly problem = el("p", { id: "grade-problem", class: "problem", role: "alert", hidden: true });
+  private readonly go = el("button", { type: "submit", class: "primary", disabled: true }, "I am ready");
   private readonly form: HTMLFormElement;
   private readonly kept: HTMLElement;
   private readonly value = el("strong", { class: "number" }, HIDDEN);
@@ -31,7 +32,7 @@ export class GradeCard {
       this.hint,
       this.input,
       this.problem,
-      el("button", { type: "submit", class: "primary" }, "I am ready"),
+      this.go,
     );
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -42,7 +43,7 @@ export class GradeCard {
     this.kept = el(
       "div",
       { class: "kept", hidden: true },
-      el("p", {}, "Your grade, on this device only: ", this.value),
+      el("p", {}, "Only here: ", this.value),
       el("div", { class: "actions" }, this.reveal, this.change),
     );
     this.node.append(el("h2", { id: "grade-title" }, "Your grade"), this.form, this.kept);
@@ -55,6 +56,7 @@ export class GradeCard {
   update(): void {
     const { session } = this;
     const { scale } = session.class ?? {};
+    this.go.disabled = scale === undefined;
     setText(this.hint, scale === undefined ? "" : `From ${scale.min} to ${scale.max}. It stays on this device.`);
     setShown(this.form, !session.isReady && !session.hasEnded);
     setShown(this.kept, session.isReady);

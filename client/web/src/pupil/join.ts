@@ -59,7 +59,7 @@ export class JoinScreen {
   }
 
   private async submit(): Promise<void> {
-    const code = this.code.value.trim().toLowerCase();
+    const code = this.code.value.trim();
     if (code === "") {
       this.complain("Type the code that your teacher shows.");
       return;

@@ -34,7 +34,15 @@ async function enter(code: string, name: string): Promise<void> {
   window.addEventListener("pagehide", (event) => {
     if (!event.persisted) host.sayGoodbye();
   });
+  keepAwake();
+  document.addEventListener("visibilitychange", keepAwake);
   host.listen((event) => session.handle(event), (line) => screen.setLine(line)).catch(() => screen.setLine("lost"));
+}
+
+/** A phone that falls asleep in a round stops it; where the browser allows, the screen stays on. */
+function keepAwake(): void {
+  if (document.visibilityState !== "visible" || !("wakeLock" in navigator)) return;
+  navigator.wakeLock.request("screen").catch(() => undefined);
 }
 
 /** The code of the link's fragment, which is taken out of the address; a reload finds it again. */

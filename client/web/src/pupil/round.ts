@@ -1,7 +1,7 @@
 /** The round: what this pupil received, added and sent, the average, and what it knows at the end. */
 import { button, el, setShown, setText } from "../dom";
 import { counted, grouped } from "../names";
-import type { Protocol } from "../protocol/plan";
+import { predecessor, successor, type Protocol } from "../protocol/plan";
 import type { Pupil } from "../protocol/pupil";
 import { show, showAverage } from "../protocol/scale";
 import { signed, type Word } from "../protocol/word";
@@ -72,22 +72,29 @@ export class RoundCard {
     const sent = pupil.sent.find((message) => message.ring === ring);
     const mine = round.started.protocol === "ring" ? "my grade" : "my share";
     const added = round.started.protocol === "ring" ? this.own(round, pupil.secrets.value) : this.secret(pupil.secrets.shares[ring]);
-    const before = isFirst ? undefined : this.line("received", from(this.session, round, received?.from), received?.value);
+    const source = this.name(round, predecessor(pupil.plan, ring, pupil.seat));
+    const target = this.name(round, successor(pupil.plan, ring, pupil.seat));
+    const before = isFirst ? undefined : this.line(`received from ${source}`, received?.value);
     const mask = isFirst ? row("my random mask", this.secret(pupil.secrets.masks[ring])) : undefined;
-    const after = isFirst ? this.line("came back", from(this.session, round, received?.from), received?.value) : undefined;
+    const after = isFirst ? this.line(`came back from ${source}`, received?.value) : undefined;
     const rows = [
       before,
       mask,
       row(before === undefined ? mine : `+ ${mine}`, added),
-      this.line("sent", to(this.session, round, sent?.to), sent?.value),
+      this.line(`sent to ${target}`, sent?.value),
       after,
     ];
     const title = pupil.plan.rings.length > 1 ? el("h3", {}, `Ring ${ring + 1} of ${pupil.plan.rings.length}`) : null;
     return el("div", { class: "move" }, title, el("dl", {}, ...rows));
   }
 
-  private line(what: string, who: string, value: Word | undefined): HTMLElement {
-    return row(`${what}${who}`, value === undefined ? el("dd", { class: "quiet" }, "not yet") : masked(value));
+  /** Who sits there. */
+  private name(round: Round, seat: number): string {
+    return this.session.nameOf(round.started.seats[seat] ?? 0);
+  }
+
+  private line(what: string, value: Word | undefined): HTMLElement {
+    return row(what, value === undefined ? el("dd", { class: "quiet" }, "not yet") : masked(value));
   }
 
   private shares(round: Round, pupil: Pupil): HTMLElement {
@@ -97,7 +104,7 @@ export class RoundCard {
       const received = pupil.received.find((message) => message.from === seat)?.value;
       if (seat === pupil.seat) return [row("kept by me", this.secret(pupil.secrets.shares[seat]))];
       const who = this.session.nameOf(number);
-      return [this.line("sent", ` to ${who}`, sent), this.line("received", ` from ${who}`, received)];
+      return [this.line(`sent to ${who}`, sent), this.line(`received from ${who}`, received)];
     });
     const own = pupil.announced.get(pupil.seat);
     const announced = own === undefined ? undefined : row("my announcement: what I kept and received, added up", masked(own));
@@ -116,7 +123,7 @@ export class RoundCard {
     if (round.pupil === undefined && round.problem === undefined) made.push(el("p", {}, "You look on in this round."));
     if (round.stopped !== undefined) {
       made.push(el("p", { class: "stopped" }, el("strong", {}, "Stopped: "), `${round.stopped.message}.`));
-      made.push(el("p", {}, "There is no average. The masked numbers of this round tell nobody anything."));
+      made.push(el("p", {}, "There is no average, and a masked number on its own tells nothing."));
     }
     if (round.outcome !== undefined) made.push(...this.knowledge(round, round.outcome));
     if (round.answered !== undefined) {
@@ -139,7 +146,7 @@ export class RoundCard {
     const facts = [
       "my own grade;",
       `the average, and so the sum of all grades: ${outcome.total};`,
-      `so the sum of the other ${outcome.pupils - 1} grades: ${this.isRevealed ? show(scale, others) : "the sum less mine"};`,
+      `so the sum of the other ${outcome.pupils - 1} grades${this.isRevealed ? `: ${show(scale, others)}` : ", which is the sum less mine"};`,
     ];
     return [
       average,
@@ -170,16 +177,6 @@ function row(term: string, description: HTMLElement): HTMLElement {
 
 function masked(value: Word): HTMLElement {
   return el("dd", { class: "number" }, grouped(value.toString()));
-}
-
-function from(session: Session, round: Round, seat: number | undefined): string {
-  const pupil = seat === undefined ? undefined : round.started.seats[seat];
-  return pupil === undefined ? "" : ` from ${session.nameOf(pupil)}`;
-}
-
-function to(session: Session, round: Round, seat: number | undefined): string {
-  const pupil = seat === undefined ? undefined : round.started.seats[seat];
-  return pupil === undefined ? "" : ` to ${session.nameOf(pupil)}`;
 }
 
 /** A total as the host writes it, in units. */

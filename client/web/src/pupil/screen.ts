@@ -96,7 +96,7 @@ export class Screen {
       el(
         "div",
         { class: "actions" },
-        button("Show it", () => void session.answer(true), { class: "primary" }),
+        button("Show it", () => void session.answer(true)),
         button("Do not show it", () => void session.answer(false)),
       ),
     );

@@ -22,6 +22,7 @@ export const USUAL_PACE = 800;
 
 export class Controls {
   readonly node = el("section", { class: "panel controls", "aria-labelledby": "controls-title" });
+  private readonly title = el("h2", { id: "controls-title", tabindex: -1 }, "Play a round");
   private readonly radios = new Map<Protocol, HTMLInputElement>();
   private readonly play: HTMLButtonElement;
   private readonly step: HTMLButtonElement;
@@ -42,7 +43,7 @@ export class Controls {
     this.pace = el("select", { id: "pace" }, ...paces);
     this.pace.addEventListener("change", () => this.director().setPace(this.milliseconds));
     this.node.append(
-      el("h2", { id: "controls-title" }, "Play a round"),
+      this.title,
       el("fieldset", { class: "protocols" }, el("legend", { class: "visually-hidden" }, "How"), ...PROTOCOLS.map((each) => this.choice(each))),
       el("div", { class: "actions" }, this.play, this.step, this.stop, el("label", { for: "pace", class: "pace" }, "Speed"), this.pace),
       this.problem,
@@ -63,6 +64,11 @@ export class Controls {
 
   get milliseconds(): number {
     return Number(this.pace.value);
+  }
+
+  /** Takes the focus from a button that is gone. */
+  focus(): void {
+    this.title.focus({ preventScroll: true });
   }
 
   update(scene: Scene): void {
@@ -104,7 +110,7 @@ export class Controls {
     if (play?.stopped !== undefined) {
       this.ending.append(
         el("p", { class: "stopped" }, el("strong", {}, "Stopped: "), `${play.stopped.message}.`),
-        el("p", { class: "quiet" }, "There is no average. The masked numbers of this round tell nobody anything."),
+        el("p", { class: "quiet" }, "There is no average, and a masked number on its own tells nothing."),
         el("div", { class: "actions" }, ...this.ways(scene, play.stopped.suspects)),
       );
     }

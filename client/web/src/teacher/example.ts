@@ -1,5 +1,6 @@
 /** The example class: computed by the host in one go, and played here step by step with open cards. */
-import { decodeExample, type Example } from "../events";
+import { decodeExample } from "../decode";
+import type { Example } from "../events";
 import type { Protocol } from "../protocol/plan";
 import type { Attendant, Director, Scene } from "./director";
 import { begin, isRunning, type Play } from "./state";

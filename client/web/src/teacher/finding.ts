@@ -34,12 +34,12 @@ export class FindingPanel {
       el("h2", { id: "finding-title" }, `What ${listed(finding.colluders)} learned`),
       el("p", { class: finding.succeeded ? "conclusion broken" : "conclusion" }, conclusion),
       ...subtraction,
+      this.further(finding, protocol),
     ];
     if (scene.scale !== undefined && finding.exact.length + finding.open.length > 0) made.push(possible(finding, scene.scale));
     made.push(
       el("h3", {}, "Step by step"),
       el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, step))),
-      this.further(finding, protocol),
       arcs(finding),
     );
     return made;
@@ -80,7 +80,7 @@ function subtractions(finding: Finding, scale: Scale | undefined): HTMLElement[]
           line(`${arc.left.to} received from ${arc.left.from}`, grouped(arc.left.value), "from"),
           line(`${arc.entered.from} sent to ${arc.entered.to}`, `− ${grouped(arc.entered.value)}`, "less"),
           line(`${pupil} added`, `= ${grouped(arc.sum)}`, "rest"),
-          line(`the grade of ${pupil}`, value, "grade"),
+          line(`${pupil}’s grade`, value, "grade"),
         ),
       ),
     ];
@@ -88,7 +88,7 @@ function subtractions(finding: Finding, scale: Scale | undefined): HTMLElement[]
 }
 
 const WIDTH = 600;
-const ROW = 30;
+const ROW = 28;
 
 /** The values that stay possible for each pupil, as bars over the scale, and the same as a table. */
 function possible(finding: Finding, scale: Scale): HTMLElement {
@@ -100,9 +100,9 @@ function possible(finding: Finding, scale: Scale): HTMLElement {
   const rows = [...known, ...open].sort((a, b) => order(a.pupil) - order(b.pupil));
   const all = values(scale);
   const bars = rows.flatMap((row, place) => {
-    const y = 34 + place * ROW;
+    const y = 42 + place * ROW;
     const width = Math.max(3, x(row.max) - x(row.min));
-    const text = row.count === 1 ? decimals(row.min) : row.count === all ? `all ${all}` : `${row.count} of ${all}`;
+    const text = row.count === 1 ? `only ${decimals(row.min)}` : row.count === all ? `all ${all}` : `${row.count} of ${all}`;
     return [
       svg("text", { x: 58, y: y + 6, class: "who" }, row.pupil),
       svg("rect", { x: x(low), y: y - 9, width: WIDTH, height: 18, class: "scale" }),
@@ -110,10 +110,10 @@ function possible(finding: Finding, scale: Scale): HTMLElement {
       svg("text", { x: 70 + WIDTH + 12, y: y + 6 }, text),
     ];
   });
-  const box = { viewBox: `0 0 ${WIDTH + 220} ${44 + rows.length * ROW}`, role: "img", class: "possible", "aria-label": title(finding) };
+  const box = { viewBox: `0 0 ${WIDTH + 220} ${52 + rows.length * ROW}`, role: "img", class: "possible", "aria-label": title(finding) };
   const ends = [
-    svg("text", { x: x(low), y: 14, class: "end" }, scale.min),
-    svg("text", { x: x(high), y: 14, class: "end" }, scale.max),
+    svg("text", { x: x(low), y: 22, class: "end" }, scale.min),
+    svg("text", { x: x(high), y: 22, class: "end" }, scale.max),
   ];
   const lines = rows.map((row) => [
     row.pupil,

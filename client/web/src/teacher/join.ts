@@ -19,10 +19,15 @@ export class JoinPanel {
 
   update(code: string, link: string): void {
     setText(this.code, code);
-    setText(this.link, link);
+    if (this.link.textContent !== link) this.link.replaceChildren(...breakable(link));
     const alt = `QR code of the link ${link}`;
     if (this.image.alt !== alt) this.image.alt = alt;
   }
+}
+
+/** A link that may go on in the next line after a slash. */
+function breakable(link: string): Node[] {
+  return link.split(/(?<=[^/]\/)/).flatMap((part) => [document.createTextNode(part), el("wbr")]);
 }
 
 /** The same later on, when the picture of the ring has its place. */

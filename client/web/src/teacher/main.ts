@@ -16,6 +16,8 @@ import { MessagesPanel } from "./tables";
 const TOKEN = "sotto-ring-teacher";
 const TRAVEL_PART = 0.8;
 const LONGEST_TRAVEL_MS = 900;
+/** A sealed message is too long to be read aloud in full. */
+const CAPTION_DIGITS = 12;
 
 const WHY: Record<Mode, string> = {
   live:
@@ -32,7 +34,10 @@ class Page {
   private readonly caption = el("figcaption", { class: "caption" });
   private readonly controls = new Controls(() => this.director);
   private readonly collude = new ColludePanel(() => this.director);
-  private readonly finding = new FindingPanel(() => this.director, (protocol) => (this.controls.protocol = protocol));
+  private readonly finding = new FindingPanel(() => this.director, (protocol) => {
+    this.controls.protocol = protocol;
+    this.controls.focus();
+  });
   private readonly roster = new Roster(() => this.director);
   private readonly messages = new MessagesPanel();
   private readonly lobby = new JoinPanel("Join the class", "h2");
@@ -42,6 +47,7 @@ class Page {
   private readonly figure: HTMLElement;
   private isDue = false;
   private said = "";
+  private run: string | undefined;
 
   constructor(host: Host) {
     const changed = () => this.schedule();
@@ -53,13 +59,12 @@ class Page {
       ["example", button("Example class (open cards)", () => this.show("example"))],
     ];
     byId("source").append(...this.sources.map(([, node]) => node));
-    byId("join").append(button("Link and QR code", () => this.dialog.open()));
+    byId("join").append(button("How to join", () => this.dialog.open()));
     this.figure = el("figure", { class: "stage" }, this.caption, this.picture.node);
     const why = el("section", { class: "panel why", "aria-labelledby": "why-title" }, el("h2", { id: "why-title" }, "What you see here"), this.why);
     byId("main").replaceChildren(
-      el("div", { class: "left" }, this.lobby.node, this.figure),
-      el("div", { class: "right" }, this.controls.node, this.finding.node, this.collude.node, this.roster.node),
-      el("div", { class: "below" }, this.messages.node, why),
+      el("div", { class: "left" }, el("div", { class: "stay" }, this.lobby.node, this.figure)),
+      el("div", { class: "right" }, this.controls.node, this.finding.node, this.collude.node, this.roster.node, this.messages.node, why),
     );
     this.live.listen();
     this.update();
@@ -100,8 +105,13 @@ class Page {
     this.controls.update(scene);
     this.collude.update(scene);
     this.finding.update(scene);
+    if (play?.run !== this.run) {
+      this.run = play?.run;
+      window.scrollTo({ top: 0 });
+    }
     const grades = mode === "example" ? this.example.grades() : [];
-    this.roster.update(scene, new Map(grades.map(({ pupil, value }) => [pupil, value])));
+    const check = mode === "live" ? this.live.check : "";
+    this.roster.update(scene, new Map(grades.map(({ pupil, value }) => [pupil, value])), check);
     this.messages.update(scene);
     setText(this.why, WHY[mode]);
     this.say(scene);
@@ -113,7 +123,6 @@ class Page {
     this.lobby.update(group?.code ?? "", group?.link ?? "");
     this.dialog.panel.update(group?.code ?? "", group?.link ?? "");
     setText(byId("code"), group?.code ?? "");
-    setText(byId("check"), this.live.check === "" ? "" : this.live.check);
     setShown(byId("class-line"), mode === "live" && group !== undefined);
   }
 
@@ -145,8 +154,8 @@ function caption(scene: Scene): string {
   if (last === undefined) return "The round begins.";
   const name = (pupil: number) => nameIn(scene, pupil);
   const ring = play.protocol === "rings" ? `, ring ${last.ring + 1}` : "";
-  const seal = mode === "live" ? "sealed " : "";
-  return `${play.hops.length} of ${play.of}${ring}: ${name(last.from)} → ${name(last.to)}: ${seal}${shownNumber(last, mode)}`;
+  const number = mode === "live" ? `sealed ${shownNumber({ ...last, number: last.number.slice(0, CAPTION_DIGITS) }, mode)}…` : shownNumber(last, mode);
+  return `${play.hops.length} of ${play.of}${ring}: ${name(last.from)} → ${name(last.to)}: ${number}`;
 }
 
 function news(scene: Scene): string {

@@ -3,7 +3,7 @@ import { setText, svg } from "../dom";
 import { beginning, grouped } from "../names";
 import { lanes, makePlan } from "../protocol/plan";
 import type { Mode, Scene } from "./director";
-import { along, arrow, circle, path, way, type Circle, type Way } from "./geometry";
+import { along, arrow, circle, path, way, type Circle, type Point, type Way } from "./geometry";
 import type { Hop, Play } from "./state";
 
 /** Dash patterns by which rings are told apart, beside their numbers. */
@@ -24,7 +24,7 @@ export interface Marks {
 }
 
 export class RingPicture {
-  readonly node = svg("svg", { viewBox: "-500 -470 1000 960", role: "img", "aria-labelledby": "picture-title", class: "ring" });
+  readonly node = svg("svg", { viewBox: "-540 -470 1080 960", role: "img", "aria-labelledby": "picture-title", class: "ring" });
   private readonly title = svg("title", { id: "picture-title" });
   private readonly lines = svg("g", { class: "lines" });
   private readonly discs = svg("g");
@@ -61,6 +61,7 @@ export class RingPicture {
     this.passed = 0;
     this.tokens.replaceChildren();
     this.lines.replaceChildren(svg("circle", { r: 370, class: "circle" }));
+    this.lines.classList.toggle("dense", play !== undefined && play.of > 60);
     if (play !== undefined) this.drawLanes(play);
     this.discs.replaceChildren(...seats.map((pupil, seat) => this.disc(pupil, seat, names.get(pupil) ?? "")));
   }
@@ -79,11 +80,12 @@ export class RingPicture {
       const line = svg("path", { d: path(on), class: "lane", "stroke-dasharray": dash || undefined });
       const parts: Element[] = [line];
       if (plan.pupils <= 8 || play.protocol === "ring") {
-        parts.push(svg("polygon", { points: arrow(on, play.protocol === "shares" ? 0.8 : 0.6, 18), class: "tip" }));
+        const [part, size] = plan.pupils > 8 ? [0.95, 13] : [play.protocol === "shares" ? 0.8 : 0.6, 18];
+        parts.push(svg("polygon", { points: arrow(on, part, size), class: "tip" }));
       }
       this.byLane.set(laneKey(lane.ring, fromPupil, toPupil), { way: on, parts });
       this.lines.append(...parts);
-      if (play.protocol === "rings" && lane.from === 0) labels.push(ringLabel(on, lane.ring, plan.pupils));
+      if (play.protocol === "rings" && lane.from === 0) labels.push(ringLabel(on, lane.ring));
     }
     this.lines.append(...labels);
   }
@@ -101,7 +103,7 @@ export class RingPicture {
       svg("circle", { r: disc + 8, class: "second" }),
       svg("text", { class: "number", "font-size": size, y: size * 0.36 }, `P${pupil}`),
       svg("text", { class: "name", y: below }, beginning(name, letters)),
-      svg("text", { class: "mark", y: -disc - 16 }),
+      markText(place, disc, this.layout.places.length),
     );
     this.discOf.set(pupil, group);
     return group;
@@ -112,13 +114,18 @@ export class RingPicture {
     this.passed = play.hops.length;
     if (fresh.length === 0) return;
     const isQuiet = fresh.length > MOST_ANIMATED || matchMedia("(prefers-reduced-motion: reduce)").matches;
-    for (const line of this.byLane.values()) for (const part of line.parts) part.classList.remove("active");
+    this.calm();
     for (const hop of fresh) {
       const line = this.byLane.get(laneKey(hop.ring, hop.from, hop.to));
       if (line === undefined) continue;
       for (const part of line.parts) part.classList.add("done", "active");
       this.move(play, hop, mode, line.way, isQuiet ? 0 : travelMs);
     }
+  }
+
+  /** No lane is in use any more. */
+  private calm(): void {
+    for (const line of this.byLane.values()) for (const part of line.parts) part.classList.remove("active");
   }
 
   /** Moves the token of a ring along; a share's token vanishes where it arrives. */
@@ -129,14 +136,18 @@ export class RingPicture {
     const token = makeToken(tokenText(play, hop, mode), play.seats.length);
     this.tokenOf.set(key, token);
     this.tokens.append(token);
-    const steps = Array.from({ length: 13 }, (_, step) => along(on, step / 12));
+    // Where neighbours sit close together, a token beside the line hides neither of them.
+    const isBeside = play.protocol === "ring" && play.seats.length > 8;
+    const at = (part: number) => (isBeside ? outwards(along(on, part)) : along(on, part));
+    const last = play.seats.length > 8 ? 0.66 : 0.72;
+    const steps = Array.from({ length: 13 }, (_, step) => at((last * step) / 12));
     const frames = steps.map(({ x, y }) => ({ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }));
     if (travelMs === 0) {
-      const middle = along(on, 0.5);
+      const middle = at(0.5);
       token.setAttribute("transform", `translate(${middle.x.toFixed(1)} ${middle.y.toFixed(1)})`);
       return;
     }
-    const rest = along(on, play.seats.length > 8 ? 0.8 : 0.72);
+    const rest = at(last);
     token.setAttribute("transform", `translate(${rest.x.toFixed(1)} ${rest.y.toFixed(1)})`);
     const moving = token.animate(frames, { duration: travelMs, easing: "ease-in-out" });
     if (play.protocol === "shares") void moving.finished.then(() => token.remove(), () => undefined);
@@ -144,7 +155,10 @@ export class RingPicture {
 
   private mark(seats: readonly number[], { colluders, known }: Marks, play: Play | undefined): void {
     const isOver = play !== undefined && (play.outcome !== undefined || play.stopped !== undefined);
-    if (isOver) this.tokens.replaceChildren();
+    if (isOver) {
+      this.tokens.replaceChildren();
+      this.calm();
+    }
     const suspects = new Set(play?.stopped?.suspects);
     const marksFirst = play !== undefined && play.protocol !== "shares" && seats.length <= 20;
     seats.forEach((pupil, seat) => {
@@ -185,8 +199,21 @@ function makeToken(text: string, pupils: number): SVGGElement {
   );
 }
 
-function ringLabel(on: Way, ring: number, pupils: number): SVGGElement {
-  const { x, y } = along(on, pupils > 10 ? 0.14 + 0.05 * (ring % 3) : 0.2);
+/** Above the disc; where discs are close together, on the outside of the circle. */
+function markText({ x, y }: Point, disc: number, pupils: number): SVGTextElement {
+  if (pupils <= 8) return svg("text", { class: "mark", y: -disc - 16 });
+  const length = Math.hypot(x, y) || 1;
+  const [ux, uy] = [x / length, y / length];
+  const anchor = ux > 0.3 ? "start" : ux < -0.3 ? "end" : "middle";
+  return svg("text", { class: "mark", x: ux * (disc + 16), y: uy * (disc + 22) + 6, "text-anchor": anchor });
+}
+
+function outwards({ x, y }: Point): Point {
+  return { x: x * 1.19, y: y * 1.19 };
+}
+
+function ringLabel(on: Way, ring: number): SVGGElement {
+  const { x, y } = along(on, 0.5);
   return svg(
     "g",
     { class: "ring-label", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` },

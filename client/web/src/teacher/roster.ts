@@ -4,7 +4,7 @@ import { counted, named } from "../names";
 import type { Attendant, Director, Scene } from "./director";
 
 const STATES: Record<Attendant["state"], string> = {
-  joined: "has joined, no grade yet",
+  joined: "no grade yet",
   ready: "ready",
   gone: "gone",
   "left out": "left out",
@@ -23,15 +23,28 @@ export class Roster {
   private readonly title = el("h2", { id: "roster-title" });
   private readonly list = el("ul", { class: "pupils" });
   private readonly empty = el("p", { class: "quiet" }, "Nobody has joined yet.");
+  private readonly careful = el(
+    "p",
+    { class: "quiet" },
+    "Take care: whoever compares the average with and without a pupil, while all others keep their grades, learns this pupil’s grade.",
+  );
+  private readonly check = el("strong", { class: "code", id: "check" });
+  private readonly checkLine = el("p", { class: "quiet" });
   private readonly rows = new Map<string, Row>();
 
   constructor(private readonly director: () => Director) {
-    this.node.append(this.title, this.empty, this.list);
+    this.node.append(this.title, this.empty, this.list, this.careful, this.checkLine);
+    this.checkLine.append("Class check ", this.check, ". The same on every phone, or somebody sits between two pupils.");
   }
 
-  update(scene: Scene, grades: ReadonlyMap<number, string>): void {
+  update(scene: Scene, grades: ReadonlyMap<number, string>, check: string): void {
+    setText(this.check, check);
+    setShown(this.checkLine, check !== "");
     setText(this.title, scene.mode === "live" ? `The class: ${counted(scene.pupils.length, "pupil")}` : "The example class and its grades");
     setShown(this.empty, scene.pupils.length === 0);
+    const isCareful = scene.mode === "live" && scene.rounds > 0 && scene.pupils.some(({ state }) => state !== "ready");
+    setShown(this.careful, isCareful);
+    this.list.classList.toggle("compact", scene.mode === "example");
     const keys = new Set(scene.pupils.map(({ pupil }) => `${scene.mode} ${pupil}`));
     for (const [key, row] of this.rows) {
       if (keys.has(key)) continue;
@@ -56,7 +69,7 @@ export class Roster {
     setShown(row.action, scene.mode === "live");
     const isOut = attendant.state === "left out";
     setText(row.action, isOut ? "Take back" : "Leave out");
-    row.action.setAttribute("aria-label", isOut ? `Take ${name} back` : `Leave ${name} out`);
+    row.action.setAttribute("aria-label", isOut ? `Take back ${name}` : `Leave out ${name}`);
   }
 
   private add(attendant: Attendant): Row {
