@@ -5,6 +5,7 @@
 //! who run this program and speak to each other directly ([`host`], [`pupil`]), and the one of
 //! pupils with a browser, which hands their sealed messages on ([`web`]).
 
+pub mod address;
 pub mod class;
 pub mod code;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod pupil;
 pub mod round;
 pub mod scale;
 pub mod stop;
+pub mod web;
 
 mod check;
 mod credentials;

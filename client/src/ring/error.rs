@@ -22,9 +22,6 @@ pub enum RingError {
         /// What the system says.
         cause: io::Error,
     },
-    /// This machine does not know its own address.
-    #[error("this machine has no address in a network: name one with --address")]
-    NoAddress,
     /// A name that cannot be part of an address.
     #[error("--address {0:?} is no host name and no address")]
     BadAddress(String),
@@ -96,7 +93,6 @@ impl RingError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Listen { .. }
-            | Self::NoAddress
             | Self::BadAddress(_)
             | Self::Tls(_)
             | Self::NotPlaying(_)

@@ -1,14 +1,14 @@
 //! Place: where a host or a pupil listens, and the address under which the others find it.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use proto::listener::ListenerLimits;
 use tokio::net::TcpListener;
 
-use super::error::RingError;
+use super::{address, error::RingError};
 
 /// Connections that a host or a pupil serves at once: a full class, twice over.
 const CONNECTIONS: usize = 256;
@@ -16,8 +16,6 @@ const CONNECTIONS: usize = 256;
 const PER_ADDRESS: usize = 128;
 /// Longer than a handshake takes in a crowded network.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Addresses that are kept for documentation: a route to them is the route to anywhere.
-const ANYWHERE: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
 /// What strangers may take of a host or a pupil.
 pub fn limits() -> ListenerLimits {
@@ -42,8 +40,7 @@ pub async fn listen(
     let host = match address {
         Some(name) if is_host(name) => name.to_owned(),
         Some(name) => return Err(RingError::BadAddress(name.to_owned())),
-        None if !bound.ip().is_unspecified() => bound.ip().to_string(),
-        None => own_address(towards).await.ok_or(RingError::NoAddress)?.to_string(),
+        None => own_address(bound.ip(), towards).await.to_string(),
     };
     Ok((tcp, host, bound.port()))
 }
@@ -56,23 +53,15 @@ pub fn authority(host: &str, port: u16) -> String {
     }
 }
 
-/// The address of the interface that leads there. A UDP socket that is connected sends nothing.
-async fn own_address(towards: Option<&str>) -> Option<IpAddr> {
-    let target = match towards {
-        Some(towards) => tokio::net::lookup_host(towards).await.ok()?.next()?,
-        None => SocketAddr::from(ANYWHERE),
+async fn own_address(listen: IpAddr, towards: Option<&str>) -> IpAddr {
+    let others = match towards {
+        Some(towards) => tokio::net::lookup_host(towards).await.ok(),
+        None => None,
     };
-    let any = match target {
-        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let own = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(target)?;
-        socket.local_addr()
-    });
-    let own = own.ok().map(|address| address.ip()).filter(|address| !address.is_unspecified());
-    // Without any network a class on this machine alone can still play.
-    own.or(Some(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+    match others {
+        Some(others) => address::seen_from(listen, others),
+        None => address::reachable(listen),
+    }
 }
 
 fn is_host(name: &str) -> bool {

@@ -65,6 +65,8 @@ pub struct Host {
     /// Serve a page instead: pupils join with a browser, and the teacher projects the ring.
     #[arg(long)]
     pub web: bool,
+    #[command(flatten)]
+    pub page: super::web::PageOptions,
 }
 
 const EXAMPLES: &str = "\
