@@ -518,3 +518,6 @@ fn words(text: &str) -> String {
 fn limit(len: usize, most: usize, what: &'static str) -> Result<()> {
     if len <= most { Ok(()) } else { Err(Malformed(what)) }
 }
+
+#[cfg(test)]
+mod tests;
