@@ -145,6 +145,9 @@ pub async fn play(
         return Err(RingError::NotPlaying(*id).into());
     }
     let names: Vec<String> = players.iter().map(|named| named.id.to_string()).collect();
+    if format == Format::Text {
+        report::print(&show::opening(protocol, players.len()))?;
+    }
     let mut audience = Terminal { format, protocol, names, is_first: true };
     let (played, seen) = class.play(protocol, keyboard, stop, &mut audience).await?;
     if format == Format::Text {

@@ -36,8 +36,11 @@ impl Host {
         }
         let views = self.gather(round, asked, stop).await;
         self.reception.listen_to(None);
-        finding::find(round, &views?)
-            .map_err(|contradiction| RingError::Contradiction(contradiction.to_string()))
+        let (round, views) = (round.clone(), views?);
+        // Classes are made for every value: nothing for a thread that others wait for.
+        let find = move || finding::find(&round, &views);
+        let found = tokio::task::spawn_blocking(find).await.map_err(|_| RingError::Ended)?;
+        Ok(found?)
     }
 
     async fn gather(
