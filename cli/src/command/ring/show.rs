@@ -119,7 +119,7 @@ fn knowledge(played: &Played, seen: &Seen) -> String {
 /// What colluders learned, step by step.
 pub fn finding(finding: &Finding) -> String {
     let who = list(&finding.colluders);
-    let mut text = format!("\n{who} put together what they saw\n\n");
+    let mut text = format!("\n{}\n\n", wrap(&format!("{who} put together what they saw"), 0));
     if let Some((conclusion, steps)) = finding.steps.split_last() {
         for (step, number) in steps.iter().zip(1..) {
             text.push_str(&format!("{number:>3}. {}\n", wrap(step, 5)));
