@@ -105,6 +105,9 @@ impl Run {
                 }
                 Err(Failure::Class(RingError::Stopped(why))) => {
                     let again = ask_again(&why, class, &mut keyboard, stop).await;
+                    if stop.is_cancelled() {
+                        return Err(client::ClientError::Interrupted.into());
+                    }
                     if !again {
                         return Err(RingError::Stopped(why).into());
                     }

@@ -234,7 +234,7 @@ impl Reception {
                         break;
                     }
                     if current == Some(run)
-                        && self.inbox.send((named.id, Heard::Said(said))).await.is_err()
+                        && self.inbox.send((named.id, Heard::Said(Box::new(said)))).await.is_err()
                     {
                         break;
                     }
