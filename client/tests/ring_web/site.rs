@@ -115,7 +115,9 @@ impl Site {
 impl Door {
     /// A page's connection.
     pub async fn connect(&self) -> Connection {
-        let tcp = TcpStream::connect(self.address).await.unwrap().into_std().unwrap();
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        let tcp = tcp.into_std().unwrap();
         let same = TcpStream::from_std(tcp.try_clone().unwrap()).unwrap();
         let stream = TokioIo::new(self.tls(b"h2", same).await.unwrap());
         let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
