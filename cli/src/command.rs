@@ -25,6 +25,8 @@ mod study;
 mod submit;
 mod withdraw;
 
+pub use ring::GradesError;
+
 /// Statistics over private records, computed by servers that never see a record.
 ///
 /// Records are split into shares on the provider's machine, one share per server. The servers
@@ -103,7 +105,7 @@ impl Cli {
         match self.command {
             Command::Serve(_) => Logs::Server,
             Command::Dev(_) => Logs::Development,
-            Command::Demo(_) => Logs::Demonstration,
+            Command::Demo(_) | Command::Ring(_) => Logs::Demonstration,
             _ => Logs::Client,
         }
     }

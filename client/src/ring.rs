@@ -7,9 +7,23 @@
 
 pub mod address;
 pub mod class;
+pub mod code;
+pub mod error;
 pub mod finding;
+pub mod host;
+pub mod misbehaviour;
 pub mod name;
+pub mod pupil;
 pub mod round;
 pub mod scale;
 pub mod stop;
 pub mod web;
+
+mod check;
+mod credentials;
+mod peer;
+mod place;
+mod wire;
+
+#[cfg(test)]
+mod tests;

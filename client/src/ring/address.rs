@@ -13,17 +13,23 @@ const NOBODY: [IpAddr; 2] = [
 /// listens on all of them, the one that this machine has in its network; without a network, the
 /// machine's name for itself.
 pub fn reachable(listen: IpAddr) -> IpAddr {
+    let others = NOBODY.into_iter().map(|nobody| SocketAddr::new(nobody, 9));
+    seen_from(listen, others)
+}
+
+/// The same for the first of some others to which there is a way.
+pub fn seen_from(listen: IpAddr, others: impl IntoIterator<Item = SocketAddr>) -> IpAddr {
     if !listen.is_unspecified() {
         return listen;
     }
-    let own = NOBODY.into_iter().find_map(|nobody| {
-        let any: IpAddr = match nobody {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    let own = others.into_iter().find_map(|other| {
+        let any: IpAddr = match other {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
         // Chooses a way and sends nothing.
-        socket.connect(SocketAddr::new(nobody, 9)).ok()?;
+        socket.connect(other).ok()?;
         Some(socket.local_addr().ok()?.ip())
     });
     own.filter(|own| !own.is_unspecified()).unwrap_or(Ipv4Addr::LOCALHOST.into())

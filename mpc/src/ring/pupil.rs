@@ -12,10 +12,10 @@ use super::{Announcement, Lane, Message, Protocol, Seat, plan::Plan, view::View}
 pub struct Pupil {
     view: View,
     plan: Arc<Plan>,
-    /// The lanes to this pupil.
-    incoming: Vec<Lane>,
-    /// The lanes from this pupil that it has not used yet.
-    outgoing: Vec<Lane>,
+    /// For each lane to this pupil, in the plan's order, where in the view its message is.
+    arrived: Vec<Option<usize>>,
+    /// For each lane from this pupil, in the plan's order, whether it has been used.
+    sent: Vec<bool>,
     started: bool,
     learned: bool,
 }
@@ -137,13 +137,18 @@ impl Pupil {
 
     /// What the pupil does upon a message to it. The same message again: nothing.
     pub fn receive(&mut self, message: Message) -> Result<Vec<Action>, Unexpected> {
-        if !self.incoming.contains(&message.lane) {
+        let incoming = self.plan.incoming(self.view.seat);
+        let place = incoming.iter().position(|lane| *lane == message.lane);
+        let Some(arrived) = place.and_then(|place| self.arrived.get_mut(place)) else {
             return Err(Unexpected::Lane(message.lane));
-        }
-        match self.received(message.lane) {
-            Some(value) if value == message.value => return Ok(Vec::new()),
+        };
+        match arrived.and_then(|at| self.view.received.get(at)) {
+            Some(before) if *before == message => return Ok(Vec::new()),
             Some(_) => return Err(Unexpected::Twice(message.lane)),
-            None => self.view.received.push(message),
+            None => {
+                *arrived = Some(self.view.received.len());
+                self.view.received.push(message);
+            }
         }
         Ok(self.advance())
     }
@@ -169,22 +174,19 @@ impl Pupil {
     }
 
     fn assemble(plan: Arc<Plan>, seat: Seat, secrets: &Secrets) -> Self {
-        let lanes = plan.lanes();
-        let (incoming, outgoing): (Vec<_>, Vec<_>) = lanes
-            .into_iter()
-            .filter(|lane| lane.from == seat || lane.to == seat)
-            .partition(|lane| lane.to == seat);
+        let (incoming, outgoing) = (plan.incoming(seat).len(), plan.outgoing(seat).len());
         // No message is copied by a growing list, which would leave it in memory.
         let view = View {
             seat,
             value: secrets.value,
             shares: secrets.shares.clone(),
             masks: secrets.masks.clone(),
-            sent: Vec::with_capacity(outgoing.len()),
-            received: Vec::with_capacity(incoming.len()),
+            sent: Vec::with_capacity(outgoing),
+            received: Vec::with_capacity(incoming),
             announced: Vec::new(),
         };
-        Self { view, plan, incoming, outgoing, started: false, learned: false }
+        let (arrived, sent) = (vec![None; incoming], vec![false; outgoing]);
+        Self { view, plan, arrived, sent, started: false, learned: false }
     }
 
     /// Does whatever can be done by now and has not been done.
@@ -193,15 +195,14 @@ impl Pupil {
             return Vec::new();
         }
         let mut actions = Vec::new();
-        let outgoing = std::mem::take(&mut self.outgoing);
-        for lane in outgoing {
-            match self.content(lane) {
-                Some(value) => {
-                    let message = Message { lane, value };
-                    self.view.sent.push(message);
-                    actions.push(Action::Send(message));
-                }
-                None => self.outgoing.push(lane),
+        let plan = Arc::clone(&self.plan);
+        for (place, &lane) in plan.outgoing(self.view.seat).iter().enumerate() {
+            let Some(value) = self.content(lane) else { continue };
+            if let Some(sent) = self.sent.get_mut(place).filter(|sent| !**sent) {
+                *sent = true;
+                let message = Message { lane, value };
+                self.view.sent.push(message);
+                actions.push(Action::Send(message));
             }
         }
         if let Some(value) = self.conclusion() {
@@ -226,7 +227,7 @@ impl Pupil {
                 let share = *self.view.shares.get(ring)?;
                 let before = match self.view.masks.get(ring) {
                     Some(mask) => *mask,
-                    None => self.received(*self.incoming.get(ring)?)?,
+                    None => self.received(ring)?,
                 };
                 Some(before.wrapping_add(share))
             }
@@ -238,7 +239,7 @@ impl Pupil {
         let seat = self.view.seat;
         let is_due = self.plan.announces(seat)
             && self.announced(seat).is_none()
-            && self.view.received.len() == self.incoming.len();
+            && self.view.received.len() == self.arrived.len();
         let received = sum(self.view.received.iter().map(|message| message.value));
         let own = match self.plan.protocol() {
             Protocol::Shares => *self.view.shares.get(seat.index())?,
@@ -247,9 +248,10 @@ impl Pupil {
         is_due.then_some(received.wrapping_add(own))
     }
 
-    fn received(&self, lane: Lane) -> Option<u64> {
-        let message = self.view.received.iter().find(|message| message.lane == lane);
-        message.map(|message| message.value)
+    /// What came on a lane to this pupil, by the lane's place in the plan, which is the ring.
+    fn received(&self, place: usize) -> Option<u64> {
+        let at = (*self.arrived.get(place)?)?;
+        self.view.received.get(at).map(|message| message.value)
     }
 
     fn announced(&self, from: Seat) -> Option<u64> {

@@ -64,8 +64,7 @@ impl Slip {
         if body.len() > MOST || Self::new(self.run, self.lane, body) != *self {
             return Err(Unreadable::NotSigned);
         }
-        let whole: Option<&[u8; BODY]> = body.as_array();
-        let number = whole.and_then(|body| body.last_chunk());
+        let number = body.last_chunk().filter(|_| body.len() == BODY);
         let number = number.ok_or(Unreadable::NoNumber { len: body.len() })?;
         Ok(Message { lane: self.lane, value: u64::from_be_bytes(*number) })
     }

@@ -38,15 +38,6 @@ pub struct PageOptions {
     /// Write down everything that the host receives and sends, for the class to look at.
     #[arg(long, value_name = "FILE", requires = "web")]
     traffic: Option<PathBuf>,
-    /// How long a round waits for a pupil, in seconds.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = web::SILENCE.as_secs(),
-        value_parser = clap::value_parser!(u64).range(1..=3600),
-        requires = "web"
-    )]
-    silence: u64,
     /// How long a pupil may be out of reach before it has left, in seconds.
     #[arg(
         long,
@@ -82,7 +73,7 @@ pub async fn run(host: Host, global: &Global) -> Result<(), Failure> {
     });
     let rules = Rules {
         scale: host.scale.scale()?,
-        silence: Duration::from_secs(host.page.silence),
+        silence: Duration::from_secs(host.silence),
         grace: Duration::from_secs(host.page.grace),
     };
     let settings = Settings {

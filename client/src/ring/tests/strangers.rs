@@ -1,0 +1,3 @@
+//! Whoever does not belong to the class does not disturb it.
+
+use super::*;
