@@ -268,4 +268,3 @@ fn unbelievable(round: &Round, cause: Contradiction) -> Unbelievable {
     };
     Unbelievable { who: seats.into_iter().map(|seat| name(seat).id).collect(), text }
 }
-
