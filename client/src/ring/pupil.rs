@@ -99,6 +99,8 @@ pub struct Attendance {
     scale: Scale,
     commands: mpsc::Sender<Command>,
     task: JoinHandle<Result<(), RingError>>,
+    /// The task's end has been told.
+    is_over: bool,
 }
 
 /// What the person says to its pupil.
@@ -147,7 +149,7 @@ impl Attendance {
             host,
         });
         let task = tokio::spawn(actor.run(door, orders));
-        Ok(Self { named, scale, commands, task })
+        Ok(Self { named, scale, commands, task, is_over: false })
     }
 
     /// The pupil's number and name.
@@ -178,7 +180,12 @@ impl Attendance {
 
     /// Returns when the class is over: an error when it ended without a word.
     pub async fn ended(&mut self) -> Result<(), RingError> {
-        (&mut self.task).await.unwrap_or(Err(RingError::HostLost))
+        if self.is_over {
+            return Ok(());
+        }
+        let ended = (&mut self.task).await.unwrap_or(Err(RingError::HostLost));
+        self.is_over = true;
+        ended
     }
 
     /// Leaves the class.
