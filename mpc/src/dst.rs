@@ -64,6 +64,22 @@ pub const RESULT_REPEAT: &[u8] = b"sotto/v1/result/repeat";
 pub const COMMAND: &[u8] = b"sotto/v1/command";
 /// Hash of the servers' roster.
 pub const ROSTER: &[u8] = b"sotto/v1/roster";
+/// Hash of a masked number that one pupil of a ring sends to another.
+pub const RING_BODY: &[u8] = b"sotto/v1/ring/body";
+/// A pupil's signature over what it sends.
+pub const RING_SLIP: &[u8] = b"sotto/v1/ring/slip";
+/// A pupil's signature over what it received.
+pub const RING_ACKNOWLEDGEMENT: &[u8] = b"sotto/v1/ring/acknowledgement";
+/// A pupil's signature over what it announces.
+pub const RING_ANNOUNCEMENT: &[u8] = b"sotto/v1/ring/announcement";
+/// Key derivation between two browsers of a ring; written out once more in the page's TypeScript.
+pub const RING_SEAL: &[u8] = b"sotto/v1/ring/seal";
+/// Hash of the keys of all browsers of a class; written out once more in the page's TypeScript.
+pub const RING_CHECK: &[u8] = b"sotto/v1/ring/check";
+/// Hash of the roster of a round, which every pupil's terminal shows.
+pub const RING_ROSTER: &[u8] = b"sotto/v1/ring/roster";
+/// Checksum of the code by which pupils join.
+pub const RING_CODE: &[u8] = b"sotto/v1/ring/code";
 
 /// SHA-256 over `dst` and `parts`, each preceded by its length (8 bytes, big-endian), so that no
 /// two different lists of parts give the same input.

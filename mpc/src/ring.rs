@@ -41,14 +41,18 @@
 //! partial sum is uniform.
 
 pub mod attack;
+pub mod inbox;
 pub mod leak;
 pub mod plan;
+pub mod play;
 pub mod pupil;
 pub mod referee;
 pub mod slip;
 pub mod view;
 
 use std::{fmt, str::FromStr};
+
+pub use play::play;
 
 /// The fewest pupils: with two, the total tells each the other's value.
 pub const FEWEST: usize = 3;

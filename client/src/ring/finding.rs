@@ -1,9 +1,15 @@
 //! Finding: what colluders learned, for people and as JSON.
 
-use mpc::ring::{attack, view::View};
+use mpc::ring::{
+    Message, Seat,
+    attack::{self, Contradiction, Knowledge},
+    view::View,
+};
 use serde::Serialize;
 
-use super::round::Round;
+use super::{name::PupilId, round::Round};
+
+mod words;
 
 /// What colluders learned from a round.
 #[derive(Debug, Clone, Serialize)]
@@ -87,8 +93,179 @@ pub struct Open {
     pub of: u64,
 }
 
-/// What the owners of these views learned about the others in this round.
-pub fn find(round: &Round, views: &[View]) -> Result<Finding, attack::Contradiction> {
-    let _ = (round, views);
-    unimplemented!()
+/// Views that cannot be what their owners saw, with the pupils who showed them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Unbelievable {
+    /// Who showed them: one of these, or both.
+    pub who: Vec<PupilId>,
+    text: String,
 }
+
+/// What the owners of these views learned about the others in this round. Views may come from
+/// strangers: they are checked to be of this round and to fit together.
+///
+/// It takes a while where much is open: for every value of a pupil a class is made.
+pub fn find(round: &Round, views: &[View]) -> Result<Finding, Unbelievable> {
+    let unbelievable = |cause| unbelievable(round, cause);
+    let plan = round.plan();
+    let knowledge = attack::knowledge(plan, views).map_err(unbelievable)?;
+    let range = round.scale().range();
+    let allowed = attack::allowed_by_total(plan, views, range.clone()).map_err(unbelievable)?;
+    let mut open = Vec::new();
+    for target in targets(round, views, &knowledge) {
+        let values =
+            attack::consistent(plan, views, target, range.clone()).map_err(unbelievable)?;
+        open.push((target, values));
+    }
+    let facts = Facts { round, views, knowledge, allowed, open };
+    Ok(facts.finding())
+}
+
+/// What was found, before it is put into words.
+struct Facts<'a> {
+    round: &'a Round,
+    views: &'a [View],
+    knowledge: Knowledge,
+    /// The values of one honest pupil that the total allows.
+    allowed: Vec<i64>,
+    /// The values that the views allow, of some honest pupils.
+    open: Vec<(Seat, Vec<i64>)>,
+}
+
+impl Facts<'_> {
+    fn finding(&self) -> Finding {
+        let scale = self.round.scale();
+        let number = |sum: u64| scale.number(sum.cast_signed());
+        let (exact, groups): (Vec<_>, Vec<_>) =
+            self.knowledge.groups.iter().partition(|group| group.members.len() == 1);
+        let from_total = self.honest() == 1;
+        let exact = exact.into_iter().flat_map(|group| {
+            let one =
+                |&seat| Exact { pupil: self.name(seat), value: number(group.sum), from_total };
+            group.members.iter().map(one).collect::<Vec<_>>()
+        });
+        let groups = groups.into_iter().map(|group| GroupShown {
+            members: self.names(&group.members),
+            sum: number(group.sum),
+        });
+        Finding {
+            colluders: self.names(&self.colluders()),
+            arcs: self.knowledge.arcs.iter().map(|arc| self.arc(arc)).collect(),
+            exact: exact.collect(),
+            groups: groups.collect(),
+            open: self.open.iter().filter_map(|(seat, values)| self.open(*seat, values)).collect(),
+            succeeded: self.has_succeeded(),
+            steps: self.steps(),
+        }
+    }
+
+    fn arc(&self, arc: &attack::Arc) -> ArcShown {
+        let passed = |Message { lane, value }: Message| Passed {
+            from: self.name(lane.from),
+            to: self.name(lane.to),
+            value: value.to_string(),
+        };
+        ArcShown {
+            ring: arc.ring.saturating_add(1),
+            honest: self.names(&arc.honest),
+            entered: passed(arc.entered),
+            left: passed(arc.left),
+            sum: arc.sum.map(|sum| sum.to_string()),
+        }
+    }
+
+    /// None where no value of the scale is possible, because somebody has played another one.
+    fn open(&self, seat: Seat, values: &[i64]) -> Option<Open> {
+        let scale = self.round.scale();
+        Some(Open {
+            pupil: self.name(seat),
+            values: values.len() as u64,
+            min: scale.number(*values.first()?),
+            max: scale.number(*values.last()?),
+            allowed_by_total: self.allowed.len() as u64,
+            of: scale.values(),
+        })
+    }
+
+    /// Whether the colluders know the sum of some of the others only: that of all follows from the
+    /// total.
+    fn has_succeeded(&self) -> bool {
+        self.knowledge.groups.len() > 1
+    }
+
+    /// How many pupils do not collude.
+    fn honest(&self) -> usize {
+        self.round.pupils().len() - self.views.len()
+    }
+
+    fn colluders(&self) -> Vec<Seat> {
+        let mut seats: Vec<_> = self.views.iter().map(|view| view.seat).collect();
+        seats.sort_unstable();
+        seats
+    }
+
+    fn name(&self, seat: Seat) -> String {
+        self.round.pupil(seat).id.to_string()
+    }
+
+    fn names(&self, seats: &[Seat]) -> Vec<String> {
+        seats.iter().map(|&seat| self.name(seat)).collect()
+    }
+}
+
+/// Those about whom it is asked what is open: whom one ring in the order of seats would expose, or
+/// else the first honest one; without those whose value is known.
+fn targets(round: &Round, views: &[View], knowledge: &Knowledge) -> Vec<Seat> {
+    let seats = round.plan().seats();
+    let colludes = |seat: &&Seat| views.iter().any(|view| view.seat == **seat);
+    let before = seats.iter().cycle().skip(seats.len().saturating_sub(1));
+    let after = seats.iter().cycle().skip(1);
+    let around = seats.iter().zip(before.zip(after));
+    let mut targets: Vec<Seat> = around
+        .filter(|(seat, (before, after))| !colludes(seat) && colludes(before) && colludes(after))
+        .map(|(seat, _)| *seat)
+        .collect();
+    if targets.is_empty() {
+        targets.extend(seats.iter().find(|seat| !colludes(seat)));
+    }
+    targets.retain(|target| !knowledge.groups.iter().any(|group| group.members == [*target]));
+    targets
+}
+
+fn unbelievable(round: &Round, cause: Contradiction) -> Unbelievable {
+    let name = |seat| round.pupil(seat);
+    let (seats, text) = match cause {
+        Contradiction::Nobody => (vec![], "nobody has shown what it saw".to_owned()),
+        Contradiction::Stranger(seat) | Contradiction::Target(seat) => {
+            (vec![], format!("there is no seat {} in this round", u32::from(seat.0) + 1))
+        }
+        Contradiction::Again(seat) => (vec![seat], format!("{} has shown two views", name(seat))),
+        Contradiction::Secrets(seat) => (
+            vec![seat],
+            format!("the shares that {} has shown are not those of its value", name(seat)),
+        ),
+        Contradiction::Messages(seat) => (
+            vec![seat],
+            format!("{} has not shown the messages that pass it in this round", name(seat)),
+        ),
+        Contradiction::Arithmetic(seat) => (
+            vec![seat],
+            format!("what {} has shown does not add up to what it sent on", name(seat)),
+        ),
+        Contradiction::Between(one, other) => (
+            vec![one, other],
+            format!(
+                "{} and {} have shown different numbers for the message between them",
+                name(one),
+                name(other)
+            ),
+        ),
+        Contradiction::Announced(one, other) => (
+            vec![one, other],
+            format!("{} and {} have heard different announcements", name(one), name(other)),
+        ),
+    };
+    Unbelievable { who: seats.into_iter().map(|seat| name(seat).id).collect(), text }
+}
+

@@ -10,6 +10,7 @@ use mpc::{
     ring::{
         Announcement, Lane, Protocol, Seat,
         plan::{Plan, WrongNumber},
+        referee::{Offence, Verdict},
     },
 };
 
@@ -152,8 +153,26 @@ impl Round {
         Stop::Silent { who: self.waiting_for() }
     }
 
+    /// Stops the round because the referee has found who broke the rules, or between whom it is.
+    pub fn convict(&self, verdict: Verdict) -> Stop {
+        let (who, offence) = match verdict {
+            Verdict::Guilty { who, offence } => (self.pupil(who), offence),
+            Verdict::Undecided(lane) => {
+                return Stop::Disagree { one: self.pupil(lane.from), other: self.pupil(lane.to) };
+            }
+        };
+        match offence {
+            Offence::Garbage => Stop::Garbage { who },
+            Offence::Twice(to) => Stop::Twice { who, to: self.pupil(to) },
+            Offence::AnnouncedTwice => Stop::AnnouncedTwice { who },
+            Offence::FalseAccusation(accused) => {
+                Stop::FalseAccusation { who, accused: self.pupil(accused) }
+            }
+        }
+    }
+
     /// Whether the plan has this lane, and its sender has received what it passes on.
-    fn is_due(&self, lane: Lane) -> bool {
+    pub fn is_due(&self, lane: Lane) -> bool {
         match self.plan.protocol() {
             Protocol::Shares => {
                 lane.ring == 0

@@ -9,6 +9,11 @@ pub struct Plan {
     protocol: Protocol,
     pupils: usize,
     rings: Vec<Vec<Seat>>,
+    lanes: Vec<Lane>,
+    /// By seat.
+    incoming: Vec<Vec<Lane>>,
+    /// By seat.
+    outgoing: Vec<Vec<Lane>>,
 }
 
 /// A number of pupils that cannot play.
@@ -30,7 +35,21 @@ impl Plan {
             Protocol::Rings => walecki(pupils),
             Protocol::Shares => Vec::new(),
         };
-        Ok(Self { protocol, pupils, rings })
+        Ok(Self::over(protocol, pupils, rings))
+    }
+
+    /// The plan of a protocol over these rings, each the order of all seats from P_1 on.
+    pub(super) fn over(protocol: Protocol, pupils: usize, rings: Vec<Vec<Seat>>) -> Self {
+        let lanes = match protocol {
+            Protocol::Ring | Protocol::Rings => along(&rings),
+            Protocol::Shares => between_all(pupils),
+        };
+        let of = |end: fn(&Lane) -> Seat| {
+            let one = |seat| lanes.iter().copied().filter(|lane| end(lane) == seat).collect();
+            seats(pupils).into_iter().map(one).collect()
+        };
+        let (incoming, outgoing) = (of(|lane| lane.to), of(|lane| lane.from));
+        Self { protocol, pupils, rings, lanes, incoming, outgoing }
     }
 
     /// The protocol.
@@ -61,25 +80,55 @@ impl Plan {
         }
     }
 
-    /// All lanes; those of a ring in the order in which they are used.
-    pub fn lanes(&self) -> Vec<Lane> {
+    /// Whether this pupil announces something: P_1 the total, or with [`Protocol::Shares`]
+    /// everybody a sum of shares.
+    pub fn announces(&self, seat: Seat) -> bool {
         match self.protocol {
-            Protocol::Ring | Protocol::Rings => (0..)
-                .zip(&self.rings)
-                .flat_map(|(ring, order)| {
-                    let next = order.iter().cycle().skip(1);
-                    order.iter().zip(next).map(move |(&from, &to)| Lane { ring, from, to })
-                })
-                .collect(),
-            Protocol::Shares => {
-                let pairs = seats(self.pupils).into_iter().flat_map(|from| {
-                    let others = seats(self.pupils).into_iter().filter(move |&to| to != from);
-                    others.map(move |to| Lane { ring: 0, from, to })
-                });
-                pairs.collect()
-            }
+            Protocol::Ring | Protocol::Rings => seat == Seat(0),
+            Protocol::Shares => seat.index() < self.pupils,
         }
     }
+
+    /// How many pupils announce something.
+    pub fn announcers(&self) -> usize {
+        match self.protocol {
+            Protocol::Ring | Protocol::Rings => 1,
+            Protocol::Shares => self.pupils,
+        }
+    }
+
+    /// All lanes; those of a ring in the order in which they are used.
+    pub fn lanes(&self) -> Vec<Lane> {
+        self.lanes.clone()
+    }
+
+    /// The lanes to a pupil: one per ring in the rings' order, or one from everybody else.
+    pub fn incoming(&self, seat: Seat) -> &[Lane] {
+        self.incoming.get(seat.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The lanes from a pupil: one per ring in the rings' order, or one to everybody else.
+    pub fn outgoing(&self, seat: Seat) -> &[Lane] {
+        self.outgoing.get(seat.index()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The lanes of rings.
+fn along(rings: &[Vec<Seat>]) -> Vec<Lane> {
+    let lanes = (0..).zip(rings).flat_map(|(ring, order)| {
+        let next = order.iter().cycle().skip(1);
+        order.iter().zip(next).map(move |(&from, &to)| Lane { ring, from, to })
+    });
+    lanes.collect()
+}
+
+/// The lanes from everybody to everybody else.
+fn between_all(pupils: usize) -> Vec<Lane> {
+    let pairs = seats(pupils).into_iter().flat_map(|from| {
+        let others = seats(pupils).into_iter().filter(move |&to| to != from);
+        others.map(move |to| Lane { ring: 0, from, to })
+    });
+    pairs.collect()
 }
 
 /// P_1 .. P_n.

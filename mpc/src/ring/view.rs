@@ -1,5 +1,7 @@
 //! View: all that one pupil sees of a round. What colluders put together is their views.
 
+use std::fmt;
+
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Announcement, Message, Seat};
@@ -22,3 +24,40 @@ pub struct View {
     /// What was announced, its own announcement among it.
     pub announced: Vec<Announcement>,
 }
+
+impl View {
+    /// The same view with everything in one order: messages of different rings may pass a pupil
+    /// in any.
+    #[must_use]
+    pub fn sorted(&self) -> Self {
+        let mut view = self.clone();
+        view.sent.sort_unstable();
+        view.received.sort_unstable();
+        view.announced.sort_unstable();
+        view
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("seat", &self.seat)
+            .field("sent", &self.sent.len())
+            .field("received", &self.received.len())
+            .field("announced", &self.announced)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.value.zeroize();
+        self.shares.zeroize();
+        self.masks.zeroize();
+        for message in self.sent.iter_mut().chain(&mut self.received) {
+            message.value.zeroize();
+        }
+    }
+}
+
+impl ZeroizeOnDrop for View {}

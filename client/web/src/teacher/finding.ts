@@ -1,0 +1,157 @@
+/** The finding: what colluders computed, step by step, as a subtraction and as the values that stay possible. */
+import { button, el, setShown, svg } from "../dom";
+import type { Finding } from "../events";
+import { grouped, listed } from "../names";
+import type { Protocol } from "../protocol/plan";
+import { values, type Scale } from "../protocol/scale";
+import type { Director, Scene } from "./director";
+import { table } from "./tables";
+
+export class FindingPanel {
+  readonly node = el("section", { class: "panel finding", "aria-labelledby": "finding-title", tabindex: -1, hidden: true });
+  private shown: Finding | undefined;
+
+  constructor(
+    private readonly director: () => Director,
+    private readonly choose: (protocol: Protocol) => void,
+  ) {}
+
+  update(scene: Scene): void {
+    const finding = scene.play?.finding;
+    setShown(this.node, finding !== undefined);
+    if (finding === this.shown) return;
+    this.shown = finding;
+    if (finding === undefined || scene.play === undefined) return;
+    this.node.replaceChildren(...this.contents(finding, scene, scene.play.protocol));
+    this.node.scrollIntoView({ block: "nearest" });
+    this.node.focus({ preventScroll: true });
+  }
+
+  private contents(finding: Finding, scene: Scene, protocol: Protocol): Node[] {
+    const conclusion = finding.steps.at(-1) ?? "";
+    const subtraction = subtractions(finding, scene.scale);
+    const made: Node[] = [
+      el("h2", { id: "finding-title" }, `What ${listed(finding.colluders)} learned`),
+      el("p", { class: finding.succeeded ? "conclusion broken" : "conclusion" }, conclusion),
+      ...subtraction,
+      this.further(finding, protocol),
+    ];
+    if (scene.scale !== undefined && finding.exact.length + finding.open.length > 0) made.push(possible(finding, scene.scale));
+    made.push(
+      el("h3", {}, "Step by step"),
+      el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, step))),
+      arcs(finding),
+    );
+    return made;
+  }
+
+  /** From the attack to its repair. */
+  private further(finding: Finding, protocol: Protocol): HTMLElement {
+    const play = (next: Protocol, label: string) =>
+      button(label, () => {
+        this.choose(next);
+        this.director().play(next);
+      }, { class: next === "rings" ? "primary" : undefined });
+    const ways = finding.succeeded || protocol === "ring" ? [play("rings", "Repair: play Walecki’s rings")] : [];
+    if (protocol !== "shares") ways.push(play("shares", "Play direct sharing"));
+    if (protocol !== "ring") ways.push(play("ring", "Play one ring again"));
+    return el("div", { class: "actions" }, ...ways);
+  }
+}
+
+/** The subtractions that give one pupil's grade: what came out of it less what went in. */
+function subtractions(finding: Finding, scale: Scale | undefined): HTMLElement[] {
+  return finding.arcs.flatMap((arc) => {
+    const [pupil] = arc.honest;
+    const exact = finding.exact.find((each) => each.pupil === pupil && !each.fromTotal);
+    if (arc.honest.length !== 1 || pupil === undefined || arc.sum === null || exact === undefined) return [];
+    const line = (what: string, value: string, kind: string) =>
+      el("tr", { class: kind }, el("th", { scope: "row" }, what), el("td", { class: "number" }, value));
+    const value = scale === undefined ? String(exact.value) : exact.value.toFixed(scale.decimals);
+    const rings = finding.arcs.some(({ ring }) => ring > 1) ? ` in ring ${arc.ring}` : "";
+    return [
+      el(
+        "table",
+        { class: "subtraction" },
+        el("caption", {}, `The subtraction that gives the grade of ${pupil}${rings}`),
+        el(
+          "tbody",
+          {},
+          line(`${arc.left.to} received from ${arc.left.from}`, grouped(arc.left.value), "from"),
+          line(`${arc.entered.from} sent to ${arc.entered.to}`, `− ${grouped(arc.entered.value)}`, "less"),
+          line(`${pupil} added`, `= ${grouped(arc.sum)}`, "rest"),
+          line(`${pupil}’s grade`, value, "grade"),
+        ),
+      ),
+    ];
+  });
+}
+
+const WIDTH = 600;
+const ROW = 28;
+
+/** The values that stay possible for each pupil, as bars over the scale, and the same as a table. */
+function possible(finding: Finding, scale: Scale): HTMLElement {
+  const [low, high] = [Number(scale.min), Number(scale.max)];
+  const x = (value: number) => 70 + ((value - low) / (high - low)) * WIDTH;
+  const decimals = (value: number) => value.toFixed(scale.decimals);
+  const known = finding.exact.map(({ pupil, value }) => ({ pupil, min: value, max: value, count: 1, allowed: null }));
+  const open = finding.open.map((each) => ({ ...each, count: each.values, allowed: each.allowedByTotal }));
+  const rows = [...known, ...open].sort((a, b) => order(a.pupil) - order(b.pupil));
+  const all = values(scale);
+  const bars = rows.flatMap((row, place) => {
+    const y = 42 + place * ROW;
+    const width = Math.max(3, x(row.max) - x(row.min));
+    const text = row.count === 1 ? `only ${decimals(row.min)}` : row.count === all ? `all ${all}` : `${row.count} of ${all}`;
+    return [
+      svg("text", { x: 58, y: y + 6, class: "who" }, row.pupil),
+      svg("rect", { x: x(low), y: y - 9, width: WIDTH, height: 18, class: "scale" }),
+      svg("rect", { x: x(row.min), y: y - 9, width, height: 18, class: row.count === 1 ? "value" : "values" }),
+      svg("text", { x: 70 + WIDTH + 12, y: y + 6 }, text),
+    ];
+  });
+  const box = { viewBox: `0 0 ${WIDTH + 220} ${52 + rows.length * ROW}`, role: "img", class: "possible", "aria-label": title(finding) };
+  const ends = [
+    svg("text", { x: x(low), y: 22, class: "end" }, scale.min),
+    svg("text", { x: x(high), y: 22, class: "end" }, scale.max),
+  ];
+  const lines = rows.map((row) => [
+    row.pupil,
+    String(row.count),
+    row.count === 1 ? decimals(row.min) : `${decimals(row.min)} to ${decimals(row.max)}`,
+    row.allowed === null ? "" : String(row.allowed),
+  ]);
+  const caption = `Grades that stay possible, of ${all} on the scale`;
+  const details = el(
+    "details",
+    {},
+    el("summary", {}, "The same as a table"),
+    table(caption, ["Pupil", "Possible grades", "Which", "Allowed by the average alone"], lines),
+  );
+  return el("figure", {}, svg("svg", box, ...ends, ...bars), el("figcaption", {}, title(finding)), details);
+}
+
+function title(finding: Finding): string {
+  const who = listed(finding.colluders);
+  return `Which grades the others can have, for all that ${who} saw: each possible one was tried by making a class that looks the same to them.`;
+}
+
+/** All sums that the colluders could compute. */
+function arcs(finding: Finding): HTMLElement {
+  const rows = finding.arcs.map(({ ring, honest, entered, left, sum }) => [
+    String(ring),
+    listed(honest),
+    `${entered.from} → ${entered.to}: ${grouped(entered.value)}`,
+    `${left.from} → ${left.to}: ${grouped(left.value)}`,
+    sum === null ? "unknown: a mask is in it" : grouped(sum),
+  ]);
+  const caption = "All differences that the colluders can compute, modulo 2^64";
+  const made = el("details", {}, el("summary", {}, `All their differences (${rows.length})`));
+  made.append(table(caption, ["Ring", "Pupils in between", "Went in", "Came out", "Difference"], rows));
+  setShown(made, rows.length > 0);
+  return made;
+}
+
+function order(pupil: string): number {
+  return Number(pupil.replace(/[^0-9]/g, ""));
+}
