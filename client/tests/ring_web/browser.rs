@@ -16,7 +16,7 @@ use mpc::{
     },
 };
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 
 use super::{
     seal::{KeyPair, Way},
@@ -57,7 +57,6 @@ pub struct Browser {
     pub learned: watch::Receiver<Option<(String, u64)>>,
     /// All its secrets: values, shares, masks, masked numbers.
     pub secrets: Arc<Mutex<Vec<u64>>>,
-    task: JoinHandle<()>,
 }
 
 /// Reads a stream of events, line by line.
@@ -113,18 +112,12 @@ impl Browser {
         };
         let mut events = Events::new(connection.events(&token, 0).await.into_body());
         page.post(json!({"type": "ready"})).await;
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 page.event(&event).await;
             }
         });
-        Self { pupil, token, connection, learned: has_learned, secrets, task }
-    }
-
-    /// Closes the tab.
-    pub fn close(&self) {
-        self.task.abort();
-        self.connection.cut();
+        Self { pupil, token, connection, learned: has_learned, secrets }
     }
 }
 

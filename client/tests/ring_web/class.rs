@@ -72,12 +72,14 @@ impl Class {
     /// The next event of a type; those before it are skipped.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {
-            let event = self.events.next().await.unwrap_or_else(|| panic!("no {kind} came"));
+            let event = tokio::time::timeout(LONG, self.events.next()).await;
+            let event = event.ok().flatten().unwrap_or_else(|| panic!("no {kind} came"));
             if event["type"] == kind {
                 return event;
             }
             assert_ne!(event["type"], "ended", "while waiting for {kind}");
-            let is_end = |kind: &str| matches!(kind, "outcome" | "stopped" | "finding");
+            let is_end =
+                |kind: &str| matches!(kind, "outcome" | "stopped" | "finding" | "contradiction");
             assert!(!is_end(event["type"].as_str().unwrap()), "not {kind}: {event}");
         }
     }
@@ -116,5 +118,7 @@ impl Class {
     }
 }
 
+/// A time after which a test that waits has failed.
+const LONG: Duration = Duration::from_secs(120);
 /// A time that a test waits for on purpose.
 pub const SHORT: Duration = Duration::from_millis(200);

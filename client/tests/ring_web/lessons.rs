@@ -195,8 +195,6 @@ async fn a_connection_that_breaks_loses_no_event() {
     }
     let expected = [("started", 1), ("deliver", 4), ("announced", 5), ("outcome", 1)];
     assert!(expected.iter().all(|(kind, times)| count.get(*kind) == Some(times)), "{count:?}");
-    // Nobody was lost in the meantime.
-    class.outcome("ring").await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    net::SocketAddr,
+    net::{self, SocketAddr},
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -64,10 +64,8 @@ pub struct Answer {
 pub struct Connection {
     sender: http2::SendRequest<Full<Bytes>>,
     origin: String,
-    task: Arc<Task>,
+    tcp: Arc<net::TcpStream>,
 }
-
-struct Task(JoinHandle<()>);
 
 /// The values of the classes here: such that none is in anything by accident.
 pub const VALUES: [i64; 5] = [48_611, 73_907, 61_283, 90_089, 55_217];
@@ -117,24 +115,23 @@ impl Site {
 impl Door {
     /// A page's connection.
     pub async fn connect(&self) -> Connection {
-        let stream = TokioIo::new(self.tls(b"h2").await.unwrap());
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        let tcp = tcp.into_std().unwrap();
+        let same = TcpStream::from_std(tcp.try_clone().unwrap()).unwrap();
+        let stream = TokioIo::new(self.tls(b"h2", same).await.unwrap());
         let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-        let task = Arc::new(Task(tokio::spawn(async move {
-            let _ = connection.await;
-        })));
-        Connection { sender, origin: format!("https://{}", self.address), task }
+        tokio::spawn(connection);
+        Connection { sender, origin: format!("https://{}", self.address), tcp: Arc::new(tcp) }
     }
 
     /// A request as anybody may write it, on a connection of its own.
     pub async fn raw(&self, request: Request<Full<Bytes>>) -> Answer {
-        let stream = TokioIo::new(self.tls(b"http/1.1").await.unwrap());
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let stream = TokioIo::new(self.tls(b"http/1.1", stream).await.unwrap());
         let (mut sender, connection) = http1::handshake(stream).await.unwrap();
-        let connection = Task(tokio::spawn(async move {
-            let _ = connection.await;
-        }));
-        let answer = Answer::read(sender.send_request(request).await.unwrap()).await;
-        drop(connection);
-        answer
+        tokio::spawn(connection);
+        Answer::read(sender.send_request(request).await.unwrap()).await
     }
 
     /// A request with the headers that every client sends.
@@ -143,7 +140,7 @@ impl Door {
     }
 
     /// A TLS connection to the host with this certificate.
-    async fn tls(&self, protocol: &[u8]) -> io::Result<TlsStream<TcpStream>> {
+    async fn tls(&self, protocol: &[u8], stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -151,7 +148,6 @@ impl Door {
             .with_custom_certificate_verifier(Arc::new(Pinned(self.certificate)))
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.to_vec()];
-        let stream = TcpStream::connect(self.address).await?;
         let name = ServerName::from(self.address.ip());
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
@@ -174,7 +170,7 @@ impl Connection {
 
     /// Closes the connection as a tab does that is closed.
     pub fn cut(&self) {
-        self.task.0.abort();
+        let _ = self.tcp.shutdown(net::Shutdown::Both);
     }
 
     fn to(&self, method: Method, path: &str, token: &str) -> hyper::http::request::Builder {
@@ -222,12 +218,6 @@ impl Write for Written {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Page } from "playwright-core";
 import { average, expectAccessible, press, typeGrade, World, type Visitor } from "./world";
 
-const NAMES = ["Anna", "Ben", "Cem", "Dana", "Emil"];
-const GRADES = ["76.3", "75.4", "67.1", "63.5", "72.4"];
+const CLASS = [["Anna", "76.3"], ["Ben", "75.4"], ["Cem", "67.1"], ["Dana", "63.5"], ["Emil", "72.4"]] as const;
+const NAMES = CLASS.map(([name]) => name);
+const GRADES = CLASS.map(([, grade]) => grade);
 const AVERAGE = "70.94";
 const PROTOCOLS = ["One ring", "Repair", "Direct sharing"];
 
@@ -14,8 +15,7 @@ let pupils: Visitor[];
 
 async function gather(count = 5): Promise<void> {
   teacher = await world.teacher();
-  pupils = [];
-  for (let place = 0; place < count; place += 1) pupils.push(await world.pupil(NAMES[place] ?? "", GRADES[place]));
+  pupils = await world.pupils(CLASS.slice(0, count));
   await teacher.page.getByText(`${count} pupils ready to play.`).waitFor();
   await teacher.page.getByLabel("Speed").selectOption("fast");
 }

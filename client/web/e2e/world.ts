@@ -108,13 +108,24 @@ export class World {
   /** A pupil who has joined; with a grade, one that is ready. */
   async pupil(name: string, grade?: string, more: BrowserContextOptions = {}): Promise<Visitor> {
     const visitor = await this.visit(this.links.pupils, PHONE, more);
-    const { page } = visitor;
-    await page.getByLabel("Your name").fill(name);
-    await page.getByRole("button", { name: "Join the class" }).click();
-    await page.getByLabel("Type your grade").waitFor();
-    if (grade !== undefined) await typeGrade(page, grade);
-    return visitor;
+    return joinAs(visitor, name, grade);
   }
+
+  /** Several pupils, who join in this order. */
+  async pupils(group: readonly (readonly [string, string])[]): Promise<Visitor[]> {
+    const visitors = await Promise.all(group.map(() => this.visit(this.links.pupils, PHONE)));
+    for (const [place, visitor] of visitors.entries()) await joinAs(visitor, ...(group[place] ?? ["", ""]));
+    return visitors;
+  }
+}
+
+async function joinAs(visitor: Visitor, name: string, grade?: string): Promise<Visitor> {
+  const { page } = visitor;
+  await page.getByLabel("Your name").fill(name);
+  await page.getByRole("button", { name: "Join the class" }).click();
+  await page.getByLabel("Type your grade").waitFor();
+  if (grade !== undefined) await typeGrade(page, grade);
+  return visitor;
 }
 
 export async function typeGrade(page: Page, grade: string): Promise<void> {

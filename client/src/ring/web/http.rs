@@ -182,7 +182,9 @@ impl Call {
             if let Some(body) = body.as_object_mut() {
                 body.remove("token");
             }
-            traffic.write(Direction::Out, &self.path, &self.named(), &body.to_string());
+            // A refusal may quote what somebody sent.
+            let body = self.web.classroom.without_tokens(&body.to_string());
+            traffic.write(Direction::Out, &self.path, &self.named(), &body);
         }
         response
     }

@@ -15,8 +15,8 @@ use sha2::{Digest as _, Sha256};
 
 /// How long a certificate made for one lesson holds. A day of it has passed already, because
 /// phones' clocks are behind.
-const LIFE: Duration = Duration::from_hours(24 * 8);
-const DAY: Duration = Duration::from_hours(24);
+const LIFE: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A certificate and its key, ready for connections.
 #[derive(Debug, Clone)]

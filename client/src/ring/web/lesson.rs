@@ -18,25 +18,25 @@ use mpc::{
 use super::{
     event::{Audience, Event, PupilShown, ScaleShown},
     refusal::Refusal,
-    request::{FromPupil, FromTeacher, PublicKey, Seal, ViewShown},
+    request::{FromPupil, FromTeacher, PublicKey, Seal},
     wire::{Number, Run},
 };
 use crate::ring::{
     class::Class,
-    finding::Finding,
     name::{Named, PupilId},
     round::{Outcome, Round},
     scale::Scale,
     stop::Stop,
 };
 
+mod collusion;
 mod play;
 #[cfg(test)]
 mod tests;
 mod views;
 
 use play::{Passing, Play};
-use views::{Answered, Played, Standing};
+use views::Played;
 
 /// What a lesson goes by.
 #[derive(Debug, Clone)]
@@ -253,19 +253,6 @@ impl Lesson {
         }
     }
 
-    /// What colluders learned from the round of that id, or in one sentence why nothing is found.
-    pub fn found(&mut self, run: RunId, finding: Result<Finding, String>) {
-        let Stage::Played(played) = &self.stage else { return };
-        if played.round().run() != run {
-            return;
-        }
-        let event = match finding {
-            Ok(finding) => Event::Finding { run: Run(run), finding: Box::new(finding) },
-            Err(message) => Event::Contradiction { run: Run(run), message },
-        };
-        self.tell(Audience::Teacher, event);
-    }
-
     /// The class is over.
     pub fn end(&mut self) {
         if !matches!(self.stage, Stage::Ended) {
@@ -365,60 +352,6 @@ impl Lesson {
         self.tell(Audience::Everybody, Event::Stopped { run, kind, message, suspects });
     }
 
-    fn collude(&mut self, pupils: &[u16]) -> Result<(), Refusal> {
-        let Stage::Played(played) = &mut self.stage else {
-            return Err(Refusal::NoRound("there are no views to put together"));
-        };
-        let mut ids = Vec::new();
-        for &number in pupils {
-            let member = self.class.member(PupilId(number)).ok_or(Refusal::Unknown(number))?;
-            let named = member.named.clone();
-            if played.round().seat(named.id).is_none() {
-                return Err(Refusal::NotInRound(named));
-            }
-            if !member.connected {
-                return Err(Refusal::Away(named));
-            }
-            ids.push(named.id);
-        }
-        let run = Run(played.round().run());
-        played.ask(ids.clone())?;
-        self.tell(Audience::Teacher, Event::Asked { run, pupils: pupils.to_vec() });
-        for id in ids {
-            self.tell(Audience::Pupil(id), Event::AskView { run, with: pupils.to_vec() });
-        }
-        Ok(())
-    }
-
-    fn view(&mut self, run: Run, id: PupilId, shown: &ViewShown) -> Result<(), Refusal> {
-        let Some(played) = self.asked(run, id)? else { return Ok(()) };
-        let round = Arc::clone(played.round());
-        let Ok(view) = played.read(id, shown) else {
-            let who = round.seat(id).map(|seat| round.pupil(seat).to_string()).unwrap_or_default();
-            let message = format!("{who} showed something that is not its view of this round");
-            let _ = played.answer(id, None);
-            self.tell(Audience::Teacher, Event::Contradiction { run, message });
-            return Ok(());
-        };
-        let answered = played.answer(id, Some(view));
-        self.tell(Audience::Teacher, Event::Shown { run, pupil: id.0 });
-        if let Answered::All(views) = answered {
-            self.outputs.push(Output::Find(round, views));
-        }
-        Ok(())
-    }
-
-    /// A pupil that was asked does not show its view.
-    fn no_view(&mut self, id: PupilId) {
-        if let Stage::Played(played) = &mut self.stage
-            && played.standing(id) == Standing::Asked
-        {
-            let run = Run(played.round().run());
-            let _ = played.answer(id, None);
-            self.tell(Audience::Teacher, Event::Refused { run, pupil: id.0 });
-        }
-    }
-
     fn leave(&mut self, id: PupilId) {
         if let Some(desk) = self.desks.get_mut(&id) {
             desk.left = true;
@@ -480,19 +413,6 @@ impl Lesson {
             Stage::Playing(play) if play.round().run() == run.0 => {
                 Ok((play, play.round().seat(id).ok_or(Refusal::NotPlaying)?))
             }
-            _ => Err(Refusal::Over),
-        }
-    }
-
-    /// The last round, if it is this one and the pupil has been asked for its view of it; none,
-    /// if it has answered already.
-    fn asked(&mut self, run: Run, id: PupilId) -> Result<Option<&mut Played>, Refusal> {
-        match &mut self.stage {
-            Stage::Played(played) if played.round().run() == run.0 => match played.standing(id) {
-                Standing::Asked => Ok(Some(played)),
-                Standing::Answered => Ok(None),
-                Standing::NotAsked => Err(Refusal::NotAsked),
-            },
             _ => Err(Refusal::Over),
         }
     }
