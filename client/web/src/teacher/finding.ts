@@ -1,7 +1,7 @@
 /** The finding: what colluders computed, step by step, as a subtraction and as the values that stay possible. */
 import { button, el, setShown, svg } from "../dom";
 import type { Finding } from "../events";
-import { grouped, listed } from "../names";
+import { grouped, listed, readable } from "../names";
 import type { Protocol } from "../protocol/plan";
 import { values, type Scale } from "../protocol/scale";
 import type { Director, Scene } from "./director";
@@ -28,7 +28,7 @@ export class FindingPanel {
   }
 
   private contents(finding: Finding, scene: Scene, protocol: Protocol): Node[] {
-    const conclusion = finding.steps.at(-1) ?? "";
+    const conclusion = readable(finding.steps.at(-1) ?? "");
     const subtraction = subtractions(finding, scene.scale);
     const made: Node[] = [
       el("h2", { id: "finding-title" }, `What ${listed(finding.colluders)} learned`),
@@ -39,7 +39,7 @@ export class FindingPanel {
     if (scene.scale !== undefined && finding.exact.length + finding.open.length > 0) made.push(possible(finding, scene.scale));
     made.push(
       el("h3", {}, "Step by step"),
-      el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, step))),
+      el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, readable(step)))),
       arcs(finding),
     );
     return made;
