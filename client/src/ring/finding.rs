@@ -269,3 +269,5 @@ fn unbelievable(round: &Round, cause: Contradiction) -> Unbelievable {
     Unbelievable { who: seats.into_iter().map(|seat| name(seat).id).collect(), text }
 }
 
+#[cfg(test)]
+mod tests;
