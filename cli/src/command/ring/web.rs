@@ -19,11 +19,8 @@ use client::ring::{
 };
 use serde::Serialize;
 
-use super::{Global, host::Host};
+use super::{Global, grades::Grades, host::Host};
 use crate::{failure::Failure, report, signal};
-
-/// The class that comes with the program.
-const GRADES: &str = include_str!("../../../data/grades.csv");
 
 /// What only a host with a page takes.
 #[derive(Debug, clap::Args)]
@@ -105,15 +102,9 @@ fn identity(options: &PageOptions, name: &str) -> Result<Identity, Failure> {
 
 /// The class that comes with the program, on the scale that it was graded on.
 fn example() -> Result<Example, Failure> {
-    let damaged = |error: &dyn std::fmt::Display| Failure::Shipped(error.to_string());
     let scale = Scale::new("0", "100", 1)?;
-    let mut rows = csv::Reader::from_reader(GRADES.as_bytes());
-    let mut values = Vec::new();
-    for row in rows.records() {
-        let row = row.map_err(|error| damaged(&error))?;
-        let grade = row.get(1).ok_or_else(|| damaged(&"a row has no grade"))?;
-        values.push(scale.parse(grade)?);
-    }
+    let class = Grades::shipped(&scale)?;
+    let values = class.pupils.into_iter().map(|(_, value)| value).collect();
     Ok(Example { scale, values })
 }
 
