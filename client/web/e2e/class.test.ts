@@ -255,7 +255,7 @@ describe("a lesson", () => {
     await typeGrade(pupil(0), "46,3");
     await teacher.page.getByText("3 pupils ready to play.").waitFor();
     await press(teacher.page, "Direct sharing", "Play");
-    await teacher.page.getByText("52.933").waitFor();
-    await pupil(1).getByText("52.933").waitFor();
+    await teacher.page.locator(".average", { hasText: "52.933" }).waitFor();
+    await pupil(1).locator(".average", { hasText: "52.933" }).waitFor();
   });
 });

@@ -141,6 +141,7 @@ function amount({ pupil, count, min, allowed }: Row, all: number, scale: Scale):
 
 function title(finding: Finding): string {
   const who = listed(finding.colluders);
+  if (finding.open.length === 0) return `No other grade fits what ${who} saw.`;
   return `For each possible grade a class was made that looks the same to ${who}, message by message.`;
 }
 
