@@ -2,9 +2,12 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(["proto/sotto/v1/sotto.proto"], ["proto"])?;
+    // Only what servers serve is shown by their reflection.
+    let servers = protox::compile(["proto/sotto/v1/sotto.proto"], ["proto"])?;
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+    std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&servers))?;
+    let all = ["proto/sotto/v1/sotto.proto", "proto/sotto/v1/ring.proto"];
+    let descriptors = protox::compile(all, ["proto"])?;
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
     Ok(())
 }

@@ -19,10 +19,13 @@ mod dev;
 mod keys;
 mod receipt;
 mod result;
+mod ring;
 mod serve;
 mod study;
 mod submit;
 mod withdraw;
+
+pub use ring::GradesError;
 
 /// Statistics over private records, computed by servers that never see a record.
 ///
@@ -47,6 +50,11 @@ Try it:
   sotto study close $id
   sotto result $id --wait
   sotto audit $id
+
+In a classroom:
+  sotto demo ring                 the lesson on this machine
+  sotto ring host                 a class; pupils join by the code that it shows
+  sotto ring host --web           a class with a page, for pupils with a phone
 
 Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised,
 5 a server is unreachable, 6 the protocol aborted, 7 refused by policy,
@@ -86,6 +94,8 @@ enum Command {
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
+    Ring(ring::RingCommand),
+    #[command(subcommand)]
     Keys(keys::KeysCommand),
     #[command(subcommand)]
     Certs(certs::Certs),
@@ -100,7 +110,7 @@ impl Cli {
         match self.command {
             Command::Serve(_) => Logs::Server,
             Command::Dev(_) => Logs::Development,
-            Command::Demo(_) => Logs::Demonstration,
+            Command::Demo(_) | Command::Ring(_) => Logs::Demonstration,
             _ => Logs::Client,
         }
     }
@@ -118,6 +128,7 @@ impl Cli {
             Command::Result(command) => command.run(global).await,
             Command::Audit(command) => command.run(global).await,
             Command::Receipt(command) => command.run(global).await,
+            Command::Ring(command) => command.run(global).await,
             Command::Keys(command) => command.run(global),
             Command::Certs(command) => command.run(global),
             Command::Config(command) => command.run(global),

@@ -68,6 +68,24 @@ pub enum Failure {
         "what became of {0} of the submissions is not proven: the table says why; check again when more servers answer, or with --bundle FILE"
     )]
     NotProven(u64),
+    /// A class's scale, as it was given.
+    #[error("--min, --max and --decimals: {0}")]
+    Scale(#[from] client::ring::scale::ScaleError),
+    /// A class, or a round of it.
+    #[error(transparent)]
+    Class(#[from] client::ring::error::RingError),
+    /// The code of a class, as it was typed.
+    #[error(transparent)]
+    Code(client::ring::code::CodeError),
+    /// A pupil without a value.
+    #[error("a value is needed: type it when you are asked, or name a file with --value-file")]
+    NoValue,
+    /// The values of a class.
+    #[error(transparent)]
+    Grades(#[from] crate::command::GradesError),
+    /// A class cannot be opened, joined or played.
+    #[error("{0}")]
+    Ring(String),
     /// The demonstration's answer is not the plaintext answer.
     #[error("the result differs from the plaintext answer in {0}")]
     Differs(String),
@@ -93,14 +111,18 @@ impl Failure {
         match self {
             Self::Client(error) => error.exit(),
             Self::Partly { first, .. } => first.exit(),
+            Self::Class(error) => error.exit(),
             Self::Runtime(_)
             | Self::Temporary(_)
             | Self::Output(_)
             | Self::Picture { .. }
             | Self::Strangers(_)
+            | Self::Scale(_)
+            | Self::Code(_)
+            | Self::Ring(_)
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
-            Self::Shipped(_) => Exit::InvalidData,
+            Self::Shipped(_) | Self::Grades(_) | Self::NoValue => Exit::InvalidData,
             Self::NotProven(_) => Exit::Unreachable,
         }
     }

@@ -5,9 +5,25 @@
 //! who run this program and speak to each other directly ([`host`], [`pupil`]), and the one of
 //! pupils with a browser, which hands their sealed messages on ([`web`]).
 
+pub mod address;
 pub mod class;
+pub mod code;
+pub mod error;
 pub mod finding;
+pub mod host;
+pub mod misbehaviour;
 pub mod name;
+pub mod pupil;
 pub mod round;
 pub mod scale;
 pub mod stop;
+pub mod web;
+
+mod check;
+mod credentials;
+mod peer;
+mod place;
+mod wire;
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,10 @@ pub const RING_ANNOUNCEMENT: &[u8] = b"sotto/v1/ring/announcement";
 pub const RING_SEAL: &[u8] = b"sotto/v1/ring/seal";
 /// Hash of the keys of all browsers of a class; written out once more in the page's TypeScript.
 pub const RING_CHECK: &[u8] = b"sotto/v1/ring/check";
+/// Hash of the roster of a round, which every pupil's terminal shows.
+pub const RING_ROSTER: &[u8] = b"sotto/v1/ring/roster";
+/// Checksum of the code by which pupils join.
+pub const RING_CODE: &[u8] = b"sotto/v1/ring/code";
 
 /// SHA-256 over `dst` and `parts`, each preceded by its length (8 bytes, big-endian), so that no
 /// two different lists of parts give the same input.

@@ -1,7 +1,8 @@
-//! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], and the
-//! [`pin`] by which a server is known.
+//! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], the [`pin`]
+//! by which a server is known, and the [`listener`] through which strangers come in.
 
 pub mod convert;
+pub mod listener;
 pub mod pin;
 
 /// The generated messages and services of `sotto.v1`.

@@ -5,6 +5,10 @@ use std::{fmt, str::FromStr};
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
+mod verify;
+
+pub use verify::{PinnedClients, PinnedServer};
+
 /// SHA-256 of a certificate's SubjectPublicKeyInfo. A renewed certificate over the same key has
 /// the same pin.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

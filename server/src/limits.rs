@@ -5,7 +5,7 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
@@ -17,6 +17,7 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::DashMapStateStore,
 };
+use proto::listener::network_of;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Counters over which the addresses are spread. Some MiB at most, however many addresses come.
@@ -110,17 +111,6 @@ impl InFlight {
             .try_acquire_owned()
             .map(|permit| Place { _permit: permit })
             .map_err(|_| Refused::Busy { retry_after: BUSY_DELAY })
-    }
-}
-
-/// The network that an address counts as: itself, or its IPv6 /64.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        },
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use proto::pin::{PinnedClients, PinnedServer};
 use rustls::{
     ClientConfig, ServerConfig,
     client::Resumption,
@@ -14,25 +15,19 @@ use rustls::{
     server::NoServerSessionStorage,
     version::TLS13,
 };
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
 use crate::config::{Roster, RosterServer};
 
 mod channel;
 mod identity;
-mod listener;
-mod verify;
 
 pub use channel::{ChannelError, peer_channel};
 pub use identity::{IdentityError, TlsIdentity};
-pub use listener::{Connection, Incoming, ListenerLimits, listener};
+pub use proto::listener::{ConnectInfo, Connection, Incoming, ListenerLimits, listener};
 pub use proto::pin::{Facts, NotACertificate, Pin};
 
 /// The only application protocol spoken here.
 const ALPN: &[u8] = b"h2";
-
-/// What a request's extensions say about its connection.
-pub type ConnectInfo = TlsConnectInfo<TcpConnectInfo>;
 
 /// The server's side: any client may connect without a certificate; one that presents a
 /// certificate must be a peer of the roster.
@@ -42,7 +37,7 @@ pub fn server_config(
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = provider();
     let pins = roster.servers().iter().map(|server| server.tls).filter(|pin| *pin != own.pin());
-    let verifier = verify::PinnedClients::new(pins.collect(), &provider);
+    let verifier = PinnedClients::new(pins.collect(), &provider);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
@@ -57,7 +52,7 @@ pub fn server_config(
 /// own certificate is presented.
 pub fn peer_config(own: &TlsIdentity, peer: Pin) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = provider();
-    let verifier = verify::PinnedServer::new(peer, &provider);
+    let verifier = PinnedServer::new(peer, &provider);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()

@@ -7,13 +7,15 @@ use crate::{failure::Failure, signal};
 
 mod compare;
 mod people;
+mod ring;
 mod wages;
 
 /// Run the main job over real data and compare it with the plaintext answer.
 ///
-/// Starts three servers on this machine (TLS, storage in a temporary directory), creates a study,
-/// submits 61,395 real records of four providers as shares, and prints the result beside the
-/// answer computed in the clear. Leaves nothing running and no files.
+/// `wages` starts three servers on this machine (TLS, storage in a temporary directory), creates a
+/// study, submits 61,395 real records of four providers as shares, and prints the result beside the
+/// answer computed in the clear. `ring` plays the lesson of the classroom. Leaves nothing running
+/// and no files.
 #[derive(Debug, clap::Args)]
 pub struct Demo {
     /// The job.
@@ -25,6 +27,8 @@ pub struct Demo {
 enum Job {
     /// Mean hourly earnings by region and gender, mean age by region (US, 2004).
     Wages,
+    /// The classroom's ring: 20 pupils, the attack of two neighbours, and its repair.
+    Ring,
 }
 
 impl Demo {
@@ -32,6 +36,7 @@ impl Demo {
         let stop = signal::stop();
         match self.job {
             Job::Wages => wages::run(global.format(), &stop).await,
+            Job::Ring => ring::run(global.format(), &stop).await,
         }
     }
 }

@@ -172,7 +172,7 @@ impl Round {
     }
 
     /// Whether the plan has this lane, and its sender has received what it passes on.
-    fn is_due(&self, lane: Lane) -> bool {
+    pub fn is_due(&self, lane: Lane) -> bool {
         match self.plan.protocol() {
             Protocol::Shares => {
                 lane.ring == 0

@@ -93,6 +93,15 @@ impl Scale {
         Ok(Self { min: bound(low)?, max: bound(high)?, decimals })
     }
 
+    /// The scale of all values in `range`, which are times 10^decimals.
+    pub fn of_range(range: RangeInclusive<i64>, decimals: u8) -> Result<Self, ScaleError> {
+        if decimals > MOST_DECIMALS {
+            return Err(ScaleError::Decimals { decimals });
+        }
+        let text = |value: &i64| decimal::format(i128::from(*value), decimals.into());
+        Self::new(&text(range.start()), &text(range.end()), decimals)
+    }
+
     /// Digits after the point.
     pub fn decimals(&self) -> u8 {
         self.decimals
@@ -190,6 +199,14 @@ mod tests {
             Scale::new("3000000000", "3000000001", 0),
             Err(ScaleError::TooMany { .. })
         ));
+    }
+
+    #[test]
+    fn a_scale_is_the_same_after_it_was_sent_as_its_range() {
+        let scale = Scale::new("-1.5", "4", 2).unwrap();
+        assert_eq!(Scale::of_range(scale.range(), 2), Ok(scale));
+        assert!(Scale::of_range(i64::MIN..=i64::MAX, 0).is_err());
+        assert!(Scale::of_range(0..=1, 200).is_err());
     }
 
     #[test]

@@ -11,6 +11,14 @@ pub enum Stop {
         /// The pupil.
         who: Named,
     },
+    /// A pupil does not play.
+    #[error("{who} does not play this round: {reason}")]
+    Declined {
+        /// The pupil.
+        who: Named,
+        /// Its words.
+        reason: String,
+    },
     /// Pupils did not do what everybody waited for.
     #[error("nothing came from {}: the round waited for it", list(who))]
     Silent {
@@ -77,6 +85,7 @@ impl Stop {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Left { .. } => "left",
+            Self::Declined { .. } => "declined",
             Self::Silent { .. } => "silent",
             Self::Twice { .. } | Self::AnnouncedTwice { .. } => "twice",
             Self::Garbage { .. } => "garbage",
@@ -91,6 +100,7 @@ impl Stop {
     pub fn suspects(&self) -> Vec<PupilId> {
         let who: Vec<&Named> = match self {
             Self::Left { who }
+            | Self::Declined { who, .. }
             | Self::Twice { who, .. }
             | Self::AnnouncedTwice { who }
             | Self::Garbage { who }

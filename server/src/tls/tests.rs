@@ -191,7 +191,7 @@ async fn a_stolen_certificate_without_its_key_is_refused() {
     let key =
         provider().key_provider.load_private_key(site.identity("epsilon").reveal_key()).unwrap();
     let stolen = rustls::sign::CertifiedKey::new(site.identity("beta").chain().to_vec(), key);
-    let verifier = verify::PinnedServer::new(site.pin("alpha"), &provider());
+    let verifier = PinnedServer::new(site.pin("alpha"), &provider());
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .unwrap()

@@ -1,4 +1,4 @@
-//! Certificates judged by the roster's pins and their dates, and by nothing else.
+//! Certificates judged by pins and their dates, and by nothing else.
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
@@ -13,27 +13,36 @@ use super::{Facts, Pin};
 
 /// Lets clients in that show no certificate, or one over a pinned key.
 #[derive(Debug)]
-pub(super) struct PinnedClients {
+pub struct PinnedClients {
     pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 /// Accepts the server with one pinned key, under whatever name it is reached.
 #[derive(Debug)]
-pub(super) struct PinnedServer {
-    pin: Pin,
+pub struct PinnedServer {
+    /// How its pin begins.
+    pin: Vec<u8>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl PinnedClients {
-    pub(super) fn new(pins: Vec<Pin>, provider: &CryptoProvider) -> Self {
+    /// Those clients; signatures are checked with the provider's algorithms.
+    pub fn new(pins: Vec<Pin>, provider: &CryptoProvider) -> Self {
         Self { pins, algorithms: provider.signature_verification_algorithms }
     }
 }
 
 impl PinnedServer {
-    pub(super) fn new(pin: Pin, provider: &CryptoProvider) -> Self {
-        Self { pin, algorithms: provider.signature_verification_algorithms }
+    /// That server; signatures are checked with the provider's algorithms.
+    pub fn new(pin: Pin, provider: &CryptoProvider) -> Self {
+        Self::starting_with(&pin.0, provider)
+    }
+
+    /// The server whose pin begins so. How many bytes are enough is the caller's business.
+    pub fn starting_with(start: &[u8], provider: &CryptoProvider) -> Self {
+        let algorithms = provider.signature_verification_algorithms;
+        Self { pin: start.to_vec(), algorithms }
     }
 }
 
@@ -52,7 +61,7 @@ impl ClientCertVerifier for PinnedClients {
         _intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        check(end_entity, &self.pins, now)?;
+        check(end_entity, |pin| self.pins.contains(pin), now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -88,7 +97,7 @@ impl ServerCertVerifier for PinnedServer {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        check(end_entity, std::slice::from_ref(&self.pin), now)?;
+        check(end_entity, |pin| pin.0.starts_with(&self.pin), now)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -115,9 +124,13 @@ impl ServerCertVerifier for PinnedServer {
     }
 }
 
-fn check(certificate: &CertificateDer<'_>, pins: &[Pin], now: UnixTime) -> Result<(), Error> {
+fn check(
+    certificate: &CertificateDer<'_>,
+    is_pinned: impl FnOnce(&Pin) -> bool,
+    now: UnixTime,
+) -> Result<(), Error> {
     let facts = Facts::of(certificate).map_err(|_| CertificateError::BadEncoding)?;
-    if !pins.contains(&facts.pin) {
+    if !is_pinned(&facts.pin) {
         return Err(CertificateError::ApplicationVerificationFailure.into());
     }
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);

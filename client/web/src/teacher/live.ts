@@ -1,0 +1,113 @@
+/** The class that is there: its numbers are sealed, and the host does what the buttons say. */
+import { classCheck } from "../check";
+import type { HostEvent } from "../events";
+import type { Host, Line } from "../host";
+import type { Protocol } from "../protocol/plan";
+import type { Attendant, Director, Scene } from "./director";
+import { EMPTY, isRunning, reduce, type TeacherState } from "./state";
+
+const LINES: Record<Line, string> = {
+  connected: "",
+  interrupted: "The host cannot be reached. The page goes on by itself when it is back.",
+  lost: "The host does not know this page: open the link that its terminal shows.",
+};
+
+export class LiveClass implements Director {
+  state: TeacherState = EMPTY;
+  check = "";
+  private line: Line = "connected";
+  private refusal = "";
+  private isPaused = false;
+
+  constructor(
+    private readonly host: Host,
+    private pace: number,
+    private readonly onChange: () => void,
+  ) {}
+
+  listen(): void {
+    const lost = () => this.setLine("lost");
+    this.host.listen((event) => this.handle(event), (line) => this.setLine(line)).catch(lost);
+  }
+
+  scene(): Scene {
+    const { state } = this;
+    const problem = state.hasEnded ? "The class is over." : LINES[this.line] || this.refusal;
+    const { class: group, names, play, rounds } = state;
+    const pupils = group?.pupils.map(attendant) ?? [];
+    return { mode: "live", pupils, names, scale: group?.scale, play, rounds, isPaused: this.isPaused, problem };
+  }
+
+  play(protocol: Protocol): void {
+    this.isPaused = false;
+    if (isRunning(this.state.play)) this.send({ type: "pace", pace_ms: this.pace });
+    else this.send({ type: "play", protocol, pace_ms: this.pace });
+  }
+
+  step(protocol: Protocol): void {
+    const wasPaused = this.isPaused;
+    this.isPaused = true;
+    if (!isRunning(this.state.play)) {
+      this.send({ type: "play", protocol, pace_ms: 0 });
+      return;
+    }
+    if (!wasPaused) this.send({ type: "pace", pace_ms: 0 });
+    this.send({ type: "step" });
+  }
+
+  stop(): void {
+    this.send({ type: "stop" });
+  }
+
+  setPace(milliseconds: number): void {
+    this.pace = milliseconds;
+    if (isRunning(this.state.play) && !this.isPaused) this.send({ type: "pace", pace_ms: milliseconds });
+  }
+
+  collude(pupils: readonly number[]): void {
+    this.send({ type: "collude", pupils });
+  }
+
+  leaveOut(pupil: number, isOut: boolean): void {
+    this.send({ type: isOut ? "leave-out" : "take-back", pupil });
+  }
+
+  playWithout(pupils: readonly number[], protocol: Protocol): void {
+    const isThere = (pupil: number) => this.state.class?.pupils.some((member) => member.pupil === pupil);
+    for (const pupil of pupils.filter(isThere)) this.leaveOut(pupil, true);
+    this.play(protocol);
+  }
+
+  private async handle(event: HostEvent): Promise<void> {
+    this.state = reduce(this.state, event);
+    if (event.type === "class") this.check = await classCheck(event.pupils);
+    this.onChange();
+  }
+
+  private setLine(line: Line): void {
+    if (line === this.line) return;
+    this.line = line;
+    this.onChange();
+  }
+
+  private send(body: Record<string, unknown>): void {
+    this.refusal = "";
+    this.onChange();
+    this.host.send(body).catch((error: unknown) => {
+      this.refusal = error instanceof Error ? error.message : "The host did not do it.";
+      this.onChange();
+    });
+  }
+}
+
+function attendant(member: {
+  pupil: number;
+  name: string;
+  connected: boolean;
+  ready: boolean;
+  leftOut: boolean;
+}): Attendant {
+  const { pupil, name, connected, ready, leftOut } = member;
+  const state = leftOut ? "left out" : !connected ? "gone" : ready ? "ready" : "joined";
+  return { pupil, name, state };
+}
