@@ -1,5 +1,5 @@
 //! Host: opens a class, fixes the order, and starts, watches and stops rounds. It never holds a
-//! number that pupils send each other: what reaches it is in [`super::wire::Said`].
+//! number that pupils send each other: what reaches it is in `wire::Said`.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
