@@ -51,6 +51,11 @@ Try it:
   sotto result $id --wait
   sotto audit $id
 
+In a classroom:
+  sotto demo ring                 the lesson on this machine
+  sotto ring host                 a class; pupils join by the code that it shows
+  sotto ring host --web           a class with a page, for pupils with a phone
+
 Exit codes: 0 ok, 2 usage, 3 invalid data, 4 not authorised,
 5 a server is unreachable, 6 the protocol aborted, 7 refused by policy,
 130 interrupted.";

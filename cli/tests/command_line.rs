@@ -50,7 +50,7 @@ fn profile(dir: &Path) {
 #[test]
 fn every_command_explains_itself_on_stdout() {
     let dir = tempfile::tempdir().unwrap();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["demo"],
         &["dev"],
@@ -66,6 +66,10 @@ fn every_command_explains_itself_on_stdout() {
         &["submit"],
         &["withdraw"],
         &["result"],
+        &["ring"],
+        &["ring", "run"],
+        &["ring", "host"],
+        &["ring", "join"],
         &["keys", "new"],
         &["keys", "show"],
         &["certs", "new"],

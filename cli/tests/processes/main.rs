@@ -14,5 +14,6 @@ mod dev;
 mod dev_cluster;
 mod one_hot;
 mod process;
+mod ring;
 mod serve;
 mod serve_cluster;

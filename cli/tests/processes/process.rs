@@ -1,7 +1,7 @@
 //! A process of `sotto` that is watched, waited for and ended, whatever the test does.
 
 use std::{
-    io::Read,
+    io::{Read, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -19,6 +19,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// `sotto` in `dir`, without anything of this process's environment that it would listen to.
 pub fn sotto(dir: &Path) -> Command {
     quiet(Command::new(env!("CARGO_BIN_EXE_sotto")), dir)
+}
+
+/// A command into which a test types; its input ends when it is waited for.
+pub fn typed(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::piped())
 }
 
 /// The same through a shell, which runs `script` first.
@@ -86,6 +91,13 @@ impl Process {
         self.stderr.text()
     }
 
+    /// Types a line. The command was made with [`typed`].
+    #[track_caller]
+    pub fn types(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -105,6 +117,7 @@ impl Process {
     /// Waits for the end.
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
+        drop(self.child.stdin.take());
         wait_until("a process to end", || !self.is_running());
         let status = self.child.wait().unwrap();
         Outcome { code: status.code(), stdout: self.stdout.end(), stderr: self.stderr.end() }

@@ -34,6 +34,8 @@ const V6: u8 = VERSION | 1;
 const NAME: u8 = VERSION | 2;
 /// The longest host name.
 const MOST_NAME: usize = 255;
+/// Nothing shorter is a code in which something was forgotten.
+const SHORTEST: usize = 20;
 /// No code is longer.
 const MOST_CHARACTERS: usize = 1_000;
 
@@ -247,6 +249,9 @@ impl FromStr for Code {
         if let Some(code) = read(&characters) {
             return Ok(code);
         }
+        if characters.len() < SHORTEST {
+            return Err(CodeError::NoCode);
+        }
         // The first character alone holds the version.
         if !characters.starts_with(&['2']) {
             return Err(CodeError::OtherVersion);
@@ -378,6 +383,7 @@ mod tests {
         let shown = code("192.168.1.20").to_string();
         let error = |text: &str| text.parse::<Code>().unwrap_err();
         assert_eq!(error(""), CodeError::NoCode);
+        assert_eq!(error("abc"), CodeError::NoCode);
         assert_eq!(error(&"2".repeat(2_000)), CodeError::NoCode);
         let short = CodeError::Length { characters: 35, expected: 40 };
         assert_eq!(error(&shown[..41]), short);

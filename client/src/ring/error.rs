@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr};
 use mpc::ring::plan::WrongNumber;
 
 use super::{
+    finding::Unbelievable,
     name::{Named, PupilId},
     scale::ScaleError,
     stop::Stop,
@@ -81,8 +82,8 @@ pub enum RingError {
     #[error("no round has been played to its end yet")]
     NothingPlayed,
     /// What pupils show is not what they can have seen.
-    #[error("what they show does not fit together: {0}")]
-    Contradiction(String),
+    #[error(transparent)]
+    Unbelievable(#[from] Unbelievable),
     /// The class is over.
     #[error("the class has ended")]
     Ended,
@@ -104,7 +105,7 @@ impl RingError {
             Self::Unreachable { .. } | Self::OtherVersion(_) | Self::HostLost | Self::Ended => {
                 Exit::Unreachable
             }
-            Self::HostBroke(_) | Self::Stopped(_) | Self::Contradiction(_) => Exit::Aborted,
+            Self::HostBroke(_) | Self::Stopped(_) | Self::Unbelievable(_) => Exit::Aborted,
         }
     }
 }

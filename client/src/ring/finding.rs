@@ -268,3 +268,6 @@ fn unbelievable(round: &Round, cause: Contradiction) -> Unbelievable {
     };
     Unbelievable { who: seats.into_iter().map(|seat| name(seat).id).collect(), text }
 }
+
+#[cfg(test)]
+mod tests;

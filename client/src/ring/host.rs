@@ -90,7 +90,7 @@ pub struct Host {
 /// What the host hears of a pupil.
 #[derive(Debug)]
 enum Heard {
-    Said(Said),
+    Said(Box<Said>),
     Left,
 }
 

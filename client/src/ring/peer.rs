@@ -20,6 +20,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Pings, so that a machine that vanished is noticed within the patience of a class.
 pub const PING: Duration = Duration::from_secs(4);
+/// For the answer to a ping: a class on one machine may keep it busy.
+pub const PONG: Duration = Duration::from_secs(10);
 
 /// The other side did not answer in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub fn channel(address: &str, judge: PinnedServer) -> Result<Channel, tonic::tra
         .connect_timeout(CONNECT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(PING)
-        .keep_alive_timeout(PING)
+        .keep_alive_timeout(PONG)
         .keep_alive_while_idle(true);
     Ok(endpoint.connect_lazy())
 }

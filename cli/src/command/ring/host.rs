@@ -1,6 +1,6 @@
 //! `sotto ring host`: the class of pupils who join from their own machines.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future, net::SocketAddr, sync::Arc, time::Duration};
 
 use client::ring::{
     error::RingError,
@@ -153,46 +153,48 @@ impl Class {
         }
     }
 
-    /// The first round, and then whatever the teacher wishes.
+    /// The first round, and then whatever the teacher wishes. Without a keyboard one round is all.
     async fn lead(
         &mut self,
-        pupils: Option<usize>,
+        mut pupils: Option<usize>,
         keyboard: &mut Option<Keyboard>,
     ) -> Result<(), Failure> {
-        if let Some(pupils) = pupils {
-            tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
-                () = self.host.gathered(pupils) => {}
-            }
-            let outcome = self.round(keyboard).await;
-            if keyboard.is_none() || self.stop.is_cancelled() {
+        while let Some(wish) = self.next(pupils, keyboard).await {
+            let outcome = match wish {
+                Wish::Quit => break,
+                Wish::Without(id) => self.host.leave_out(id, true).map_err(Failure::from),
+                Wish::With(id) => self.host.leave_out(id, false).map_err(Failure::from),
+                Wish::Collude(ids) => self.finding(&ids).await,
+                Wish::Again | Wish::Protocol(_) => {
+                    if let Wish::Protocol(protocol) = wish {
+                        self.protocol = protocol;
+                    }
+                    pupils = None;
+                    self.round(keyboard).await
+                }
+            };
+            if keyboard.is_none() {
                 return outcome;
             }
             self.say(outcome)?;
         }
-        while let Some(wish) = self.wish(keyboard).await {
-            match wish {
-                Wish::Quit => break,
-                Wish::Again => {}
-                Wish::Protocol(protocol) => self.protocol = protocol,
-                Wish::Without(id) | Wish::With(id) => {
-                    let left_out = matches!(wish, Wish::Without(_));
-                    match self.host.leave_out(id, left_out) {
-                        Ok(()) => {}
-                        Err(error) => eprintln!("{error}"),
-                    }
-                    continue;
-                }
-                Wish::Collude(ids) => {
-                    let shown = self.finding(&ids).await;
-                    self.say(shown)?;
-                    continue;
-                }
-            }
-            let outcome = self.round(keyboard).await;
-            self.say(outcome)?;
-        }
         Ok(())
+    }
+
+    /// What is done next: a round as soon as so many are ready, or what the teacher types.
+    async fn next(&self, pupils: Option<usize>, keyboard: &mut Option<Keyboard>) -> Option<Wish> {
+        let gathered = async {
+            match pupils {
+                Some(pupils) => self.host.gathered(pupils).await,
+                None => future::pending().await,
+            }
+        };
+        let may_type = keyboard.is_some() || pupils.is_none();
+        tokio::select! {
+            () = self.stop.cancelled() => None,
+            () = gathered => Some(Wish::Again),
+            wish = self.wish(keyboard), if may_type => wish,
+        }
     }
 
     /// What goes wrong with one round does not end the class.
@@ -209,16 +211,12 @@ impl Class {
     async fn wish(&self, keyboard: &mut Option<Keyboard>) -> Option<Wish> {
         let keyboard = keyboard.as_mut()?;
         loop {
-            let here = self.host.players().len();
+            // A line of its own: news of pupils may follow it before anything is typed.
             let question = format!(
-                "{here} can play; Enter plays `{}`, `help` says what else there is > ",
+                "press Enter to play `{}`, or type `help` for what else there is\n",
                 self.protocol
             );
-            let line = tokio::select! {
-                () = self.stop.cancelled() => return None,
-                line = keyboard.ask(&question) => line?,
-            };
-            match lesson::wish(&line) {
+            match lesson::wish(&keyboard.ask(&question).await?) {
                 Ok(wish) => return Some(wish),
                 Err(help) => eprintln!("{help}"),
             }

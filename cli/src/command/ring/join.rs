@@ -1,6 +1,6 @@
 //! `sotto ring join`: one pupil of a class.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use client::ring::{
     code::Code,
@@ -9,7 +9,7 @@ use client::ring::{
     pupil::{self, Attendance, Event, Learned, Seating},
     scale::{Scale, ScaleError},
 };
-use mpc::ring::{Message, Protocol, Seat};
+use mpc::ring::{Lane, Message, Protocol, Seat};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +101,7 @@ impl Join {
             format: global.format(),
             shows: self.show_when_asked,
             seating: None,
+            came: BTreeMap::new(),
         };
         let outcome = person.attend(self.value_file.as_deref(), &mut events, &stop).await;
         match outcome {
@@ -122,6 +123,8 @@ struct Person {
     format: Format,
     shows: bool,
     seating: Option<Seating>,
+    /// What came and has not been passed on, by ring.
+    came: BTreeMap<u16, u64>,
 }
 
 impl Person {
@@ -159,21 +162,20 @@ impl Person {
         match event {
             Event::Seated(seating) => {
                 let names: Vec<String> = seating.pupils.iter().map(ToString::to_string).collect();
-                let protocol = seating.protocol;
-                self.say(&show::wrap(
-                    &format!(
-                        "\n{protocol}: {} play. Every screen shows {}.",
-                        show::list(&names),
-                        seating.check
-                    ),
-                    0,
-                ))?;
+                let (protocol, who, check) = (seating.protocol, show::list(&names), &seating.check);
+                let text = format!("{protocol}: {who} play. Every screen shows {check}.");
+                self.say(&format!("\n{}", show::wrap(&text, 0)))?;
                 self.seating = Some(seating);
+                self.came.clear();
             }
             Event::Received(message) => {
-                self.message("received from", message.lane.from, &message)?
+                self.came.insert(message.lane.ring, message.value);
+                self.message("received from", message.lane.from, &message)?;
             }
-            Event::Sent(message) => self.message("sent to", message.lane.to, &message)?,
+            Event::Sent(message) => {
+                self.added(&message)?;
+                self.message("sent to", message.lane.to, &message)?;
+            }
             Event::Announced(said) => {
                 let who = self.name(said.from);
                 let number = match self.protocol() {
@@ -212,12 +214,33 @@ impl Person {
     }
 
     fn message(&self, did: &str, other: Seat, message: &Message) -> Result<(), Failure> {
+        self.line(message.lane, &format!("{did} {}", self.name(other)), Some(message.value))
+    }
+
+    /// What is added before a number is passed on.
+    fn added(&mut self, sent: &Message) -> Result<(), Failure> {
+        let what = match self.protocol() {
+            Some(Protocol::Ring) => "value",
+            Some(Protocol::Rings) => "share",
+            // Nothing is passed on.
+            Some(Protocol::Shares) | None => return Ok(()),
+        };
+        match self.came.remove(&sent.lane.ring) {
+            Some(came) => {
+                let added = sent.value.wrapping_sub(came);
+                self.line(sent.lane, &format!("added your {what}"), Some(added))
+            }
+            None => self.line(sent.lane, &format!("drew a mask and added your {what}"), None),
+        }
+    }
+
+    fn line(&self, lane: Lane, did: &str, number: Option<u64>) -> Result<(), Failure> {
         let ring = match self.protocol() {
-            Some(Protocol::Rings) => format!("ring {:<3} ", u32::from(message.lane.ring) + 1),
+            Some(Protocol::Rings) => format!("ring {:<3} ", u32::from(lane.ring) + 1),
             _ => String::new(),
         };
-        let did = format!("{did} {}", self.name(other));
-        self.say(&format!("{ring}{did:<34} {:>20}", message.value))
+        let number = number.map(|number| number.to_string()).unwrap_or_default();
+        self.say(format!("{ring}{did:<44} {number:>20}").trim_end())
     }
 
     fn learned(&self, learned: &Learned) -> Result<(), Failure> {
@@ -247,11 +270,15 @@ impl Person {
                     serde_json::to_string(&known).map_err(|error| Failure::Output(error.into()))?;
                 report::print(&text)
             }
-            _ => report::print(&format!(
-                "{}\nyou know besides that the values of the others add up to {}, and nothing of any single one",
-                show::average(outcome, &self.scale),
-                self.scale.show(others)
-            )),
+            _ => {
+                let known = format!(
+                    "You know besides that the values of the others add up to {}, and nothing of \
+                     any single one.",
+                    self.scale.show(others)
+                );
+                let average = show::average(outcome, &self.scale);
+                report::print(&format!("{average}\n{}", show::wrap(&known, 0)))
+            }
         }
     }
 

@@ -48,6 +48,17 @@ impl Keyboard {
         line.map(|line| Zeroizing::new(line.trim().to_owned()))
     }
 
+    /// Waits for Enter, and takes the question away again where somebody reads a table around it.
+    pub async fn waits(&mut self, question: &str) -> bool {
+        let pressed = self.ask(question).await.is_some();
+        let is_plain = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        if pressed && !is_plain && Self::is_terminal() && io::stderr().is_terminal() {
+            // One line up, and without what is in it.
+            eprint!("\u{1b}[1A\r\u{1b}[2K");
+        }
+        pressed
+    }
+
     /// Asks a question that is answered with yes or no.
     pub async fn agrees(&mut self, question: &str, default: bool) -> bool {
         let choice = if default { "[Y/n]" } else { "[y/N]" };

@@ -126,7 +126,7 @@ impl LocalClass {
                         let pressed = match &mut keyboard {
                             Some(keyboard) => tokio::select! {
                                 () = stop.cancelled() => false,
-                                line = keyboard.ask(&question) => line.is_some(),
+                                pressed = keyboard.waits(&question) => pressed,
                             },
                             None => true,
                         };

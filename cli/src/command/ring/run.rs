@@ -105,6 +105,9 @@ impl Run {
                 }
                 Err(Failure::Class(RingError::Stopped(why))) => {
                     let again = ask_again(&why, class, &mut keyboard, stop).await;
+                    if stop.is_cancelled() {
+                        return Err(client::ClientError::Interrupted.into());
+                    }
                     if !again {
                         return Err(RingError::Stopped(why).into());
                     }
@@ -145,6 +148,9 @@ pub async fn play(
         return Err(RingError::NotPlaying(*id).into());
     }
     let names: Vec<String> = players.iter().map(|named| named.id.to_string()).collect();
+    if format == Format::Text {
+        report::print(&show::opening(protocol, players.len()))?;
+    }
     let mut audience = Terminal { format, protocol, names, is_first: true };
     let (played, seen) = class.play(protocol, keyboard, stop, &mut audience).await?;
     if format == Format::Text {

@@ -13,6 +13,26 @@ const DIGITS: usize = 20;
 /// How a pupil is called, and its number when only that fits.
 pub type Name<'a> = &'a dyn Fn(Seat) -> String;
 
+/// What is about to happen.
+pub fn opening(protocol: Protocol, pupils: usize) -> String {
+    let how = match protocol {
+        Protocol::Ring => {
+            "Each adds its value to what it receives and passes it on; P1 begins with a random mask."
+        }
+        Protocol::Rings => {
+            "Each splits its value into random shares and adds one share in each ring."
+        }
+        Protocol::Shares => {
+            "Each splits its value into random shares and sends one to every other."
+        }
+    };
+    let text = format!(
+        "{pupils} pupils on this machine, each a gRPC peer of its own, with TLS between any two. \
+         {how} Numbers are modulo 2^64."
+    );
+    format!("{}\n", wrap(&text, 0))
+}
+
 /// The line above the messages.
 pub fn header(protocol: Protocol) -> String {
     let ring = if protocol == Protocol::Rings { "ring  " } else { "" };
@@ -99,7 +119,7 @@ fn knowledge(played: &Played, seen: &Seen) -> String {
 /// What colluders learned, step by step.
 pub fn finding(finding: &Finding) -> String {
     let who = list(&finding.colluders);
-    let mut text = format!("\n{who} put together what they saw\n\n");
+    let mut text = format!("\n{}\n\n", wrap(&format!("{who} put together what they saw"), 0));
     if let Some((conclusion, steps)) = finding.steps.split_last() {
         for (step, number) in steps.iter().zip(1..) {
             text.push_str(&format!("{number:>3}. {}\n", wrap(step, 5)));

@@ -7,6 +7,9 @@ use mpc::ring::{
 
 use super::Facts;
 
+/// The most pupils that are named one by one.
+const MOST_NAMED: usize = 8;
+
 impl Facts<'_> {
     /// The argument; the last sentence is the conclusion.
     pub(super) fn steps(&self) -> Vec<String> {
@@ -17,7 +20,7 @@ impl Facts<'_> {
             (_, Protocol::Rings) => self.among_rings(),
             (_, Protocol::Shares) => self.among_shares(),
         };
-        steps.extend(self.open.iter().map(|(seat, values)| self.possible(*seat, values)));
+        steps.extend(self.open.iter().filter_map(|(seat, values)| self.possible(*seat, values)));
         steps.extend(self.outside());
         steps.push(self.conclusion());
         steps
@@ -25,15 +28,18 @@ impl Facts<'_> {
 
     /// All but one collude.
     fn last_one(&self) -> Vec<String> {
-        let Some(Group { members, sum }) = self.knowledge.groups.first() else { return Vec::new() };
-        vec![format!(
-            "{} know all values but one. The total is {}; without their own {} it leaves {}, the value of {}.",
-            self.they(),
-            self.total(),
-            self.own(),
-            self.show(*sum),
-            self.list(members),
-        )]
+        let group = self.knowledge.groups.first();
+        let say = |group: &Group| {
+            format!(
+                "{} know all values but one. The total is {}. Without their own, {}, it leaves {}: {}'s value.",
+                self.they(),
+                self.total(),
+                self.own(),
+                self.show(group.sum),
+                self.some(&group.members),
+            )
+        };
+        group.map(say).into_iter().collect()
     }
 
     /// One ring: what each run of honest pupils comes to.
@@ -43,11 +49,9 @@ impl Facts<'_> {
         let mut steps: Vec<String> = seen.iter().map(|arc| self.difference(arc)).collect();
         for arc in hidden {
             steps.push(format!(
-                "Between {} and {} sits {}, whose mask is in the number that goes out and not in the one that comes back: {} The difference is no sum of values.",
-                self.name(arc.entered.lane.from),
-                self.name(arc.left.lane.to),
-                self.name(Seat(0)),
+                "{} {}, with which the ring starts and ends, did not pass on what it received: this difference says nothing new.",
                 self.passed(arc),
+                self.name(Seat(0)),
             ));
             steps.extend(self.what_the_total_leaves(&arc.honest));
         }
@@ -61,11 +65,11 @@ impl Facts<'_> {
         let plain = i128::from(arc.left.value) - i128::from(arc.entered.value);
         let around = match plain == i128::from(difference) {
             true => "",
-            false => ", as the numbers start again at 0 after 18446744073709551615",
+            false => ", for after 18446744073709551615 the numbers start again at 0",
         };
         let meaning = match arc.honest.as_slice() {
             [one] => format!("{}'s value is {}", self.name(*one), self.show(sum)),
-            several => format!("{} together have {}", self.list(several), self.show(sum)),
+            several => format!("{} together have {}", self.some(several), self.show(sum)),
         };
         format!("{} The difference is {difference}{around}: {meaning}.", self.passed(arc))
     }
@@ -100,15 +104,15 @@ impl Facts<'_> {
             .collect();
         let without = match known.is_empty() {
             true => String::new(),
-            false => format!(" and without {}", and(&known)),
+            false => format!(" and without {},", and(&known)),
         };
         let verb = if group.members.len() == 1 { "has" } else { "together have" };
         Some(format!(
-            "But the total is {}. Without the colluders' own {}{without}, {} is left: {} {verb} that.",
+            "But the total is {}. Without the colluders' own, {},{without} {} is left: {} {verb} that.",
             self.total(),
             self.own(),
             self.show(group.sum),
-            self.list(&group.members),
+            self.some(&group.members),
         ))
     }
 
@@ -116,133 +120,130 @@ impl Facts<'_> {
     fn among_rings(&self) -> Vec<String> {
         let rings = self.round.plan().rings().len();
         let mut steps = vec![format!(
-            "Everybody's value is split into {rings} random shares, one for each ring, and all of them are needed for the value."
+            "Everybody's value is split into {rings} random shares, one for each ring: whoever lacks one of them knows nothing about the value."
         )];
-        for (target, _) in &self.open {
-            let name = self.name(*target);
-            let arcs = self.knowledge.arcs.iter().filter(|arc| arc.honest.contains(target));
-            let seen = arcs.filter(|arc| arc.sum.is_some()).min_by_key(|arc| arc.honest.len());
-            let Some(arc) = seen else {
-                steps.push(format!(
-                    "In every ring the run in which {name} sits has {} in it, whose masks hide what the run adds.",
-                    self.name(Seat(0)),
-                ));
-                continue;
-            };
-            let ring = u32::from(arc.ring) + 1;
-            let what = match arc.honest.as_slice() {
-                [_] => format!("{name}'s share in ring {ring} and says nothing about its value"),
-                several => format!(
-                    "the sum of {} shares in ring {ring}, those of {}, and says nothing about their values",
-                    several.len(),
-                    self.list(several),
-                ),
-            };
-            let nearest = if rings > 1 { ", where they come nearest to it" } else { "" };
-            steps.push(format!(
-                "About {name}: in ring {ring}{nearest}, {} The difference is {what}.",
-                self.passed(arc),
-            ));
-        }
+        steps.extend(self.open.iter().map(|(target, _)| self.in_rings(*target, rings)));
         steps
+    }
+
+    fn in_rings(&self, target: Seat, rings: usize) -> String {
+        let (name, they, know) = (self.name(target), self.they(), self.verb("know", "knows"));
+        let arcs = self.knowledge.arcs.iter().filter(|arc| arc.honest.contains(&target));
+        let seen: Vec<&Arc> = arcs.filter(|arc| arc.sum.is_some()).collect();
+        let Some(nearest) = seen.iter().min_by_key(|arc| arc.honest.len()) else {
+            let first = self.name(Seat(0));
+            return format!(
+                "About {name}: {first} starts and ends every ring, and its masks hide what it adds and what is added next to it. {they} {know} none of the {rings} shares."
+            );
+        };
+        let ring = u32::from(nearest.ring) + 1;
+        let known = seen.iter().filter(|arc| arc.honest.len() == 1).count();
+        let what = match nearest.honest.as_slice() {
+            [_] => format!(
+                "{name}'s share in ring {ring} and says nothing about its value. They know {known} of its {rings} shares in this way, and not the others"
+            ),
+            several => format!(
+                "the sum of the shares of {} in ring {ring} and says nothing about their values. {they} {know} none of {name}'s {rings} shares",
+                self.some(several),
+            ),
+        };
+        format!("About {name}: in ring {ring}, {} The difference is {what}.", self.passed(nearest))
     }
 
     /// Shares to everybody: what the colluders were sent.
     fn among_shares(&self) -> Vec<String> {
         let pupils = self.round.pupils().len();
         let mut steps = vec![format!(
-            "Everybody's value is split into {pupils} random shares, one for each pupil, and all of them are needed for the value."
+            "Everybody's value is split into {pupils} random shares, one for each pupil: whoever lacks one of them knows nothing about the value."
         )];
-        for (target, _) in &self.open {
-            let name = self.name(*target);
-            let sent = self.views.iter().flat_map(|view| &view.received);
-            let sent = sent.filter(|message| message.lane.from == *target);
-            let mut sent: Vec<_> = sent.collect();
-            sent.sort_unstable_by_key(|message| message.lane.to);
-            let shares: Vec<String> = sent
-                .iter()
-                .map(|message| format!("{} to {}", message.value, self.name(message.lane.to)))
-                .collect();
-            let honest = self.honest();
-            steps.push(format!(
-                "{name} sent {}. The other {honest} of its shares {} have not seen: {name} kept one, and {}.",
-                and(&shares),
-                self.they(),
-                match honest - 1 {
-                    1 => "the other one went to the other honest pupil".to_owned(),
-                    others => format!("{others} went to the other honest pupils"),
-                },
-            ));
-            steps.push(format!(
-                "What {name} announced is the share that it kept and one share of everybody else, those of {} other honest pupils among them: the sum says nothing about one of them.",
-                honest - 1,
-            ));
-        }
+        steps.extend(self.open.iter().flat_map(|(target, _)| self.in_shares(*target)));
         steps
     }
 
-    /// What is possible about a pupil.
-    fn possible(&self, target: Seat, values: &[i64]) -> String {
-        let scale = self.round.scale();
-        let (name, they) = (self.name(target), self.list(&self.colluders()));
-        let (Some(&min), Some(&max)) = (values.first(), values.last()) else {
-            return format!(
-                "No class whose values are all between {} and {} would have sent {they} these numbers: somebody did not follow the rules.",
-                scale.show(*scale.range().start()),
-                scale.show(*scale.range().end()),
-            );
-        };
-        let (min, max) = (scale.show(min), scale.show(max));
-        let (count, allowed) = (values.len(), self.allowed.len());
-        if count == 1 {
-            return format!("Only {min} is possible for {name}: the sum leaves nothing else.");
+    fn in_shares(&self, target: Seat) -> [String; 2] {
+        let name = self.name(target);
+        let sent = self.views.iter().flat_map(|view| &view.received);
+        let sent = sent.filter(|message| message.lane.from == target);
+        let mut sent: Vec<_> = sent.map(|message| (message.lane.to, message.value)).collect();
+        sent.sort_unstable();
+        let shares = sent.iter().map(|(to, value)| format!("{value} to {}", self.name(*to)));
+        let mut shares: Vec<String> = shares.collect();
+        if shares.len() > MOST_NAMED {
+            let more = shares.split_off(2).len();
+            shares.push(format!("{more} more to the others"));
         }
+        let others = self.honest() - 1;
+        let went = match others {
+            1 => "the other one went to the other pupil".to_owned(),
+            others => format!("{others} went to the other pupils"),
+        };
+        let mixed = match others {
+            1 => "a share of the other pupil".to_owned(),
+            others => format!("a share of each of the {others} other pupils"),
+        };
+        [
+            format!(
+                "{name} sent {}. The other {} of its shares {} {} not seen: {name} kept one, and {went}.",
+                and(&shares),
+                self.honest(),
+                self.they(),
+                self.verb("have", "has"),
+            ),
+            format!(
+                "What {name} announced is the share that it kept and one of everybody else. They cannot take {mixed} out of it again."
+            ),
+        ]
+    }
+
+    /// What is possible about a pupil; nothing where [`Self::outside`] says why.
+    fn possible(&self, target: Seat, values: &[i64]) -> Option<String> {
+        let scale = self.round.scale();
+        let (name, they) = (self.name(target), self.they());
+        let (min, max) = (scale.show(*values.first()?), scale.show(*values.last()?));
+        let (count, allowed) = (values.len(), self.allowed.len());
         let class = format!(
             "for each one there is a class that would have sent {they} exactly these numbers"
         );
-        if count as u64 == scale.values() {
-            return format!(
+        Some(if count == 1 {
+            format!("Only {min} is possible for {name}: the sum leaves nothing else.")
+        } else if count as u64 == scale.values() {
+            format!(
                 "Every one of the {count} values from {min} to {max} is possible for {name}: {class}."
-            );
-        }
-        let of = match count == allowed {
-            true => "that the average allows".to_owned(),
-            false => format!("is left of the {allowed} that the average alone would allow"),
-        };
-        match count == allowed {
-            true => format!(
-                "Every one of the {count} values from {min} to {max} {of} is possible for {name}: {class}."
-            ),
-            false => {
-                format!("For {name} every one of {count} values from {min} to {max} {of}: {class}.")
-            }
-        }
+            )
+        } else if count == allowed {
+            format!(
+                "Every one of the {count} values from {min} to {max} that the average allows is possible for {name}: {class}."
+            )
+        } else {
+            format!(
+                "{count} values from {min} to {max} are possible for {name}, where the average alone would allow {allowed}: {class}."
+            )
+        })
     }
 
-    /// Pupils whose value is none of the scale.
+    /// Sums that no values of the scale have.
     fn outside(&self) -> Vec<String> {
         let scale = self.round.scale();
-        let (min, max) = (*scale.range().start(), *scale.range().end());
         let groups = self.knowledge.groups.iter();
-        let outside = groups.filter(|group| {
-            group.members.len() == 1 && !scale.range().contains(&group.sum.cast_signed())
-        });
+        let outside = groups.filter(|group| scale.total(group.sum, group.members.len()).is_none());
+        let (min, max) = (*scale.range().start(), *scale.range().end());
         let say = |group: &Group| {
+            let what = match group.members.len() {
+                1 => "is not a value".to_owned(),
+                several => format!("is not the sum of {several} values"),
+            };
             format!(
-                "{} is not between {} and {}: {} did not follow the rules, or somebody beside it.",
+                "{} {what} between {} and {}: somebody did not follow the rules.",
                 self.show(group.sum),
                 scale.show(min),
                 scale.show(max),
-                self.list(&group.members),
             )
         };
         outside.map(say).collect()
     }
 
     fn conclusion(&self) -> String {
-        let colluders = self.colluders();
-        let they = self.they();
-        let know = if colluders.len() == 1 { "knows" } else { "know" };
+        let (they, know) = (self.they(), self.verb("know", "knows"));
         let mut exact = self.knowledge.groups.iter().filter(|group| group.members.len() == 1);
         let value =
             |group: &Group| format!("{} ({})", self.list(&group.members), self.show(group.sum));
@@ -280,13 +281,29 @@ impl Facts<'_> {
         }
     }
 
-    /// The colluders, as the subject of a sentence.
+    /// The colluders in a sentence.
     fn they(&self) -> String {
-        self.list(&self.colluders())
+        self.some(&self.colluders())
+    }
+
+    /// The form of a verb that goes with the colluders.
+    fn verb<'a>(&self, several: &'a str, one: &'a str) -> &'a str {
+        if self.views.len() == 1 { one } else { several }
     }
 
     fn list(&self, seats: &[Seat]) -> String {
         and(&self.names(seats))
+    }
+
+    /// Pupils in a sentence that is to be read at a glance.
+    fn some(&self, seats: &[Seat]) -> String {
+        match seats {
+            [first, second, .., last] if seats.len() > MOST_NAMED => {
+                let [first, second, last] = [first, second, last].map(|seat| self.name(*seat));
+                format!("{first}, {second}, … and {last} ({} pupils)", seats.len())
+            }
+            few => self.list(few),
+        }
     }
 
     fn show(&self, sum: u64) -> String {

@@ -135,9 +135,12 @@ impl Host {
 
     fn weigh(&self, game: &mut Game, id: PupilId, heard: Heard) -> Result<Consequence, Stop> {
         let run = game.round().run();
-        match (heard, game.round().seat(id)) {
-            (Heard::Left, _) => game.left(id).map_or(Ok(Consequence::Nothing), Err),
-            (Heard::Said(Said::Of(of, about)), Some(seat)) if of == run => game.hear(seat, about),
+        let said = match heard {
+            Heard::Left => return game.left(id).map_or(Ok(Consequence::Nothing), Err),
+            Heard::Said(said) => *said,
+        };
+        match (said, game.round().seat(id)) {
+            (Said::Of(of, about), Some(seat)) if of == run => game.hear(seat, about),
             _ => Ok(Consequence::Nothing),
         }
     }

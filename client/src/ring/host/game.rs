@@ -256,3 +256,6 @@ fn steps(lanes: &[Lane]) -> BTreeMap<Lane, usize> {
     order.sort_by_key(|(place, lane)| (*place, lane.ring));
     order.into_iter().enumerate().map(|(step, (_, lane))| (lane, step)).collect()
 }
+
+#[cfg(test)]
+mod tests;

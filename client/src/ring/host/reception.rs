@@ -31,7 +31,7 @@ use crate::ring::{
     class::{Class, Member},
     code::Secret,
     name::{Named, PupilId},
-    peer::PING,
+    peer::{PING, PONG},
     scale::Scale,
     wire::{Contact, Join, MOST_CONTROL, Order, Said, Welcome},
 };
@@ -234,7 +234,7 @@ impl Reception {
                         break;
                     }
                     if current == Some(run)
-                        && self.inbox.send((named.id, Heard::Said(said))).await.is_err()
+                        && self.inbox.send((named.id, Heard::Said(Box::new(said)))).await.is_err()
                     {
                         break;
                     }
@@ -293,7 +293,7 @@ pub fn router(reception: Arc<Reception>, closing: CancellationToken) -> Router {
     Server::builder()
         .max_concurrent_streams(STREAMS)
         .http2_keepalive_interval(Some(PING))
-        .http2_keepalive_timeout(Some(PING))
+        .http2_keepalive_timeout(Some(PONG))
         .add_service(service)
 }
 

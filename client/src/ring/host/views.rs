@@ -36,8 +36,11 @@ impl Host {
         }
         let views = self.gather(round, asked, stop).await;
         self.reception.listen_to(None);
-        finding::find(round, &views?)
-            .map_err(|contradiction| RingError::Contradiction(contradiction.to_string()))
+        let (round, views) = (round.clone(), views?);
+        // Classes are made for every value: nothing for a thread that others wait for.
+        let find = move || finding::find(&round, &views);
+        let found = tokio::task::spawn_blocking(find).await.map_err(|_| RingError::Ended)?;
+        Ok(found?)
     }
 
     async fn gather(
@@ -59,19 +62,22 @@ impl Host {
             };
             let Some((id, heard)) = heard else { return Err(RingError::Ended) };
             let Some(&seat) = asked.get(&id) else { continue };
-            match heard {
+            let said = match heard {
                 Heard::Left => return Err(Stop::Left { who: round.pupil(seat) }.into()),
-                Heard::Said(Said::Of(run, About::View(view))) if run == round.run() => {
+                Heard::Said(said) => *said,
+            };
+            match said {
+                Said::Of(run, About::View(view)) if run == round.run() => {
                     if view.seat != seat {
                         return Err(Stop::Garbage { who: round.pupil(seat) }.into());
                     }
                     views.push(*view);
                     asked.remove(&id);
                 }
-                Heard::Said(Said::Of(run, About::NoView)) if run == round.run() => {
+                Said::Of(run, About::NoView) if run == round.run() => {
                     return Err(RingError::NotShown(round.pupil(seat)));
                 }
-                Heard::Said(_) => {}
+                _ => {}
             }
         }
         views.sort_by_key(|view| view.seat);

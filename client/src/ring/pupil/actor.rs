@@ -33,8 +33,9 @@ use crate::ring::{
     wire::{About, Contact, Instruction, Order, Parcel, Said, Seats},
 };
 
-/// Numbers and announcements of one pupil that are under way at once.
-const UNDER_WAY: usize = 8;
+/// Numbers and announcements of one pupil that are under way at once: each is a connection, and a
+/// whole class may be on one machine.
+const UNDER_WAY: usize = 4;
 /// What somebody sends who sends garbage.
 const GARBAGE: &[u8] = b"this is not a number";
 

@@ -228,3 +228,6 @@ impl Play {
         effects
     }
 }
+
+#[cfg(test)]
+mod tests;
