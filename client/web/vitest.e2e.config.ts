@@ -2,5 +2,5 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { dir: "e2e", fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 },
+  test: { dir: "e2e", fileParallelism: false, testTimeout: 300_000, hookTimeout: 60_000 },
 });

@@ -125,7 +125,7 @@ describe("the teacher's page", () => {
     await press(page, "One ring", "Step");
     await page.getByText("0 of 20 messages passed. 1 message waiting").waitFor();
     await page.getByRole("button", { name: "Step", exact: true }).click();
-    await page.getByText("1 of 20: P1 → P2:").waitFor();
+    await page.locator(".caption", { hasText: "1 of 20: P1 → P2:" }).waitFor();
     expect(await page.evaluate(() => document.getAnimations().length), "reduced motion").toBe(0);
     await page.getByRole("button", { name: "Play on" }).click();
     expect(await average(page)).toBe("73.31");
@@ -143,13 +143,12 @@ describe("the teacher's page", () => {
     expect(await average(page)).toBe("73.31");
     await page.getByRole("button", { name: "Collude", exact: true }).click();
     await finding.waitFor();
-    expect(await finding.locator("svg.possible .values").count()).toBe(18);
+    await finding.getByText("P4: all 1001 grades are possible.").waitFor();
     expect(await finding.locator(".subtraction").count()).toBe(0);
     await finding.getByRole("button", { name: "direct sharing" }).click();
     await finding.waitFor({ state: "hidden" });
     expect(await average(page)).toBe("73.31");
     expect(await page.locator(".messages tbody").first().locator("tr").count()).toBe(380);
-    await expectAccessible(page, "the example's direct sharing");
     await page.close();
     world.expectClean();
   });

@@ -9,7 +9,7 @@ const FOLDER = fileURLToPath(new URL("../../../docs/ring/", import.meta.url));
 /** Pictures of the projector are made smaller: a lesson is read on a page, not on a wall. */
 const SCALE = 2 / 3;
 const MOST_BYTES = 150_000;
-const CLASS = [["Anna", "76.3"], ["Ben", "75.4"], ["Cem", "67.1"], ["Dana", "63.5"], ["Emil", "72.4"]] as const;
+const CLASS = [["Anna", "56.3"], ["Ben", "45.4"], ["Cem", "67.1"], ["Dana", "63.5"], ["Emil", "72.4"]] as const;
 
 async function take(page: Page, name: string): Promise<void> {
   const path = `${FOLDER}${name}.png`;

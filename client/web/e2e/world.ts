@@ -91,7 +91,7 @@ export class World {
 
   async visit(address: string, viewport: { width: number; height: number }, more: BrowserContextOptions = {}): Promise<Visitor> {
     const context = await this.browser.newContext({ viewport, ignoreHTTPSErrors: true, ...more });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(40_000);
     const page = await context.newPage();
     const visitor: Visitor = { page, context, complaints: [], bodies: [], requests: [] };
     this.visitors.push(visitor);

@@ -17,6 +17,11 @@ export function grouped(digits: string): string {
   return digits.replace(/\B(?=(?:[0-9]{3})+$)/g, "\u202f");
 }
 
+/** A sentence whose long numbers can be read. */
+export function readable(sentence: string): string {
+  return sentence.replace(/(?<![0-9.])[0-9]{7,}(?![0-9.][0-9])/g, grouped);
+}
+
 /** The first digits of a number that is too long for a picture. */
 export function beginning(digits: string, length: number): string {
   return digits.length <= length ? digits : `${digits.slice(0, length)}…`;

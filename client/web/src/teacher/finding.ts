@@ -1,7 +1,7 @@
 /** The finding: what colluders computed, step by step, as a subtraction and as the values that stay possible. */
 import { button, el, setShown, svg } from "../dom";
 import type { Finding } from "../events";
-import { grouped, listed } from "../names";
+import { grouped, listed, readable } from "../names";
 import type { Protocol } from "../protocol/plan";
 import { values, type Scale } from "../protocol/scale";
 import type { Director, Scene } from "./director";
@@ -28,7 +28,7 @@ export class FindingPanel {
   }
 
   private contents(finding: Finding, scene: Scene, protocol: Protocol): Node[] {
-    const conclusion = finding.steps.at(-1) ?? "";
+    const conclusion = readable(finding.steps.at(-1) ?? "");
     const subtraction = subtractions(finding, scene.scale);
     const made: Node[] = [
       el("h2", { id: "finding-title" }, `What ${listed(finding.colluders)} learned`),
@@ -39,7 +39,7 @@ export class FindingPanel {
     if (scene.scale !== undefined && finding.exact.length + finding.open.length > 0) made.push(possible(finding, scene.scale));
     made.push(
       el("h3", {}, "Step by step"),
-      el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, step))),
+      el("ol", { class: "steps" }, ...finding.steps.map((step) => el("li", {}, readable(step)))),
       arcs(finding),
     );
     return made;
@@ -87,53 +87,62 @@ function subtractions(finding: Finding, scale: Scale | undefined): HTMLElement[]
   });
 }
 
-const WIDTH = 600;
-const ROW = 28;
+const WIDTH = 1000;
+const HEIGHT = 44;
+
+/** What stays possible about one pupil. */
+interface Row {
+  readonly pupil: string;
+  readonly min: number;
+  readonly max: number;
+  readonly count: number;
+  /** How many the average alone allows. */
+  readonly allowed: number | null;
+}
 
 /** The values that stay possible for each pupil, as bars over the scale, and the same as a table. */
 function possible(finding: Finding, scale: Scale): HTMLElement {
-  const [low, high] = [Number(scale.min), Number(scale.max)];
-  const x = (value: number) => 70 + ((value - low) / (high - low)) * WIDTH;
-  const decimals = (value: number) => value.toFixed(scale.decimals);
   const known = finding.exact.map(({ pupil, value }) => ({ pupil, min: value, max: value, count: 1, allowed: null }));
   const open = finding.open.map((each) => ({ ...each, count: each.values, allowed: each.allowedByTotal }));
-  const rows = [...known, ...open].sort((a, b) => order(a.pupil) - order(b.pupil));
-  const all = values(scale);
-  const bars = rows.flatMap((row, place) => {
-    const y = 42 + place * ROW;
-    const width = Math.max(3, x(row.max) - x(row.min));
-    const text = row.count === 1 ? `only ${decimals(row.min)}` : row.count === all ? `all ${all}` : `${row.count} of ${all}`;
-    return [
-      svg("text", { x: 58, y: y + 6, class: "who" }, row.pupil),
-      svg("rect", { x: x(low), y: y - 9, width: WIDTH, height: 18, class: "scale" }),
-      svg("rect", { x: x(row.min), y: y - 9, width, height: 18, class: row.count === 1 ? "value" : "values" }),
-      svg("text", { x: 70 + WIDTH + 12, y: y + 6 }, text),
-    ];
-  });
-  const box = { viewBox: `0 0 ${WIDTH + 220} ${52 + rows.length * ROW}`, role: "img", class: "possible", "aria-label": title(finding) };
-  const ends = [
-    svg("text", { x: x(low), y: 22, class: "end" }, scale.min),
-    svg("text", { x: x(high), y: 22, class: "end" }, scale.max),
-  ];
-  const lines = rows.map((row) => [
-    row.pupil,
-    String(row.count),
-    row.count === 1 ? decimals(row.min) : `${decimals(row.min)} to ${decimals(row.max)}`,
-    row.allowed === null ? "" : String(row.allowed),
-  ]);
-  const caption = `Grades that stay possible, of ${all} on the scale`;
+  const rows: Row[] = [...known, ...open].sort((a, b) => order(a.pupil) - order(b.pupil));
+  const which = ({ count, min, max }: Row) =>
+    count === 1 ? min.toFixed(scale.decimals) : `${min.toFixed(scale.decimals)} to ${max.toFixed(scale.decimals)}`;
+  const lines = rows.map((row) => [row.pupil, String(row.count), which(row), row.allowed === null ? "" : String(row.allowed)]);
   const details = el(
     "details",
     {},
     el("summary", {}, "The same as a table"),
-    table(caption, ["Pupil", "Possible grades", "Which", "Allowed by the average alone"], lines),
+    table(`Grades that stay possible, of ${values(scale)} on the scale`, ["Pupil", "Possible grades", "Which", "Allowed by the average alone"], lines),
   );
-  return el("figure", {}, svg("svg", box, ...ends, ...bars), el("figcaption", {}, title(finding)), details);
+  return el("figure", { class: "possible" }, ...rows.map((row) => bar(row, scale)), el("figcaption", {}, title(finding)), details);
+}
+
+/** One pupil's possible grades on the scale. */
+function bar(row: Row, scale: Scale): HTMLElement {
+  const [low, high] = [Number(scale.min), Number(scale.max)];
+  const x = (value: number) => ((value - low) / (high - low)) * WIDTH;
+  const [start, width] = row.count === 1 ? [x(row.min) - 4, 8] : [x(row.min), x(row.max) - x(row.min)];
+  const sentence = amount(row, values(scale), scale);
+  const drawn = svg(
+    "svg",
+    { viewBox: `-4 0 ${WIDTH + 8} ${HEIGHT}`, role: "img", "aria-label": sentence },
+    svg("rect", { x: 0, y: 2, width: WIDTH, height: HEIGHT - 4, class: "scale" }),
+    svg("rect", { x: start, y: 2, width, height: HEIGHT - 4, class: row.count === 1 ? "value" : "values" }),
+  );
+  return el("div", {}, el("p", {}, sentence), drawn, el("p", { class: "ends" }, el("span", {}, scale.min), el("span", {}, scale.max)));
+}
+
+function amount({ pupil, count, min, allowed }: Row, all: number, scale: Scale): string {
+  if (count === 1) return `${pupil}: only ${min.toFixed(scale.decimals)} is possible.`;
+  if (count === all) return `${pupil}: all ${all} grades are possible.`;
+  const average = count === allowed ? ", as many as the average alone allows" : "";
+  return `${pupil}: ${count} of ${all} grades are possible${average}.`;
 }
 
 function title(finding: Finding): string {
   const who = listed(finding.colluders);
-  return `Which grades the others can have, for all that ${who} saw: each possible one was tried by making a class that looks the same to them.`;
+  if (finding.open.length === 0) return `No other grade fits what ${who} saw.`;
+  return `For each possible grade a class was made that looks the same to ${who}, message by message.`;
 }
 
 /** All sums that the colluders could compute. */
