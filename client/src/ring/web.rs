@@ -17,6 +17,7 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 use hyper_util::rt::TokioTimer;
+use rustls::pki_types::ServerName;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -107,6 +108,9 @@ pub struct Links {
 /// A host that cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
+    /// Pupils cannot reach a host by this.
+    #[error("{0:?} is neither a host name nor an address: give one, without a port")]
+    Name(String),
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {cause}; give another address or port 0")]
     Listen {
@@ -124,6 +128,9 @@ impl Host {
     /// A host for a new class.
     pub fn bind(settings: Settings) -> Result<Self, HostError> {
         let Settings { listen, name, identity, rules, example, traffic } = settings;
+        if ServerName::try_from(name.as_str()).is_err() {
+            return Err(HostError::Name(name));
+        }
         let failed = |cause| HostError::Listen { address: listen, cause };
         let listener = TcpListener::bind(listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;

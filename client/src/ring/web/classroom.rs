@@ -56,6 +56,7 @@ pub struct Classroom {
     changed: Notify,
     code: Code,
     link: String,
+    alive: Duration,
     /// What the host receives and sends.
     pub traffic: Traffic,
     /// How much strangers may send.
@@ -94,7 +95,7 @@ impl Classroom {
         let clients = BTreeMap::from([(Who::Teacher, Client::new(teacher, TEACHERS_EVENTS))]);
         let state = State { lesson: Lesson::new(rules), clients, streams: 0, is_over: false };
         let (changed, limits) = (Notify::new(), Limits::default());
-        Self { state: Mutex::new(state), changed, code, link, traffic, limits }
+        Self { state: Mutex::new(state), changed, code, link, alive: ALIVE, traffic, limits }
     }
 
     /// Whose token this is.
@@ -178,7 +179,7 @@ impl Classroom {
                 () = self.changed.notified() => continue,
                 () = stop.cancelled() => break,
             }
-            self.drop_slow_readers();
+            self.drop_slow_readers(Instant::now());
             self.limits.forget_quiet();
             self.act(Lesson::tick);
         }
@@ -218,13 +219,15 @@ impl Classroom {
         self.changed.notify_one();
     }
 
-    fn drop_slow_readers(&self) {
-        let now = Instant::now();
+    fn drop_slow_readers(&self, now: Instant) {
         let mut state = self.state();
         let State { clients, lesson, .. } = &mut *state;
         for (who, client) in clients {
             let streams = client.streams.len();
-            client.streams.retain(|stream| now - stream.read_at < SLOWEST_READER);
+            client.streams.retain(|stream| now < stream.read_at + SLOWEST_READER);
+            if client.streams.len() < streams {
+                client.news.send_modify(|_| {});
+            }
             if let Who::Pupil(id) = who
                 && streams > 0
                 && client.streams.is_empty()
@@ -293,3 +296,6 @@ impl std::fmt::Display for Who {
 pub fn new_run() -> mpc::ids::RunId {
     mpc::ids::RunId(rand::rng().random())
 }
+
+#[cfg(test)]
+mod tests;
