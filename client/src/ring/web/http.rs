@@ -4,27 +4,32 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, FromRequest, Path, Query, Request, State},
+    body::Body,
+    extract::{ConnectInfo, Path, Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{
-    BODY_LIMIT, JOIN_LIMIT, LONGEST_REQUEST, SLOWEST_START,
-    classroom::{Classroom, Listener, Who, new_run},
+    LONGEST_REQUEST,
+    classroom::{Classroom, Listener, Who},
     example::Example,
     headers::{ALWAYS, NO_STORE, check_source},
+    limits::Place,
     page,
     refusal::Refusal,
-    request::{ExampleWanted, FromPupil, FromTeacher, Join},
+    request::ExampleWanted,
     traffic::Direction,
 };
+
+mod call;
+
+use call::Call;
 
 /// What all requests share.
 #[derive(Debug, Clone)]
@@ -41,18 +46,13 @@ pub struct Web {
     pub computing: Arc<Semaphore>,
 }
 
-/// A request with its body, of somebody who is known or not.
-struct Call {
-    web: Web,
-    who: Option<Who>,
-    address: SocketAddr,
-    path: String,
-    body: Bytes,
-}
-
 /// What was found out about a request before its body was read.
 #[derive(Debug, Clone, Copy)]
 struct Caller(Option<Who>);
+
+/// Put on an answer that is a refusal: what it says.
+#[derive(Debug, Clone)]
+struct Refused(String);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,25 +79,39 @@ pub fn router(web: Web) -> Router {
         .with_state(web)
 }
 
-/// Refuses what is not meant for this host, and those who ask too much.
+/// Refuses what is not meant for this host, and those who ask too much. What is refused, here or
+/// later, is written down.
 async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Response {
-    if let Err(refusal) = check_source(&web.name, request.uri(), request.headers()) {
-        return refusal.into_response();
-    }
     let who = bearer(request.headers()).and_then(|token| web.classroom.who(token));
-    let address = address(&request);
+    let path = request.uri().path().to_owned();
+    let response = match admit(&web, &request, who) {
+        Err(refusal) => refusal.into_response(),
+        Ok(()) => {
+            if who.is_some()
+                && let Some(place) = request.extensions().get::<Arc<Place>>()
+            {
+                place.recognise();
+            }
+            request.extensions_mut().insert(Caller(who));
+            let response = tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await;
+            response.unwrap_or_else(|_| Refusal::TooSlow.into_response())
+        }
+    };
+    if let Some(Refused(body)) = response.extensions().get()
+        && path.starts_with("/api/")
+    {
+        web.record(Direction::Out, &path, who, body);
+    }
+    response
+}
+
+fn admit(web: &Web, request: &Request, who: Option<Who>) -> Result<(), Refusal> {
+    check_source(&web.name, request.uri(), request.headers())?;
     let admitted = match who {
         Some(who) => web.classroom.admit(who),
-        None => web.classroom.limits.admit(address.ip()),
+        None => web.classroom.limits.admit(address(request).ip()),
     };
-    if !admitted {
-        return Refusal::TooFast.into_response();
-    }
-    request.extensions_mut().insert(Caller(who));
-    match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Refusal::TooSlow.into_response(),
-    }
+    if admitted { Ok(()) } else { Err(Refusal::TooFast) }
 }
 
 /// Puts on every answer what browsers have to know.
@@ -120,13 +134,13 @@ async fn picture(State(web): State<Web>) -> Result<Response, Refusal> {
 
 async fn events(State(web): State<Web>, request: Request) -> Response {
     let who = request.extensions().get::<Caller>().and_then(|caller| caller.0);
-    let named = who.map_or_else(|| "stranger".to_owned(), |who| who.to_string());
     let after = Query::<After>::try_from_uri(request.uri());
     let after = after.map_err(|error| Refusal::Malformed(error.body_text()));
     let listener = after.and_then(|Query(After { after })| {
-        web.classroom.listen(who.ok_or(Refusal::WrongToken)?, after.unwrap_or(0))
+        let after = after.unwrap_or(0);
+        web.record(Direction::In, "/api/events", who, &json!({ "after": after }).to_string());
+        web.classroom.listen(who.ok_or(Refusal::WrongToken)?, after)
     });
-    web.classroom.traffic.write(Direction::In, "/api/events", &named, "");
     match listener {
         Ok(listener) => stream(listener),
         Err(refusal) => refusal.into_response(),
@@ -162,121 +176,31 @@ async fn example(call: Call) -> Response {
     call.reply(played.await)
 }
 
-impl Call {
-    async fn answer(
-        self,
-        act: impl FnOnce(&Self) -> Result<serde_json::Value, Refusal>,
-    ) -> Response {
-        let result = act(&self);
-        self.reply(result)
-    }
-
-    fn reply(&self, result: Result<serde_json::Value, Refusal>) -> Response {
-        let traffic = &self.web.classroom.traffic;
-        let (status, mut body) = match result {
-            Ok(body) => (StatusCode::OK, body),
-            Err(refusal) => (status(&refusal), error(&refusal)),
-        };
-        let response = (status, JSON, body.to_string()).into_response();
-        if traffic.is_written() {
-            if let Some(body) = body.as_object_mut() {
-                body.remove("token");
-            }
-            // A refusal may quote what somebody sent.
-            let body = self.web.classroom.without_tokens(&body.to_string());
-            traffic.write(Direction::Out, &self.path, &self.named(), &body);
+impl Web {
+    /// Writes something down, without the tokens that somebody may have put into it.
+    fn record(&self, direction: Direction, path: &str, who: Option<Who>, body: &str) {
+        let classroom = &self.classroom;
+        if classroom.traffic.is_written() {
+            let who = who.map_or_else(|| "stranger".to_owned(), |who| who.to_string());
+            let (path, body) = (classroom.without_tokens(path), classroom.without_tokens(body));
+            classroom.traffic.write(direction, &path, &who, &body);
         }
-        response
-    }
-
-    fn join(&self) -> Result<serde_json::Value, Refusal> {
-        if !self.web.classroom.limits.admit_to_class(self.address.ip()) {
-            return Err(Refusal::TooFast);
-        }
-        let (id, token) = self.web.classroom.join(&self.decode::<Join>()?)?;
-        Ok(json!({"pupil": id.0, "token": *token}))
-    }
-
-    fn pupil(&self) -> Result<serde_json::Value, Refusal> {
-        let Some(Who::Pupil(id)) = self.who else { return Err(Refusal::WrongToken) };
-        let request = self.decode::<FromPupil>();
-        self.web.classroom.act(|lesson, now| match request {
-            Ok(request) => lesson.pupil(id, request, now),
-            Err(refusal) => {
-                lesson.garbage(id);
-                Err(refusal)
-            }
-        })?;
-        Ok(json!({}))
-    }
-
-    fn teacher(&self) -> Result<serde_json::Value, Refusal> {
-        let Some(Who::Teacher) = self.who else { return Err(Refusal::WrongToken) };
-        let request = self.decode::<FromTeacher>()?;
-        self.web.classroom.act(|lesson, now| lesson.teacher(request, new_run(), now))?;
-        Ok(json!({}))
-    }
-
-    fn decode<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(&self.body).map_err(|error| Refusal::Malformed(error.to_string()))
-    }
-
-    fn named(&self) -> String {
-        self.who.map_or_else(|| "stranger".to_owned(), |who| who.to_string())
-    }
-
-    /// What was received, without a token that somebody may have put into it.
-    fn record(&self) {
-        let traffic = &self.web.classroom.traffic;
-        if traffic.is_written() {
-            let body = self.web.classroom.without_tokens(&String::from_utf8_lossy(&self.body));
-            traffic.write(Direction::In, &self.path, &self.named(), &body);
-        }
-    }
-}
-
-impl FromRequest<Web> for Call {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, web: &Web) -> Result<Self, Refusal> {
-        let who = request.extensions().get::<Caller>().and_then(|caller| caller.0);
-        let (address, path) = (address(&request), request.uri().path().to_owned());
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-        if kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("application/json")) {
-            return Err(Refusal::WrongType);
-        }
-        // A stranger is read no more than it takes to join.
-        let limit = match (who, path.as_str()) {
-            (Some(_), _) => BODY_LIMIT,
-            (None, "/api/join") => JOIN_LIMIT,
-            (None, _) => return Err(Refusal::WrongToken),
-        };
-        let body = tokio::time::timeout(SLOWEST_START, to_bytes(request.into_body(), limit));
-        let body = body.await.map_err(|_| Refusal::TooSlow)?;
-        let body = body.map_err(|_| Refusal::TooLarge)?;
-        let call = Self { web: web.clone(), who, address, path, body };
-        call.record();
-        Ok(call)
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (status(&self), JSON, error(&self).to_string()).into_response()
+        let status = StatusCode::from_u16(self.status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = json!({"error": self.to_string(), "kind": self.kind()}).to_string();
+        let mut response = (status, JSON, body.clone()).into_response();
+        response.extensions_mut().insert(Refused(body));
+        response
     }
 }
 
 const JSON: [(header::HeaderName, HeaderValue); 1] =
     [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-
-fn status(refusal: &Refusal) -> StatusCode {
-    StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn error(refusal: &Refusal) -> serde_json::Value {
-    json!({"error": refusal.to_string(), "kind": refusal.kind()})
-}
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{ALIVE, BATCH, Classroom, Who};
+use super::{BATCH, Classroom, Who};
 use crate::ring::web::{event::Event, traffic::Direction};
 
 /// A place in a client's events.
@@ -52,7 +52,7 @@ impl Listener {
             }
             tokio::select! {
                 news = self.news.changed() => news.ok()?,
-                () = tokio::time::sleep(ALIVE) => return Some("{\"type\":\"alive\"}\n".to_owned()),
+                () = tokio::time::sleep(self.classroom.alive) => return Some("{\"type\":\"alive\"}\n".to_owned()),
             }
         }
     }
