@@ -210,3 +210,6 @@ impl Round {
         self.announcers().contains(&seat) && !self.plan.lanes().iter().any(awaited)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,20 @@ async fn no_token_is_in_the_record() {
         assert_eq!(fields, ["direction", "path", "who", "body"]);
     }
 }
+
+#[tokio::test]
+async fn what_is_refused_is_in_the_record_as_well() {
+    let class = Class::honest().await;
+    class.tell(json!({"type": "step"})).await;
+    let stranger = class.site.door.connect().await;
+    stranger.post("/api/teacher", "", &json!({"type": "stop"})).await;
+    let record = class.site.traffic.text();
+    let kinds: Vec<(String, String)> = record
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["body"]["kind"].is_string())
+        .map(|line| (line["who"].to_string(), line["body"]["kind"].to_string()))
+        .collect();
+    let refused = |who: &str, kind: &str| (format!("{who:?}"), format!("{kind:?}"));
+    assert_eq!(kinds, [refused("teacher", "no-round"), refused("stranger", "token")]);
+}

@@ -27,7 +27,7 @@ use std::{
 };
 
 use super::{
-    Announcement, Lane, Seat,
+    Announcement, Lane, Protocol, Seat,
     plan::Plan,
     slip::{MOST, Slip, Unreadable, verify_announcement},
 };
@@ -209,10 +209,19 @@ impl Referee {
     }
 
     /// Decides what has been said of messages that did not come through, when nobody has anything
-    /// to add.
+    /// to add. That nothing came counts only where the sender had something to send.
     pub fn settle(&self) -> Option<Verdict> {
-        let open = self.missing.union(&self.refused);
-        open.copied().find(|lane| !self.delivered.contains_key(lane)).map(Verdict::Undecided)
+        let missing = self.missing.iter().filter(|lane| self.is_due(**lane));
+        let mut open = missing.chain(&self.refused).copied();
+        open.find(|lane| !self.delivered.contains_key(lane)).map(Verdict::Undecided)
+    }
+
+    /// Whether the sender has received what it passes on.
+    fn is_due(&self, lane: Lane) -> bool {
+        let before = self.plan.incoming(lane.from).get(usize::from(lane.ring));
+        self.plan.protocol() == Protocol::Shares
+            || lane.from == Seat(0)
+            || before.is_some_and(|before| self.delivered.contains_key(before))
     }
 
     fn delivered(&mut self, by: Seat, sent: Signed, acknowledgement: &Signature) -> Ruling {

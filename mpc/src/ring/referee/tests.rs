@@ -169,6 +169,15 @@ fn of_two_who_say_different_things_neither_is_convicted() {
 }
 
 #[test]
+fn that_nothing_came_counts_only_where_something_was_to_be_sent() {
+    let mut class = Class::new(Protocol::Ring);
+    assert_eq!(class.referee.hear(Seat(2), &Report::Missing(LANE)), Ruling::Noted);
+    assert_eq!(class.referee.settle(), None);
+    class.deliver(Lane { ring: 0, from: Seat(0), to: Seat(1) });
+    assert_eq!(class.referee.settle(), Some(Verdict::Undecided(LANE)));
+}
+
+#[test]
 fn a_message_that_the_receiver_reports_has_passed_although_the_sender_knows_nothing_of_it() {
     let mut class = Class::new(Protocol::Ring);
     assert_eq!(class.referee.hear(Seat(1), &Report::Refused(LANE)), Ruling::Noted);
