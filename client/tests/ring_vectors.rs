@@ -1,4 +1,4 @@
-//! The vectors with which the page's arithmetic, rings, seal and class check are tested. With
+//! The vectors with which the page's arithmetic, rings, seal and checks are tested. With
 //! `UPDATE_DOCS=1` they are written; otherwise they are compared.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
@@ -9,12 +9,14 @@ use aes_gcm::{
     Aes256Gcm, KeyInit,
     aead::{Aead, Payload},
 };
+use data_encoding::BASE32_NOPAD;
 use hkdf::Hkdf;
 use mpc::{
     dst,
     ring::{Lane, Message, Protocol, Seat, plan::Plan, play, pupil::Secrets},
 };
 use p256::{PublicKey, SecretKey, ecdh::diffie_hellman, elliptic_curve::sec1::ToSec1Point};
+use pbkdf2::pbkdf2_hmac;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -113,24 +115,62 @@ fn keys(pupil: u16) -> Json {
     })
 }
 
-/// The 60 bits that all screens of a class show.
-fn check(pupils: &[u16]) -> Json {
-    let mut hash = Sha256::new_with_prefix(dst::RING_CHECK);
-    for &pupil in pupils {
-        hash.update(pupil.to_be_bytes());
-        hash.update(public(pupil));
-    }
-    let bits = u64::from_be_bytes(*hash.finalize().first_chunk().unwrap());
-    let digits = (0..12).map(|place| {
-        let digit = (bits >> (59 - 5 * place)) & 31;
-        char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::try_from(digit).unwrap()])
-    });
-    let digits: Vec<char> = digits.collect();
-    let groups: Vec<String> = digits.chunks(4).map(String::from_iter).collect();
-    json!({ "pupils": pupils.iter().map(|&pupil| keys(pupil)).collect::<Vec<_>>(), "check": groups.join("-") })
+/// The 80 bits that stand for a list of keys on all screens: a host that looks for two lists with
+/// the same ones has to derive a key for every try.
+fn check(password: &[u8]) -> String {
+    let mut bits = [0; 10];
+    pbkdf2_hmac::<Sha256>(password, dst::RING_CHECK, 1 << 17, &mut bits);
+    let letters: Vec<char> = BASE32_NOPAD.encode(&bits).to_lowercase().chars().collect();
+    letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
 }
 
-fn seal(ring: u16, from: u16, to: u16, value: u64) -> Json {
+fn number_and_key(pupil: u16) -> Vec<u8> {
+    [&pupil.to_be_bytes(), &public(pupil)[..]].concat()
+}
+
+/// What the class of these pupils shows.
+fn class_check(pupils: &[u16]) -> Json {
+    let password = [dst::RING_CHECK.to_vec()].into_iter();
+    let password = password.chain(pupils.iter().map(|&pupil| number_and_key(pupil)));
+    let check = check(&password.collect::<Vec<_>>().concat());
+    let pupils: Vec<_> = pupils.iter().map(|&pupil| keys(pupil)).collect();
+    json!({ "pupils": pupils, "check": check })
+}
+
+/// A round as its pupils were told it.
+fn told(protocol: Protocol, pupils: &[u16]) -> Vec<u8> {
+    let name = protocol.name().as_bytes();
+    let mut told = dst::RING_ROUND.to_vec();
+    told.extend(u16::try_from(name.len()).unwrap().to_be_bytes());
+    told.extend(name);
+    pupils.iter().for_each(|&pupil| told.extend(number_and_key(pupil)));
+    told
+}
+
+fn seats(pupils: &[u16]) -> Json {
+    let seat = |&pupil: &u16| json!({ "pupil": pupil, "key": hex::encode(public(pupil)) });
+    pupils.iter().map(seat).collect()
+}
+
+/// What those who play that round show.
+fn round_check(protocol: Protocol, pupils: &[u16]) -> Json {
+    let check = check(&told(protocol, pupils));
+    json!({ "protocol": protocol.name(), "seats": seats(pupils), "check": check })
+}
+
+/// The one who sends a number and the one who receives it.
+struct Ends {
+    from: u16,
+    to: u16,
+}
+
+fn seal(
+    protocol: Protocol,
+    pupils: &[u16],
+    ring: u16,
+    Ends { from, to }: Ends,
+    value: u64,
+) -> Json {
     let name = format!("{ring}/{from}/{to}");
     let run = &Sha256::digest(format!("run of {name}"))[..16];
     let iv = &Sha256::digest(format!("iv of {name}"))[..12];
@@ -141,6 +181,7 @@ fn seal(ring: u16, from: u16, to: u16, value: u64) -> Json {
     assert_eq!(secret, shared(key_pair(to), key_pair(from).public_key()));
     let mut info = dst::RING_SEAL.to_vec();
     info.extend([ring, from, to].map(u16::to_be_bytes).concat());
+    info.extend(Sha256::digest(told(protocol, pupils)));
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(run), &secret).expand(&info, &mut key).unwrap();
     let cipher = Aes256Gcm::new(&key.into());
@@ -149,7 +190,7 @@ fn seal(ring: u16, from: u16, to: u16, value: u64) -> Json {
     let opened = cipher.decrypt(iv.try_into().unwrap(), Payload { msg: &sealed, aad: &info });
     assert_eq!(opened.unwrap(), value.to_be_bytes());
     json!({
-        "run": hex::encode(run), "ring": ring, "from": keys(from), "to": keys(to),
+        "run": hex::encode(run), "protocol": protocol.name(), "seats": seats(pupils), "ring": ring, "from": keys(from), "to": keys(to),
         "value": value.to_string(), "shared": hex::encode(secret), "info": hex::encode(&info),
         "aes_key": hex::encode(key), "iv": hex::encode(iv), "box": hex::encode(sealed),
     })
@@ -174,11 +215,22 @@ fn the_vectors_of_the_page_are_those_that_the_program_makes() {
         "about": "Made by client/tests/ring_vectors.rs: UPDATE_DOCS=1 cargo test -p sotto-client --test ring_vectors",
         "rings": rings(),
         "rounds": rounds(),
-        "checks": [check(&[1, 2, 3]), check(&[2, 5, 11, 100])],
+        "checks": [class_check(&[1, 2, 3]), class_check(&[2, 5, 11, 100])],
+        "round_checks": [
+            round_check(Protocol::Ring, &[1, 2, 3]),
+            round_check(Protocol::Rings, &[2, 5, 11, 100]),
+            round_check(Protocol::Shares, &[2, 5, 11, 100]),
+        ],
         "seals": [
-            seal(0, 1, 2, 0),
-            seal(0, 3, 1, u64::MAX),
-            seal(7, 12, 100, 12_345_678_901_234_567_890),
+            seal(Protocol::Ring, &[1, 2, 3], 0, Ends { from: 1, to: 2 }, 0),
+            seal(Protocol::Shares, &[1, 2, 3], 0, Ends { from: 3, to: 1 }, u64::MAX),
+            seal(
+                Protocol::Rings,
+                &[5, 12, 100, 1000],
+                1,
+                Ends { from: 5, to: 100 },
+                12_345_678_901_234_567_890,
+            ),
         ],
     });
     let made = lines(&made);

@@ -74,7 +74,10 @@ pub const RING_ACKNOWLEDGEMENT: &[u8] = b"sotto/v1/ring/acknowledgement";
 pub const RING_ANNOUNCEMENT: &[u8] = b"sotto/v1/ring/announcement";
 /// Key derivation between two browsers of a ring; written out once more in the page's TypeScript.
 pub const RING_SEAL: &[u8] = b"sotto/v1/ring/seal";
-/// Hash of the keys of all browsers of a class; written out once more in the page's TypeScript.
+/// A round as one browser was told it, to which its seals are bound; written out once more in the
+/// page's TypeScript.
+pub const RING_ROUND: &[u8] = b"sotto/v1/ring/round";
+/// What the screens of a class compare; written out once more in the page's TypeScript.
 pub const RING_CHECK: &[u8] = b"sotto/v1/ring/check";
 /// Hash of the roster of a round, which every pupil's terminal shows.
 pub const RING_ROSTER: &[u8] = b"sotto/v1/ring/roster";

@@ -6,6 +6,9 @@ use mpc::ring::MOST;
 
 use super::name::{Named, PupilId};
 
+/// Numbers that a class gives. Nothing grows beyond them, however often pupils come and go.
+const MOST_NUMBERS: u16 = 1_000;
+
 /// The pupils of a class. A number is given once: who leaves and joins again is somebody new.
 #[derive(Debug, Clone, Default)]
 pub struct Class {
@@ -28,14 +31,23 @@ pub struct Member {
 
 /// A class that takes nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the class is full: {MOST} pupils have joined; start a new class")]
-pub struct Full;
+pub enum Full {
+    /// Until somebody goes.
+    #[error("the class is full: {MOST} pupils are here; remove those who are not of it")]
+    Places,
+    /// For good.
+    #[error("the class is full: it has given {MOST_NUMBERS} numbers; start a new class")]
+    Numbers,
+}
 
 impl Class {
-    /// Takes a pupil in, under the next number.
+    /// Takes a pupil in, under the next number. Who cannot be reached any more takes up no place.
     pub fn join(&mut self, typed_name: &str) -> Result<Named, Full> {
-        if usize::from(self.joined) >= MOST {
-            return Err(Full);
+        if self.members.values().filter(|member| member.connected).count() >= MOST {
+            return Err(Full::Places);
+        }
+        if self.joined >= MOST_NUMBERS {
+            return Err(Full::Numbers);
         }
         self.joined += 1;
         let named = Named::new(PupilId(self.joined), typed_name);
@@ -43,6 +55,11 @@ impl Class {
             Member { named: named.clone(), connected: true, ready: false, left_out: false };
         self.members.insert(named.id, member);
         Ok(named)
+    }
+
+    /// Forgets a pupil that is gone for good.
+    pub fn remove(&mut self, id: PupilId) {
+        self.members.remove(&id);
     }
 
     /// Everybody who has joined, in that order.
@@ -85,11 +102,27 @@ mod tests {
     }
 
     #[test]
-    fn a_full_class_takes_nobody() {
+    fn a_full_class_takes_nobody_until_somebody_goes() {
         let mut class = Class::default();
         for _ in 0..MOST {
             class.join("").unwrap();
         }
-        assert_eq!(class.join(""), Err(Full));
+        assert_eq!(class.join(""), Err(Full::Places));
+        class.remove(PupilId(7));
+        assert_eq!(class.join("").unwrap().id, PupilId(101));
+        assert_eq!(class.join(""), Err(Full::Places));
+        class.member_mut(PupilId(8)).unwrap().connected = false;
+        assert_eq!(class.join("").unwrap().id, PupilId(102));
+        assert_eq!(class.join(""), Err(Full::Places));
+    }
+
+    #[test]
+    fn numbers_are_given_once_and_end() {
+        let mut class = Class::default();
+        for number in 1..=MOST_NUMBERS {
+            assert_eq!(class.join("").unwrap().id, PupilId(number));
+            class.remove(PupilId(number));
+        }
+        assert_eq!(class.join(""), Err(Full::Numbers));
     }
 }

@@ -52,6 +52,8 @@ use traffic::Traffic;
 pub const SILENCE: Duration = Duration::from_secs(20);
 /// How long a pupil may be out of reach before it counts as gone, where nothing else is asked for.
 pub const GRACE: Duration = Duration::from_secs(5);
+/// How long a connection is kept on which nobody shows a token, where nothing else is asked for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of a request's body.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -78,6 +80,8 @@ pub struct Settings {
     pub identity: Identity,
     /// What the lesson goes by.
     pub rules: Rules,
+    /// How long a connection is kept on which nobody shows a token.
+    pub patience: Duration,
     /// The class that is played with open cards.
     pub example: Example,
     /// Where to write down what the host receives and sends, tokens aside.
@@ -90,6 +94,7 @@ pub struct Host {
     listener: TcpListener,
     identity: Identity,
     links: Links,
+    door: Door,
     web: Web,
 }
 
@@ -127,7 +132,7 @@ pub enum HostError {
 impl Host {
     /// A host for a new class.
     pub fn bind(settings: Settings) -> Result<Self, HostError> {
-        let Settings { listen, name, identity, rules, example, traffic } = settings;
+        let Settings { listen, name, identity, rules, patience, example, traffic } = settings;
         if ServerName::try_from(name.as_str()).is_err() {
             return Err(HostError::Name(name));
         }
@@ -156,7 +161,7 @@ impl Host {
             example: Arc::new(example),
             computing: Arc::new(Semaphore::new(1)),
         };
-        Ok(Self { listener, identity, links, web })
+        Ok(Self { listener, identity, links, door: Door::new(patience), web })
     }
 
     /// By what people find the class.
@@ -173,7 +178,7 @@ impl Host {
     pub async fn serve(self, stop: CancellationToken) -> Result<(), HostError> {
         let config = RustlsConfig::from_config(self.identity.config());
         let acceptor =
-            RustlsAcceptor::new(config).handshake_timeout(SLOWEST_START).acceptor(Door::default());
+            RustlsAcceptor::new(config).handshake_timeout(SLOWEST_START).acceptor(self.door);
         let handle = Handle::new();
         let server = axum_server::from_tcp(self.listener).map_err(HostError::Serve)?;
         let mut server = server.handle(handle.clone()).acceptor(acceptor);

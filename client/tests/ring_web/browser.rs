@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    seal::{KeyPair, Way},
+    seal::{KeyPair, Way, told},
     site::{Connection, Site},
 };
 
@@ -40,6 +40,10 @@ pub enum Manner {
     Accuses,
     /// Says that it cannot open what it can.
     Denies,
+    /// Does not play.
+    Declines,
+    /// Was told another round than everybody else, under the same run.
+    Misinformed,
     /// Announces a number of its own.
     Announces,
     /// Does not show its view.
@@ -83,6 +87,7 @@ struct Page {
 struct Play {
     run: RunId,
     seats: Vec<u16>,
+    round: [u8; 32],
     pupil: Pupil,
 }
 
@@ -177,7 +182,9 @@ impl Page {
         let run = text(&event["run"]).parse().unwrap();
         let view = pupil.reveal_view();
         self.secrets.lock().unwrap().extend(view.shares.iter().chain(&view.masks));
-        self.play = Some(Play { run, seats, pupil });
+        let keyed: Vec<_> = seats.iter().map(|seat| (*seat, self.keys[seat].as_str())).collect();
+        let round = told(protocol, &keyed);
+        self.play = Some(Play { run, seats, round, pupil });
         match self.manner {
             Manner::Noise => {
                 self.post(json!({"type": "sealed", "value": 999})).await;
@@ -190,6 +197,16 @@ impl Page {
                 return;
             }
             Manner::Announces => self.announce(3).await,
+            Manner::Declines => {
+                let run = run.to_string();
+                self.post(json!({"type": "decline", "run": run})).await;
+                return;
+            }
+            Manner::Misinformed => {
+                // It was told another protocol under the same run.
+                let play = self.play.as_mut().unwrap();
+                play.round[0] ^= 1;
+            }
             _ => {}
         }
         self.perform(actions).await;
@@ -209,9 +226,12 @@ impl Page {
         if event["run"] != play.run.to_string() {
             return;
         }
-        let way = Way { run: play.run, ring, from, to: self.pupil };
+        let way = Way { run: play.run, ring, from, to: self.pupil, round: play.round };
         let (iv, sealed) = (text(&event["iv"]), text(&event["box"]));
-        let value = self.key.open(&self.keys[&from], way, &iv, &sealed).unwrap();
+        let Some(value) = self.key.open(&self.keys[&from], way, &iv, &sealed) else {
+            self.unreadable(from).await;
+            return;
+        };
         let lane = Lane { ring, from: play.seat(from), to: play.seat(self.pupil) };
         let actions = play.pupil.receive(Message { lane, value }).unwrap();
         self.perform(actions).await;
@@ -272,7 +292,7 @@ impl Page {
         self.secrets.lock().unwrap().push(value);
         let play = self.play.as_ref().unwrap();
         let (run, ring, to) = (play.run, lane.ring, play.seats[lane.to.index()]);
-        let way = Way { run, ring, from: self.pupil, to };
+        let way = Way { run, ring, from: self.pupil, to, round: play.round };
         let key = &self.keys[&to];
         let times = if self.manner == Manner::Twice { 2 } else { 1 };
         for _ in 0..times {

@@ -118,6 +118,8 @@ async fn who_breaks_a_rule_is_named_and_the_others_play_again() {
         (Manner::Announces, "garbage", json!([3])),
         (Manner::Accuses, "false-accusation", json!([3])),
         (Manner::Denies, "disagree", json!([2, 3])),
+        (Manner::Misinformed, "disagree", json!([2, 3])),
+        (Manner::Declines, "declined", json!([])),
     ] {
         let mut class = Class::with(&[(3, manner)]).await;
         class.play("ring", 1).await;

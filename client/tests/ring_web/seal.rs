@@ -5,10 +5,10 @@ use aes_gcm::{
     aead::{Aead as _, Payload},
 };
 use hkdf::Hkdf;
-use mpc::{dst, ids::RunId};
+use mpc::{dst, ids::RunId, ring::Protocol};
 use p256::{PublicKey, SecretKey, ecdh::diffie_hellman, elliptic_curve::sec1::ToSec1Point as _};
 use rand::RngExt as _;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 /// A page's key pair.
 pub struct KeyPair(SecretKey);
@@ -20,6 +20,21 @@ pub struct Way {
     pub ring: u16,
     pub from: u16,
     pub to: u16,
+    /// See [`told`].
+    pub round: [u8; 32],
+}
+
+/// The hash of a round as a page was told it: seats with their keys.
+pub fn told(protocol: Protocol, seats: &[(u16, &str)]) -> [u8; 32] {
+    let mut hash = Sha256::new_with_prefix(dst::RING_ROUND);
+    let name = protocol.name().as_bytes();
+    hash.update(u16::try_from(name.len()).unwrap().to_be_bytes());
+    hash.update(name);
+    for (pupil, key) in seats {
+        hash.update(pupil.to_be_bytes());
+        hash.update(hex::decode(key).unwrap());
+    }
+    hash.finalize().into()
 }
 
 impl KeyPair {
@@ -59,6 +74,7 @@ impl KeyPair {
         let shared = diffie_hellman(self.0.to_nonzero_scalar(), other.as_affine());
         let mut info = dst::RING_SEAL.to_vec();
         info.extend([way.ring, way.from, way.to].map(u16::to_be_bytes).concat());
+        info.extend(way.round);
         let mut key = [0; 32];
         let derive = Hkdf::<Sha256>::new(Some(&way.run.0), shared.raw_secret_bytes());
         derive.expand(&info, &mut key).unwrap();

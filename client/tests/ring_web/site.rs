@@ -26,7 +26,7 @@ use sotto_client::ring::{
     scale::Scale,
     web::{Host, HostError, Settings, example::Example, identity::Identity, lesson::Rules},
 };
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +77,11 @@ impl Site {
     }
 
     pub fn with(silence: Duration, grace: Duration) -> Self {
+        Self::patient(silence, grace, Duration::from_secs(300))
+    }
+
+    /// A host that keeps a connection without a token for so long.
+    pub fn patient(silence: Duration, grace: Duration, patience: Duration) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let identity = Identity::self_signed("127.0.0.1", since.as_secs()).unwrap();
         let scale = Scale::new("0", "9999.9", 1).unwrap();
@@ -90,6 +95,7 @@ impl Site {
             name: "127.0.0.1".into(),
             identity,
             rules: Rules { scale, silence, grace },
+            patience,
             example,
             traffic: Some(Box::new(traffic.clone())),
         })
@@ -123,6 +129,15 @@ impl Door {
         let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
         tokio::spawn(connection);
         Connection { sender, origin: format!("https://{}", self.address), tcp: Arc::new(tcp) }
+    }
+
+    /// Connects, and says nothing. Waits until the host closes the connection.
+    pub async fn say_nothing(&self) {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = self.tls(b"h2", stream).await.unwrap();
+        let mut bytes = Vec::new();
+        // How it ends, tidily or not, is the same.
+        let _ = stream.read_to_end(&mut bytes).await;
     }
 
     /// A request as anybody may write it, on a connection of its own.

@@ -1,11 +1,14 @@
 //! Strangers: what a host answers to those who are not of the class, and what it tells browsers
 //! to refuse.
 
+use std::time::Duration;
+
 use http_body_util::Full;
 use hyper::{Method, Request, StatusCode, body::Bytes};
 use serde_json::{Value, json};
 
 use super::{
+    browser::{Browser, Events, Manner},
     class::Class,
     seal::KeyPair,
     site::{Answer, Site},
@@ -170,14 +173,74 @@ async fn what_no_page_sends_is_refused() {
 }
 
 #[tokio::test]
-async fn a_hundred_pupils_fill_the_class() {
+async fn a_hundred_pupils_fill_the_class_until_the_teacher_removes_one() {
+    let site = Site::open();
+    let connection = site.door.connect().await;
+    let mut tokens = Vec::new();
+    for number in 1..=100 {
+        let joined = connection.post("/api/join", "", &join(&site)).await;
+        assert_eq!(joined.json()["pupil"], number, "{}", joined.body);
+        tokens.push(joined.json()["token"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(connection.post("/api/join", "", &join(&site)).await.kind(), "full");
+    let remove = json!({"type": "remove", "pupil": 4});
+    let removed = connection.post("/api/teacher", &site.teacher, &remove).await;
+    assert_eq!(removed.status, StatusCode::OK, "{}", removed.body);
+    let ready = json!({"type": "ready"});
+    assert_eq!(connection.post("/api/pupil", &tokens[3], &ready).await.kind(), "token");
+    assert_eq!(connection.post("/api/join", "", &join(&site)).await.json()["pupil"], 101);
+    assert_eq!(connection.post("/api/join", "", &join(&site)).await.kind(), "full");
+}
+
+#[tokio::test]
+async fn nobody_joins_with_the_key_of_another() {
     let site = Site::open();
     let (connection, join) = (site.door.connect().await, join(&site));
-    for number in 1..=100 {
-        let joined = connection.post("/api/join", "", &join).await;
-        assert_eq!(joined.json()["pupil"], number, "{}", joined.body);
+    assert_eq!(connection.post("/api/join", "", &join).await.status, StatusCode::OK);
+    let answer = connection.post("/api/join", "", &join).await;
+    assert_eq!((answer.status.as_u16(), answer.kind().as_str()), (409, "key-taken"));
+}
+
+#[tokio::test]
+async fn who_shows_no_token_is_not_kept_and_who_does_is() {
+    let long = Duration::from_secs(300);
+    let site = Site::patient(long, long, Duration::from_secs(4));
+    let mut pupils = Vec::new();
+    for (name, value) in [("Anna", 1), ("Ben", 2), ("Cem", 3)] {
+        pupils.push(Browser::join(&site, name, value, Manner::Honest).await);
     }
-    assert_eq!(connection.post("/api/join", "", &join).await.kind(), "full");
+    let teacher = site.door.connect().await;
+    let mut events = Events::new(teacher.events(&site.teacher, 0).await.into_body());
+    // The host closes two such connections one after the other: that takes twice as long as it
+    // keeps one.
+    site.door.say_nothing().await;
+    site.door.say_nothing().await;
+    let play = json!({"type": "play", "protocol": "ring", "pace_ms": 1});
+    let answer = teacher.post("/api/teacher", &site.teacher, &play).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    loop {
+        let event = events.next().await.unwrap();
+        assert_ne!(event["type"], "stopped", "{event}");
+        if event["type"] == "outcome" {
+            assert_eq!(event["total"], "0.6");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_changes_its_mind_without_end_is_slowed_down() {
+    let class = Class::honest().await;
+    let pupil = &class.pupils[0];
+    let mut kinds = (0..200).map(|turn| if turn % 2 == 0 { "unready" } else { "ready" });
+    loop {
+        let change = json!({"type": kinds.next().expect("nobody slowed it down")});
+        let answer = pupil.connection.post("/api/pupil", &pupil.token, &change).await;
+        if answer.status != StatusCode::OK {
+            assert_eq!(answer.kind(), "too-fast");
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ pub async fn run(host: Host, global: &Global) -> Result<(), Failure> {
         name,
         identity,
         rules,
+        patience: web::PATIENCE,
         example: example()?,
         traffic: traffic.transpose()?.map(|file| Box::new(file) as _),
     };

@@ -36,6 +36,8 @@ const SLOWEST_READER: Duration = Duration::from_secs(30);
 const ROUNDS: Duration = Duration::from_secs(5);
 /// The teacher's pages that may listen at once: a projector, a desk, and what was reloaded.
 const TEACHERS_STREAMS: usize = 4;
+/// How often the class is shown at most, however often pupils change their minds.
+const CLASS_PACE: Duration = Duration::from_millis(250);
 /// Events that are written to a listener at once.
 const BATCH: usize = 64;
 
@@ -57,6 +59,7 @@ pub struct Classroom {
     code: Code,
     link: String,
     alive: Duration,
+    class_pace: Duration,
     /// What the host receives and sends.
     pub traffic: Traffic,
     /// How much strangers may send.
@@ -69,6 +72,10 @@ struct State {
     clients: BTreeMap<Who, Client>,
     streams: u64,
     is_over: bool,
+    /// The class as it is now, if nobody has been shown it.
+    class: Option<Arc<Event>>,
+    /// When the class may be shown again.
+    class_at: Instant,
 }
 
 /// One page.
@@ -80,6 +87,7 @@ struct Client {
     /// The number of the newest event; closed when the page is forgotten.
     news: watch::Sender<u64>,
     limit: Known,
+    changes: Known,
 }
 
 /// One connection on which a page listens.
@@ -93,9 +101,11 @@ impl Classroom {
     /// A classroom with a teacher and no pupils. `link` is the pupils' link.
     pub fn new(rules: Rules, code: Code, link: String, teacher: Token, traffic: Traffic) -> Self {
         let clients = BTreeMap::from([(Who::Teacher, Client::new(teacher, TEACHERS_EVENTS))]);
-        let state = State { lesson: Lesson::new(rules), clients, streams: 0, is_over: false };
-        let (changed, limits) = (Notify::new(), Limits::default());
-        Self { state: Mutex::new(state), changed, code, link, alive: ALIVE, traffic, limits }
+        let (lesson, class_at) = (Lesson::new(rules), Instant::now());
+        let state = State { lesson, clients, streams: 0, is_over: false, class: None, class_at };
+        let (state, changed, limits) = (Mutex::new(state), Notify::new(), Limits::default());
+        let (alive, class_pace) = (ALIVE, CLASS_PACE);
+        Self { state, changed, code, link, alive, class_pace, traffic, limits }
     }
 
     /// Whose token this is.
@@ -115,6 +125,13 @@ impl Classroom {
     /// Whether a known page may make another request.
     pub fn admit(&self, who: Who) -> bool {
         self.state().clients.get(&who).is_some_and(|client| client.limit.check().is_ok())
+    }
+
+    /// Whether a pupil may say once more that it is ready, or that it is not.
+    pub fn admit_change(&self, id: PupilId) -> bool {
+        let state = self.state();
+        let client = state.clients.get(&Who::Pupil(id));
+        client.is_some_and(|client| client.changes.check().is_ok())
     }
 
     /// Takes a pupil in. Its number and token.
@@ -171,9 +188,7 @@ impl Classroom {
     /// Keeps the lesson's time until it is over.
     pub async fn keep_time(self: Arc<Self>, stop: CancellationToken) {
         loop {
-            let now = Instant::now();
-            let due =
-                self.state().lesson.next_tick().map_or(now + ROUNDS, |at| at.min(now + ROUNDS));
+            let due = self.next_due(Instant::now());
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
                 () = self.changed.notified() => continue,
@@ -189,6 +204,13 @@ impl Classroom {
         self.hand_out(state);
     }
 
+    fn next_due(&self, now: Instant) -> Instant {
+        let state = self.state();
+        let class_at = state.class.as_ref().map(|_| state.class_at);
+        let due = state.lesson.next_tick().into_iter().chain(class_at).min();
+        due.map_or(now + ROUNDS, |at| at.min(now + ROUNDS))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -197,7 +219,15 @@ impl Classroom {
     fn hand_out(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         for output in state.lesson.outputs() {
             match output {
-                Output::Tell(to, event) => state.tell(to, Arc::new(event)),
+                Output::Tell(_, event @ Event::Class { .. }) => state.class = Some(Arc::new(event)),
+                Output::Tell(to, event) => {
+                    // Whoever reads that a round starts, or that the class is over, knows the
+                    // class as it was then.
+                    if matches!(event, Event::Started { .. } | Event::Ended {}) {
+                        state.show_class();
+                    }
+                    state.tell(to, Arc::new(event));
+                }
                 Output::Forget(id) => {
                     state.clients.remove(&Who::Pupil(id));
                 }
@@ -214,6 +244,10 @@ impl Classroom {
                     });
                 }
             }
+        }
+        let now = Instant::now();
+        if state.class_at <= now && state.show_class() {
+            state.class_at = now + self.class_pace;
         }
         drop(state);
         self.changed.notify_one();
@@ -254,6 +288,14 @@ impl Classroom {
 }
 
 impl State {
+    /// Shows the class as it is now to everybody. Whether it has changed.
+    fn show_class(&mut self) -> bool {
+        let class = self.class.take();
+        let is_new = class.is_some();
+        class.into_iter().for_each(|class| self.tell(Audience::Everybody, class));
+        is_new
+    }
+
     fn tell(&mut self, to: Audience, event: Arc<Event>) {
         match to {
             Audience::Everybody => {
@@ -274,7 +316,8 @@ impl State {
 impl Client {
     fn new(token: Token, events: usize) -> Self {
         let (log, news) = (Log::new(events), watch::Sender::new(0));
-        Self { token, log, streams: Vec::new(), news, limit: limits::known() }
+        let (limit, changes) = (limits::known(), limits::changes());
+        Self { token, log, streams: Vec::new(), news, limit, changes }
     }
 
     fn tell(&mut self, event: Arc<Event>) {

@@ -20,6 +20,7 @@ use super::{
     classroom::{Classroom, Listener, Who},
     example::Example,
     headers::{ALWAYS, NO_STORE, check_source},
+    limits::Place,
     page,
     refusal::Refusal,
     request::ExampleWanted,
@@ -86,6 +87,11 @@ async fn guard(State(web): State<Web>, mut request: Request, next: Next) -> Resp
     let response = match admit(&web, &request, who) {
         Err(refusal) => refusal.into_response(),
         Ok(()) => {
+            if who.is_some()
+                && let Some(place) = request.extensions().get::<Arc<Place>>()
+            {
+                place.recognise();
+            }
             request.extensions_mut().insert(Caller(who));
             let response = tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await;
             response.unwrap_or_else(|_| Refusal::TooSlow.into_response())

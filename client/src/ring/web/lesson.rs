@@ -78,8 +78,6 @@ struct Desk {
     key: PublicKey,
     /// Since when it is out of reach.
     away_since: Option<Instant>,
-    /// Whether it left for good.
-    left: bool,
 }
 
 #[derive(Debug)]
@@ -110,8 +108,11 @@ impl Lesson {
         if matches!(self.stage, Stage::Ended) {
             return Err(Refusal::Ended);
         }
+        if self.desks.values().any(|desk| desk.key == key) {
+            return Err(Refusal::KeyTaken);
+        }
         let id = self.class.join(name)?.id;
-        self.desks.insert(id, Desk { key, away_since: Some(now), left: false });
+        self.desks.insert(id, Desk { key, away_since: Some(now) });
         self.show_class();
         if let Stage::Playing(play) = &self.stage {
             let round = play.round();
@@ -174,6 +175,7 @@ impl Lesson {
                 self.asked(run, id)?;
                 self.no_view(id);
             }
+            FromPupil::Decline { run } => self.decline(run, id)?,
             FromPupil::Leave {} => self.leave(id),
         }
         Ok(())
@@ -212,6 +214,10 @@ impl Lesson {
             FromTeacher::Collude { pupils } => self.collude(&pupils)?,
             FromTeacher::LeaveOut { pupil } => self.set_left_out(pupil, true)?,
             FromTeacher::TakeBack { pupil } => self.set_left_out(pupil, false)?,
+            FromTeacher::Remove { pupil } => {
+                self.class.member(PupilId(pupil)).ok_or(Refusal::Unknown(pupil))?;
+                self.leave(PupilId(pupil));
+            }
         }
         Ok(())
     }
@@ -347,16 +353,27 @@ impl Lesson {
 
     fn stop(&mut self, stop: &Stop) {
         let Stage::Playing(play) = std::mem::replace(&mut self.stage, Stage::Idle) else { return };
-        let suspects = stop.suspects().into_iter().map(|id| id.0).collect();
+        let suspects = match stop {
+            // Whoever does not agree to a round has done nothing wrong, and may agree to the next.
+            Stop::Declined { .. } => Vec::new(),
+            _ => stop.suspects().into_iter().map(|id| id.0).collect(),
+        };
         let (run, kind, message) = (Run(play.round().run()), stop.kind(), stop.to_string());
         self.tell(Audience::Everybody, Event::Stopped { run, kind, message, suspects });
     }
 
+    fn decline(&mut self, run: Run, id: PupilId) -> Result<(), Refusal> {
+        let (play, seat) = self.playing(run, id)?;
+        let (who, reason) = (play.round().pupil(seat), "its page or its pupil said no".to_owned());
+        self.stop(&Stop::Declined { who, reason });
+        Ok(())
+    }
+
+    /// A pupil is gone for good: its place is free.
     fn leave(&mut self, id: PupilId) {
-        if let Some(desk) = self.desks.get_mut(&id) {
-            desk.left = true;
-        }
         self.lost(id);
+        self.class.remove(id);
+        self.desks.remove(&id);
         self.show_class();
         self.outputs.push(Output::Forget(id));
     }
@@ -423,6 +440,7 @@ impl Lesson {
         match request {
             FromPupil::Sealed { run, .. }
             | FromPupil::Announce { run, .. }
+            | FromPupil::Decline { run }
             | FromPupil::Unreadable { run, .. } => {
                 let playing = match &self.stage {
                     Stage::Playing(play) => Some(play.round().run()),
@@ -444,7 +462,7 @@ impl Lesson {
             left_out,
         };
         let pupils = self.class.members().filter_map(|member| {
-            let desk = self.desks.get(&member.named.id).filter(|desk| !desk.left)?;
+            let desk = self.desks.get(&member.named.id)?;
             let (connected, ready) = (member.connected, member.ready);
             Some(shown(desk, &member.named, connected, ready, member.left_out))
         });

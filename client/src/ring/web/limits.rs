@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -19,10 +22,17 @@ const JOINS: Quota = quota(2, 200);
 /// Requests of a known page: its messages of a few rounds at once.
 const KNOWN: Quota = quota(50, 600);
 
+/// How often a page says that it is ready or not: as fast as fingers are.
+const CHANGES: Quota = quota(2, 30);
+
 /// Connections at once.
 pub const CONNECTIONS: usize = 512;
-/// Connections of one address at once.
+/// Connections of one address at once: a school, with two for every page.
 pub const CONNECTIONS_OF_ONE: usize = 384;
+/// Connections at once on which nobody has shown a token. The rest is for the class.
+pub const STRANGERS_AT_ONCE: usize = 256;
+/// Those of one address: a class that loads the page at the same moment.
+pub const STRANGERS_OF_ONE: usize = 160;
 
 /// A page's own limit.
 pub type Known = DefaultDirectRateLimiter;
@@ -38,7 +48,21 @@ pub struct Limits {
 #[derive(Debug, Clone)]
 pub struct Room {
     all: Arc<Semaphore>,
-    each: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Arc<Mutex<Taken>>,
+}
+
+/// How many places are taken.
+#[derive(Debug, Default)]
+struct Taken {
+    strangers: usize,
+    each: HashMap<IpAddr, OfOne>,
+}
+
+/// Connections of one network.
+#[derive(Debug, Default)]
+struct OfOne {
+    all: usize,
+    strangers: usize,
 }
 
 /// A connection's place; free again when it is dropped.
@@ -46,6 +70,7 @@ pub struct Room {
 pub struct Place {
     room: Room,
     network: IpAddr,
+    is_known: AtomicBool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -73,6 +98,11 @@ impl Limits {
     }
 }
 
+/// The limit of a pupil that changes its mind.
+pub fn changes() -> Known {
+    RateLimiter::direct(CHANGES)
+}
+
 /// The limit of a page that is known.
 pub fn known() -> Known {
     RateLimiter::direct(KNOWN)
@@ -80,7 +110,7 @@ pub fn known() -> Known {
 
 impl Default for Room {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(CONNECTIONS)), each: Arc::default() }
+        Self { all: Arc::new(Semaphore::new(CONNECTIONS)), taken: Arc::default() }
     }
 }
 
@@ -89,26 +119,66 @@ impl Room {
     pub fn enter(&self, address: IpAddr) -> Option<Place> {
         let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let network = network_of(address);
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = each.entry(network).or_default();
-        if *count >= CONNECTIONS_OF_ONE {
+        let mut taken = self.taken();
+        let strangers = taken.strangers;
+        let one = taken.each.entry(network).or_default();
+        if one.all >= CONNECTIONS_OF_ONE
+            || one.strangers >= STRANGERS_OF_ONE
+            || strangers >= STRANGERS_AT_ONCE
+        {
+            taken.forget_empty(network);
             return None;
         }
-        *count += 1;
-        drop(each);
-        Some(Place { room: self.clone(), network, _permit: permit })
+        one.all += 1;
+        one.strangers += 1;
+        taken.strangers += 1;
+        drop(taken);
+        let (room, is_known) = (self.clone(), AtomicBool::new(false));
+        Some(Place { room, network, is_known, _permit: permit })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    fn recognise(&mut self, network: IpAddr) {
+        self.strangers = self.strangers.saturating_sub(1);
+        if let Some(one) = self.each.get_mut(&network) {
+            one.strangers = one.strangers.saturating_sub(1);
+        }
+    }
+
+    fn forget_empty(&mut self, network: IpAddr) {
+        if self.each.get(&network).is_some_and(|one| one.all == 0) {
+            self.each.remove(&network);
+        }
+    }
+}
+
+impl Place {
+    /// Somebody has shown a token on this connection.
+    pub fn recognise(&self) {
+        if !self.is_known.swap(true, Ordering::Relaxed) {
+            self.room.taken().recognise(self.network);
+        }
+    }
+
+    /// Whether anybody has shown a token on this connection.
+    pub fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut each = self.room.each.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = each.get_mut(&self.network) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                each.remove(&self.network);
-            }
+        self.recognise();
+        let mut taken = self.room.taken();
+        if let Some(one) = taken.each.get_mut(&self.network) {
+            one.all = one.all.saturating_sub(1);
         }
+        taken.forget_empty(self.network);
     }
 }
 
@@ -145,16 +215,34 @@ mod tests {
     }
 
     #[test]
-    fn one_address_cannot_take_all_connections_and_places_come_back() {
+    fn strangers_of_one_address_leave_room_and_places_come_back() {
         let room = Room::default();
-        let places: Vec<_> = std::iter::from_fn(|| room.enter(ONE)).collect();
-        assert_eq!(places.len(), CONNECTIONS_OF_ONE);
+        let strangers: Vec<_> = std::iter::from_fn(|| room.enter(ONE)).collect();
+        assert_eq!(strangers.len(), STRANGERS_OF_ONE);
         let others: Vec<_> = std::iter::from_fn(|| room.enter(OTHER)).collect();
-        assert_eq!(others.len(), CONNECTIONS - CONNECTIONS_OF_ONE);
-        drop(places);
+        assert_eq!(others.len(), STRANGERS_AT_ONCE - STRANGERS_OF_ONE);
+        drop(strangers);
         assert!(room.enter(ONE).is_some());
         drop(others);
-        assert!(room.each.lock().unwrap().is_empty());
+        let taken = room.taken();
+        assert!(taken.each.is_empty() && taken.strangers == 0, "{taken:?}");
+    }
+
+    #[test]
+    fn a_school_behind_one_address_comes_in_when_it_shows_its_tokens() {
+        let room = Room::default();
+        let come_in = |_| {
+            let place = room.enter(ONE)?;
+            place.recognise();
+            place.recognise();
+            Some(place)
+        };
+        let school: Vec<_> = (0..1_000).map_while(come_in).collect();
+        assert_eq!(school.len(), CONNECTIONS_OF_ONE);
+        assert!(room.enter(OTHER).is_some());
+        drop(school);
+        let taken = room.taken();
+        assert!(taken.each.is_empty() && taken.strangers == 0, "{taken:?}");
     }
 
     #[test]

@@ -16,9 +16,12 @@ pub enum Refusal {
     /// Nobody has this token.
     #[error("this host does not know the page: open the link again")]
     WrongToken,
-    /// A hundred have joined.
+    /// A hundred are there.
     #[error(transparent)]
     Full(#[from] Full),
+    /// Two pupils with one key could not be told apart.
+    #[error("somebody of this class has the same key: load the page again")]
+    KeyTaken,
     /// A message of a round that is not being played.
     #[error("the round is over")]
     Over,
@@ -89,6 +92,7 @@ impl Refusal {
             Self::WrongCode => "code",
             Self::WrongToken => "token",
             Self::Full(_) => "full",
+            Self::KeyTaken => "key-taken",
             Self::Over => "over",
             Self::NotPlaying => "not-playing",
             Self::Busy => "busy",
@@ -122,6 +126,7 @@ impl Refusal {
             Self::WrongMethod => 405,
             Self::TooSlow => 408,
             Self::Full(_)
+            | Self::KeyTaken
             | Self::Over
             | Self::NotPlaying
             | Self::Busy

@@ -24,6 +24,17 @@ pub struct Join {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(Hex<65>);
 
+#[cfg(test)]
+impl PublicKey {
+    /// A key for every number.
+    pub fn of_a_test(number: u16) -> Self {
+        use p256::{ProjectivePoint, Scalar, elliptic_curve::sec1::ToSec1Point as _};
+        let point = ProjectivePoint::GENERATOR * Scalar::from(u64::from(number));
+        let bytes = point.to_affine().to_sec1_point(false);
+        serde_json::from_value(hex::encode(bytes.as_bytes()).into()).unwrap()
+    }
+}
+
 /// A sealed number: the host has no key for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seal {
@@ -81,6 +92,11 @@ pub enum FromPupil {
     },
     /// It does not show what it saw.
     NoView {
+        /// The round.
+        run: Run,
+    },
+    /// It does not play this round.
+    Decline {
         /// The round.
         run: Run,
     },
@@ -153,6 +169,11 @@ pub enum FromTeacher {
     },
     /// Plays with it again.
     TakeBack {
+        /// Its number.
+        pupil: u16,
+    },
+    /// Takes a pupil out of the class: its token is void, and its place is free.
+    Remove {
         /// Its number.
         pupil: u16,
     },

@@ -1,7 +1,10 @@
 //! Listeners: who reads, who does not, and who takes another's place.
 
 use super::*;
-use crate::ring::{scale::Scale, web::request::FromPupil};
+use crate::ring::{
+    scale::Scale,
+    web::request::{FromPupil, FromTeacher, PublicKey},
+};
 
 fn classroom() -> Arc<Classroom> {
     Arc::new(quiet_for(ALIVE))
@@ -14,14 +17,13 @@ fn quiet_for(alive: Duration) -> Classroom {
     let mut rng = rand::rng();
     let (code, teacher) = (Code::draw(&mut rng), Token::draw(&mut rng));
     let classroom = Classroom::new(rules, code, "link".into(), teacher, Traffic::default());
-    Classroom { alive, ..classroom }
+    Classroom { alive, class_pace: Duration::ZERO, ..classroom }
 }
 
 fn join(classroom: &Arc<Classroom>) -> Who {
-    let key = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
-               4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
-    let join = serde_json::json!({"code": classroom.code.to_string(), "name": "", "key": key});
-    Who::Pupil(classroom.join(&serde_json::from_value(join).unwrap()).unwrap().0)
+    let key = PublicKey::of_a_test(1);
+    let join = Join { code: classroom.code.to_string(), name: String::new(), key };
+    Who::Pupil(classroom.join(&join).unwrap().0)
 }
 
 /// Something happens that everybody is told.
@@ -93,4 +95,57 @@ async fn who_has_left_is_told_nothing_more() {
     classroom.act(|lesson, now| lesson.pupil(id, FromPupil::Leave {}, now)).unwrap();
     assert_eq!(listener.next().await, None);
     assert!(classroom.listen(pupil, 0).is_err());
+}
+
+#[tokio::test]
+async fn a_pupil_that_changes_its_mind_all_the_time_is_shown_four_times_a_second() {
+    let classroom = Arc::new(Classroom { class_pace: CLASS_PACE, ..quiet_for(ALIVE) });
+    let pupil = join(&classroom);
+    let mut listener = classroom.listen(Who::Teacher, 0).unwrap();
+    listener.next().await.unwrap();
+    let read = listener.after;
+    for _ in 0..500 {
+        happen(&classroom, pupil);
+    }
+    // More than one, if the five hundred take longer than a quarter of a second.
+    let told = classroom.state().clients[&Who::Teacher].log.last() - read;
+    assert!(told < 100, "{told}");
+    // The last of them is shown when it may be, and not only when the next thing happens.
+    let stop = CancellationToken::new();
+    let time = tokio::spawn(Arc::clone(&classroom).keep_time(stop.clone()));
+    while classroom.state().class.is_some() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let lines = listener.next().await.unwrap();
+    let last = lines.lines().last().unwrap();
+    assert!(last.contains(r#""type":"class""#) && last.contains(r#""ready":false"#), "{last}");
+    stop.cancel();
+    time.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_round_starts_with_the_class_as_it_is_then() {
+    let classroom =
+        Arc::new(Classroom { class_pace: Duration::from_secs(300), ..quiet_for(ALIVE) });
+    for number in 1..=3 {
+        let (code, key) = (classroom.code.to_string(), PublicKey::of_a_test(number));
+        let (id, _) = classroom.join(&Join { code, name: String::new(), key }).unwrap();
+        classroom.act(|lesson, now| lesson.pupil(id, FromPupil::Ready {}, now)).unwrap();
+    }
+    let play = FromTeacher::Play { protocol: mpc::ring::Protocol::Ring, pace_ms: 0 };
+    classroom.act(|lesson, now| lesson.teacher(play, new_run(), now)).unwrap();
+    let mut listener = classroom.listen(Who::Teacher, 0).unwrap();
+    let lines = listener.next().await.unwrap();
+    let mut lines = lines.lines().rev();
+    assert!(lines.next().unwrap().contains(r#""type":"started""#));
+    let class = lines.next().unwrap();
+    assert_eq!(class.matches(r#""ready":true"#).count(), 3, "{class}");
+}
+
+#[tokio::test]
+async fn who_toggles_too_often_is_slowed_down() {
+    let classroom = classroom();
+    let Who::Pupil(id) = join(&classroom) else { return };
+    let admitted = (0..1_000).filter(|_| classroom.admit_change(id)).count();
+    assert!((20..100).contains(&admitted), "{admitted}");
 }

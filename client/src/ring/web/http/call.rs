@@ -66,6 +66,11 @@ impl Call {
     pub fn pupil(&self) -> Result<serde_json::Value, Refusal> {
         let Some(Who::Pupil(id)) = self.who else { return Err(Refusal::WrongToken) };
         let request = self.decode::<FromPupil>();
+        if matches!(request, Ok(FromPupil::Ready {} | FromPupil::Unready {}))
+            && !self.web.classroom.admit_change(id)
+        {
+            return Err(Refusal::TooFast);
+        }
         self.web.classroom.act(|lesson, now| match request {
             Ok(request) => lesson.pupil(id, request, now),
             Err(refusal) => {

@@ -39,15 +39,14 @@ impl Lesson {
         };
         let mut ids = Vec::new();
         for &number in pupils {
-            let member = self.class.member(PupilId(number)).ok_or(Refusal::Unknown(number))?;
-            let named = member.named.clone();
-            if played.round().seat(named.id).is_none() {
-                return Err(Refusal::NotInRound(named));
+            let (id, round) = (PupilId(number), played.round());
+            let member = self.class.member(id);
+            match (round.seat(id), member) {
+                (Some(_), Some(member)) if member.connected => ids.push(id),
+                (Some(seat), _) => return Err(Refusal::Away(round.pupil(seat))),
+                (None, Some(member)) => return Err(Refusal::NotInRound(member.named.clone())),
+                (None, None) => return Err(Refusal::Unknown(number)),
             }
-            if !member.connected {
-                return Err(Refusal::Away(named));
-            }
-            ids.push(named.id);
         }
         let run = Run(played.round().run());
         played.ask(ids.clone())?;

@@ -17,6 +17,8 @@ struct World {
     told: Vec<(Audience, Value)>,
     found: Vec<(Arc<Round>, Vec<View>)>,
     run: RunId,
+    keys: u16,
+    forgotten: Vec<PupilId>,
 }
 
 const MS: Duration = Duration::from_millis(1);
@@ -29,8 +31,9 @@ impl World {
             silence: 20_000 * MS,
             grace: 5_000 * MS,
         };
-        let (told, found, run) = (Vec::new(), Vec::new(), RunId([0; 16]));
-        let mut world = Self { lesson: Lesson::new(rules), now: Instant::now(), told, found, run };
+        let (lesson, now, run) = (Lesson::new(rules), Instant::now(), RunId([0; 16]));
+        let (told, found, keys) = (Vec::new(), Vec::new(), 0);
+        let mut world = Self { lesson, now, told, found, run, keys, forgotten: Vec::new() };
         for number in 1..=pupils {
             world.join(&format!("Pupil{number}"));
             world.lesson.reached(PupilId(number));
@@ -41,7 +44,8 @@ impl World {
     }
 
     fn join(&mut self, name: &str) -> u16 {
-        let id = self.lesson.join(name, key(), self.now).unwrap();
+        self.keys += 1;
+        let id = self.lesson.join(name, PublicKey::of_a_test(self.keys), self.now).unwrap();
         self.take();
         id.0
     }
@@ -104,7 +108,7 @@ impl World {
                     self.told.push((to, serde_json::to_value(&event).unwrap()));
                 }
                 Output::Find(round, views) => self.found.push((round, views)),
-                Output::Forget(_) => {}
+                Output::Forget(id) => self.forgotten.push(id),
             }
         }
     }
@@ -133,12 +137,6 @@ impl World {
         }
         self.announce(1, 2_000).unwrap();
     }
-}
-
-fn key() -> PublicKey {
-    let generator = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
-                     4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
-    serde_json::from_value(generator.into()).unwrap()
 }
 
 fn kind(result: Result<(), Refusal>) -> &'static str {
@@ -379,6 +377,62 @@ fn who_is_gone_for_good_is_not_in_the_class_any_more() {
     world.told.clear();
     world.play("ring", 0);
     assert_eq!(world.told("started")[0]["seats"], json!([1, 2, 3]));
+}
+
+#[test]
+fn a_pupil_that_declines_stops_the_round_at_once_and_is_no_suspect() {
+    let mut world = World::of(4);
+    let decline = |world: &World| json!({"type": "decline", "run": world.run.to_string()});
+    world.play("ring", 0);
+    world.sealed(1, 2, 1).unwrap();
+    world.pupil(3, decline(&world)).unwrap();
+    let (kind, message, suspects) = world.stopped();
+    assert_eq!((kind.as_str(), suspects), ("declined", json!([])));
+    assert!(message.contains("P3 (Pupil3)"), "{message}");
+    // The same once more changes nothing, and the next round can be played with everybody.
+    world.pupil(3, decline(&world)).unwrap();
+    world.told.clear();
+    world.play("ring", 0);
+    world.pupil(3, json!({"type": "decline", "run": RunId([9; 16]).to_string()})).unwrap_err();
+    assert_eq!(world.told("started")[0]["seats"], json!([1, 2, 3, 4]));
+    assert!(world.told("stopped").is_empty());
+}
+
+#[test]
+fn nobody_declines_a_round_that_it_does_not_play() {
+    let mut world = World::of(3);
+    world.play("ring", 0);
+    let late = world.join("Late");
+    let decline = json!({"type": "decline", "run": world.run.to_string()});
+    assert_eq!(kind(world.pupil(late, decline)), "not-playing");
+    assert!(world.told("stopped").is_empty());
+}
+
+#[test]
+fn a_key_that_somebody_has_is_refused_and_is_free_when_its_pupil_has_left() {
+    let mut world = World::of(3);
+    let (key, now) = (PublicKey::of_a_test(2), world.now);
+    assert_eq!(kind(world.lesson.join("Eve", key, now).map(|_| ())), "key-taken");
+    world.pass(5_000 * MS);
+    assert_eq!(kind(world.lesson.join("Eve", key, now).map(|_| ())), "key-taken");
+    world.pupil(2, json!({"type": "leave"})).unwrap();
+    assert_eq!(world.lesson.join("Ben", key, now).unwrap(), PupilId(4));
+}
+
+#[test]
+fn who_is_removed_leaves_the_round_and_its_place() {
+    let mut world = World::of(100);
+    world.play("shares", 0);
+    world.teacher(json!({"type": "remove", "pupil": 4})).unwrap();
+    let (stopped, _, suspects) = world.stopped();
+    assert_eq!((stopped.as_str(), suspects), ("left", json!([4])));
+    assert_eq!(world.forgotten, [PupilId(4)]);
+    let class = world.told("class").pop().unwrap();
+    assert!(class["pupils"].as_array().unwrap().iter().all(|pupil| pupil["pupil"] != 4));
+    assert_eq!(world.join("New"), 101);
+    let full = world.lesson.join("Late", PublicKey::of_a_test(999), world.now);
+    assert_eq!(kind(full.map(|_| ())), "full");
+    assert_eq!(kind(world.teacher(json!({"type": "remove", "pupil": 4}))), "unknown-pupil");
 }
 
 #[test]
