@@ -217,10 +217,8 @@ fn three_pupils_join_a_host_by_its_code_and_learn_their_average() {
     for protocol in ["ring", "rings", "shares"] {
         let arguments = ["--pupils", "3", "--protocol", protocol, "--json"];
         let (host, code) = host(dir.path(), &arguments);
-        let pupils = ["10", "20.5", "60"].map(|value| {
-            let pupil = join(dir.path(), &code, "", value, &["--json"]);
-            pupil
-        });
+        let values = ["10", "20.5", "60"];
+        let pupils = values.map(|value| join(dir.path(), &code, "", value, &["--json"]));
         let outcome = host.wait().ok();
         let lines: Vec<Value> =
             outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -266,6 +264,38 @@ fn pupils_who_agree_show_what_they_saw_and_who_does_not_is_not_pressed() {
     wait_until("the finding", || host.stdout().contains("30.0"));
     host.types("quit");
     host.wait().ok();
+    for pupil in pupils {
+        pupil.wait().ok();
+    }
+}
+
+#[test]
+fn enter_begins_before_all_have_come_and_what_is_typed_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut host, code) = host(dir.path(), &["--pupils", "9", "--stay", "--json"]);
+    let pupils: Vec<Process> = (1..=4)
+        .map(|number: usize| {
+            let pupil = join(dir.path(), &code, "", &format!("{number}0"), &[]);
+            ready(&host, number);
+            pupil
+        })
+        .collect();
+    host.types("without P4");
+    host.types("what");
+    wait_until("help", || host.stderr().contains("collude P3,P5"));
+    host.types("");
+    wait_until("a round of three", || host.stdout().contains("\"total\":60.0"));
+    host.types("with P4");
+    host.types("shares");
+    wait_until("a round of four", || host.stdout().contains("\"total\":100.0"));
+    host.types("without P9");
+    wait_until("a complaint", || host.stderr().contains("P9 does not play"));
+    // The end of its input is the end of the class.
+    let outcome = host.wait().ok();
+    let rounds: Vec<Value> =
+        outcome.stdout.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rounds.len(), 2);
+    assert_eq!(list(&rounds[1], "announcements").len(), 4);
     for pupil in pupils {
         pupil.wait().ok();
     }
