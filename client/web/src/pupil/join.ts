@@ -1,5 +1,6 @@
 /** The way into a class: its code, and a name for those who like to give one. */
 import { button, byId, el, setShown, setText } from "../dom";
+import { Offline } from "../host";
 
 const LONGEST_NAME = 24;
 
@@ -69,8 +70,7 @@ export class JoinScreen {
     try {
       await this.enter(code, this.name.value);
     } catch (error) {
-      const isNetwork = error instanceof TypeError || !(error instanceof Error);
-      this.complain(isNetwork ? "The teacher’s computer does not answer. Are you in the same network? Try again." : error.message);
+      this.complain(error instanceof Offline ? `${error.message} Try again.` : error instanceof Error ? error.message : String(error));
     } finally {
       this.go.disabled = false;
     }
