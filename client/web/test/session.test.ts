@@ -11,6 +11,7 @@ const RUN = "00112233445566778899aabbccddeeff";
 class Room {
   readonly sessions: Session[] = [];
   readonly sent: Record<string, unknown>[] = [];
+  refusal: Error | undefined;
   private readonly inbox: (() => Promise<void>)[] = [];
 
   static async of(units: readonly bigint[]): Promise<Room> {
@@ -51,6 +52,7 @@ class Room {
   }
 
   private take(from: number, body: Record<string, unknown>): void {
+    if (this.refusal !== undefined) throw this.refusal;
     this.sent.push(body);
     const { type, run, ring, to, iv, box, value } = body as Record<string, string>;
     if (type === "sealed") {
@@ -244,6 +246,21 @@ describe("session", () => {
     await room.tell(started("shares", 3, "ab".repeat(16)));
     await room.sessions[0]?.round?.checking;
     expect(room.sessions[0]?.round?.check).not.toBe(check);
+  });
+});
+
+describe("an answer that the host refuses", () => {
+  it("is not shown as given", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    await room.tell(started("ring", 3));
+    await room.settle();
+    await room.tell({ type: "outcome", run: RUN, pupils: 3, total: "6.0", average: 2 });
+    const [first] = room.sessions;
+    await first?.handle({ type: "ask-view", run: RUN, with: [1, 2] });
+    room.refusal = new Error("nobody asked");
+    await first?.answer(true);
+    expect(first?.round?.answered).toBeUndefined();
+    expect(first?.round?.problem).toContain("nobody asked");
   });
 });
 

@@ -9,6 +9,15 @@ export function showObstacle(title: string, text: string): void {
   byId("main").replaceChildren(el("section", { class: "card", role: "alert" }, el("h2", {}, title), el("p", {}, text)));
 }
 
+/** The code in a link's fragment; one that somebody typed need not be one that can be decoded. */
+export function codeOf(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+}
+
 /** The form to join by. */
 export class JoinScreen {
   private readonly code = el("input", {

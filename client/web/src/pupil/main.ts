@@ -2,7 +2,7 @@
 import { byId } from "../dom";
 import { Host, join } from "../host";
 import { canSeal, Keys } from "../seal";
-import { JoinScreen, showObstacle } from "./join";
+import { codeOf, JoinScreen, showObstacle } from "./join";
 import { Screen } from "./screen";
 import { Session } from "./session";
 
@@ -48,18 +48,9 @@ function keepAwake(): void {
 
 /** The code of the link's fragment, which is taken out of the address; a reload finds it again. */
 function takeCode(): string {
-  const fragment = decoded(location.hash.slice(1));
+  const fragment = codeOf(location.hash.slice(1));
   if (fragment !== "") history.replaceState(null, "", location.pathname);
   return fragment !== "" ? fragment : (sessionStorage.getItem(CODE) ?? "");
-}
-
-/** A fragment as somebody typed it need not be one that can be decoded. */
-function decoded(fragment: string): string {
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    return fragment;
-  }
 }
 
 window.addEventListener("hashchange", () => location.reload());
