@@ -239,11 +239,46 @@ describe("a lesson", () => {
     world.expectClean();
   });
 
-  it("the class check is the same on every screen", async () => {
+  it("the checks of the class and of a round are the same on every screen, and count the same players", async () => {
     await gather(3);
-    const check = await teacher.page.locator("#check").textContent();
-    expect(check).toMatch(/^[a-z2-7]{4}-[a-z2-7]{4}-[a-z2-7]{4}$/);
-    for (const { page } of pupils) expect(await page.locator("#check").textContent()).toBe(check);
+    const pages = [teacher.page, ...pupils.map(({ page }) => page)];
+    const same = async (id: string) => {
+      const shown = async () => new Set(await Promise.all(pages.map((page) => page.locator(id).textContent())));
+      await expect.poll(async () => [...(await shown())], { timeout: 20_000 }).toEqual([expect.stringMatching(/^[a-z2-7]{4}(-[a-z2-7]{4}){3}$/)]);
+      return (await shown()).values().next().value;
+    };
+    const ofClass = await same("#check");
+    await press(teacher.page, "One ring", "Play");
+    await average(teacher.page);
+    expect(await same("#round-check")).not.toBe(ofClass);
+    await pupil(1).getByText("3 players: P1 (Anna), P2 (Ben) and P3 (Cem).").waitFor();
+  });
+
+  it("another total of other players waits for the pupils' word", async () => {
+    await gather(4);
+    const { page } = teacher;
+    await press(page, "One ring", "Play");
+    await average(page);
+    await page.getByRole("button", { name: "Leave out P4 (Dana)" }).click();
+    await pupil(3).locator(".status", { hasText: "The teacher plays without you" }).waitFor();
+    await press(page, "One ring", "Play");
+    for (const place of [0, 1, 2]) {
+      await pupil(place).getByRole("heading", { name: "The players have changed" }).waitFor();
+      if (place === 0) await expectAccessible(pupil(0), "the question before another total");
+      await pupil(place).getByRole("button", { name: "Play", exact: true }).click();
+    }
+    await page.locator(".average", { hasText: "56.267" }).waitFor();
+    world.expectClean();
+  });
+
+  it("a phone hides the masked numbers with the grade", async () => {
+    await gather(3);
+    await press(teacher.page, "One ring", "Play");
+    await average(pupil(1));
+    const numbers = pupil(1).locator(".moves dd");
+    expect(await numbers.allTextContents()).toEqual(["••••••", "••••••", "••••••"]);
+    await pupil(1).getByRole("button", { name: "Show my own numbers" }).click();
+    expect((await numbers.allTextContents()).join()).not.toContain("•");
   });
 
   it("a grade may be changed between two rounds", async () => {

@@ -3,6 +3,8 @@ import type { Example, Finding, HostEvent, Member, Saw } from "./events";
 import { isProtocol, type Protocol } from "./protocol/plan";
 import type { Scale } from "./protocol/scale";
 import { fromDecimal } from "./protocol/word";
+import { BOX_BYTES, IV_BYTES, RUN_BYTES } from "./seal";
+import { KEY_BYTES } from "./terms";
 
 /** An answer of the host that has another shape. */
 export class BadAnswer extends Error {}
@@ -27,52 +29,52 @@ const DECODERS: Record<string, (f: Fields) => HostEvent> = {
   }),
   started: (f) => ({
     type: "started",
-    run: text(f["run"]),
+    run: hex(f["run"], RUN_BYTES),
     protocol: protocol(f["protocol"]),
     seats: list(f["seats"], count),
     rings: list(f["rings"], (ring) => list(ring, count)),
   }),
-  announced: (f) => ({ type: "announced", run: text(f["run"]), from: count(f["from"]), value: fromDecimal(text(f["value"])) }),
+  announced: (f) => ({ type: "announced", run: hex(f["run"], RUN_BYTES), from: count(f["from"]), value: fromDecimal(text(f["value"])) }),
   outcome: (f) => ({
     type: "outcome",
-    run: text(f["run"]),
+    run: hex(f["run"], RUN_BYTES),
     pupils: count(f["pupils"]),
     total: text(f["total"]),
     average: number(f["average"]),
   }),
   stopped: (f) => ({
     type: "stopped",
-    run: text(f["run"]),
+    run: hex(f["run"], RUN_BYTES),
     kind: text(f["kind"]),
     message: text(f["message"]),
     suspects: list(f["suspects"], count),
   }),
   deliver: (f) => ({
     type: "deliver",
-    run: text(f["run"]),
+    run: hex(f["run"], RUN_BYTES),
     ring: count(f["ring"]),
     from: count(f["from"]),
-    iv: text(f["iv"]),
-    box: text(f["box"]),
+    iv: hex(f["iv"], IV_BYTES),
+    box: hex(f["box"], BOX_BYTES),
   }),
   passed: (f) => ({
     type: "passed",
-    run: text(f["run"]),
+    run: hex(f["run"], RUN_BYTES),
     ring: count(f["ring"]),
     from: count(f["from"]),
     to: count(f["to"]),
-    sealed: text(f["sealed"]),
+    sealed: hex(f["sealed"], BOX_BYTES),
     count: count(f["count"]),
     of: count(f["of"]),
   }),
   ended: () => ({ type: "ended" }),
-  "ask-view": (f) => ({ type: "ask-view", run: text(f["run"]), with: list(f["with"], count) }),
-  held: (f) => ({ type: "held", run: text(f["run"]), count: count(f["count"]) }),
-  asked: (f) => ({ type: "asked", run: text(f["run"]), pupils: list(f["pupils"], count) }),
-  shown: (f) => ({ type: "shown", run: text(f["run"]), pupil: count(f["pupil"]) }),
-  refused: (f) => ({ type: "refused", run: text(f["run"]), pupil: count(f["pupil"]) }),
-  contradiction: (f) => ({ type: "contradiction", run: text(f["run"]), message: text(f["message"]) }),
-  finding: (f) => ({ type: "finding", run: text(f["run"]), finding: finding(f["finding"]) }),
+  "ask-view": (f) => ({ type: "ask-view", run: hex(f["run"], RUN_BYTES), with: list(f["with"], count) }),
+  held: (f) => ({ type: "held", run: hex(f["run"], RUN_BYTES), count: count(f["count"]) }),
+  asked: (f) => ({ type: "asked", run: hex(f["run"], RUN_BYTES), pupils: list(f["pupils"], count) }),
+  shown: (f) => ({ type: "shown", run: hex(f["run"], RUN_BYTES), pupil: count(f["pupil"]) }),
+  refused: (f) => ({ type: "refused", run: hex(f["run"], RUN_BYTES), pupil: count(f["pupil"]) }),
+  contradiction: (f) => ({ type: "contradiction", run: hex(f["run"], RUN_BYTES), message: text(f["message"]) }),
+  finding: (f) => ({ type: "finding", run: hex(f["run"], RUN_BYTES), finding: finding(f["finding"]) }),
 };
 
 /** The example class and how its round went. */
@@ -142,7 +144,7 @@ function member(json: unknown): Member {
   return {
     pupil: count(f["pupil"]),
     name: text(f["name"]),
-    key: text(f["key"]),
+    key: hex(f["key"], KEY_BYTES),
     connected: flag(f["connected"]),
     ready: flag(f["ready"]),
     leftOut: flag(f["left_out"]),
@@ -172,6 +174,13 @@ function list<T>(json: unknown, each: (item: unknown) => T): T[] {
 export function text(json: unknown): string {
   if (typeof json !== "string") throw new BadAnswer("a text was expected");
   return json;
+}
+
+/** Exactly so many bytes. */
+function hex(json: unknown, bytes: number): string {
+  const digits = text(json);
+  if (digits.length !== 2 * bytes || !/^[0-9a-f]*$/.test(digits)) throw new BadAnswer(`${bytes} bytes in hex were expected`);
+  return digits;
 }
 
 function optional(json: unknown): string {

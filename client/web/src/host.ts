@@ -13,13 +13,19 @@ export class Refused extends Error {
   }
 }
 
-/** Whether the host can be heard, and whether it still knows this page. */
-export type Line = "connected" | "interrupted" | "lost";
+/** The host could not be reached, or did not answer in time. */
+export class Offline extends Error {}
+
+/** Whether the host can be heard, still knows this page, and says what this page understands. */
+export type Line = "connected" | "interrupted" | "lost" | "broken";
 
 const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 4_000;
 /** The host says that it is alive every 10 s. */
 const SILENCE_MS = 25_000;
+/** A request that hangs is as good as a network that fails. */
+const ANSWER_MS = 10_000;
+const LATER = [408, 429];
 const LONGEST_LINE = 1 << 20;
 
 /** Joins a class. */
@@ -64,7 +70,10 @@ export class Host {
     this.ending.abort();
   }
 
-  /** Hands every event on, once and in order, until the class ends or the host no longer knows the token. */
+  /**
+   * Hands every event on, once and in order, until the class ends or the host no longer knows the token.
+   * Fails with what the page itself did wrong: only a network that fails is tried again.
+   */
   async listen(onEvent: (event: HostEvent) => Promise<void> | void, onLine: (line: Line) => void): Promise<void> {
     let after = 0;
     let pause = FIRST_PAUSE_MS;
@@ -82,11 +91,15 @@ export class Host {
           if (event?.type === "ended") return;
         }
       } catch (error) {
-        if (error instanceof Refused && error.status < 500) {
+        if (this.ending.signal.aborted) return;
+        if (error instanceof Refused && !isPassing(error)) {
           onLine("lost");
           return;
         }
-        if (error instanceof BadAnswer) throw error;
+        if (!isPassing(error)) {
+          onLine("broken");
+          throw error;
+        }
       }
       if (this.ending.signal.aborted) return;
       onLine("interrupted");
@@ -102,13 +115,13 @@ export class Host {
     this.ending.signal.addEventListener("abort", stop);
     try {
       const headers = { Authorization: `Bearer ${this.token}` };
-      const response = await fetch(`/api/events?after=${after}`, { headers, signal: silence.signal, cache: "no-store" });
+      const response = await online(fetch(`/api/events?after=${after}`, { headers, signal: silence.signal, cache: "no-store" }));
       if (!response.ok) throw await refusal(response);
       if (response.body === null) return;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
       for (;;) {
-        const { done, value } = await reader.read();
+        const { done, value } = await online(reader.read());
         if (done) return;
         clearTimeout(alarm);
         alarm = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -129,8 +142,7 @@ export class Host {
       try {
         return await request(path, body, this.token, this.ending.signal);
       } catch (error) {
-        const isOffline = error instanceof TypeError || (error instanceof Refused && (error.status >= 500 || error.status === 429));
-        if (!isOffline || this.ending.signal.aborted || !isNeeded()) throw error;
+        if (!isPassing(error) || this.ending.signal.aborted || !isNeeded()) throw error;
         await wait(pause);
         if (!isNeeded()) throw error;
       }
@@ -138,13 +150,37 @@ export class Host {
   }
 }
 
-async function request(path: string, body: unknown, token?: string, signal?: AbortSignal): Promise<unknown> {
+async function request(path: string, body: unknown, token?: string, ending?: AbortSignal): Promise<unknown> {
   const headers: Record<string, string> = { "Content-Type": "application/json" };
   if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
-  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: signal ?? null });
-  if (!response.ok) throw await refusal(response);
-  const answer = await response.text();
-  return answer === "" ? {} : parse(answer);
+  const limit = new AbortController();
+  const stop = () => limit.abort();
+  const alarm = setTimeout(stop, ANSWER_MS);
+  ending?.addEventListener("abort", stop);
+  if (ending?.aborted === true) stop();
+  try {
+    const response = await online(fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: limit.signal }));
+    if (!response.ok) throw await refusal(response);
+    const answer = await online(response.text());
+    return answer === "" ? {} : parse(answer);
+  } finally {
+    clearTimeout(alarm);
+    ending?.removeEventListener("abort", stop);
+  }
+}
+
+/** What the network does; when it fails, that is the network's fault and not the page's. */
+async function online<T>(doing: Promise<T>): Promise<T> {
+  try {
+    return await doing;
+  } catch (error) {
+    throw new Offline("The teacher’s computer does not answer. Are you in the same network?", { cause: error });
+  }
+}
+
+/** Whether the same request may do better later. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Offline || (error instanceof Refused && (error.status >= 500 || LATER.includes(error.status)));
 }
 
 async function refusal(response: Response): Promise<Refused> {

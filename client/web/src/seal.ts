@@ -1,17 +1,19 @@
 /** Seal: what passes between two pupils is readable by these two alone; the host hands on boxes. */
 import { fromHex, toHex } from "./protocol/hex";
 import { fromBytes, toBytes, type Word } from "./protocol/word";
+import { joined, KEY_BYTES, u16 } from "./terms";
 
 const CURVE = { name: "ECDH", namedCurve: "P-256" } as const;
 const LABEL = "sotto/v1/ring/seal";
-const KEY_BYTES = 65;
-const RUN_BYTES = 16;
-const IV_BYTES = 12;
-const BOX_BYTES = 24;
+export const RUN_BYTES = 16;
+export const IV_BYTES = 12;
+export const BOX_BYTES = 24;
 
 /** The way of a message in a run: pupils by their numbers. */
 export interface Way {
   readonly run: string;
+  /** The digest of the round's terms: pupils who were told different ones do not understand each other. */
+  readonly round: Uint8Array;
   readonly ring: number;
   readonly from: number;
   readonly to: number;
@@ -89,11 +91,6 @@ export class Keys {
 }
 
 /** What a key is for, so that a message of one way cannot be played on another. */
-function info({ ring, from, to }: Way): Uint8Array<ArrayBuffer> {
-  const label = new TextEncoder().encode(LABEL);
-  const bytes = new Uint8Array(label.length + 6);
-  bytes.set(label);
-  const view = new DataView(bytes.buffer);
-  [ring, from, to].forEach((number, place) => view.setUint16(label.length + 2 * place, number));
-  return bytes;
+function info({ round, ring, from, to }: Way): Uint8Array<ArrayBuffer> {
+  return joined([new TextEncoder().encode(LABEL), u16(ring), u16(from), u16(to), round]);
 }

@@ -1,6 +1,6 @@
 /** A pupil's page against honest and dishonest hosts, without a browser window. */
 import { describe, expect, it } from "vitest";
-import type { ClassEvent, HostEvent, Started } from "../src/events";
+import type { ClassEvent, HostEvent, Member, Started } from "../src/events";
 import { makePlan, type Protocol } from "../src/protocol/plan";
 import { Session } from "../src/pupil/session";
 import { Keys } from "../src/seal";
@@ -11,6 +11,7 @@ const RUN = "00112233445566778899aabbccddeeff";
 class Room {
   readonly sessions: Session[] = [];
   readonly sent: Record<string, unknown>[] = [];
+  refusal: Error | undefined;
   private readonly inbox: (() => Promise<void>)[] = [];
 
   static async of(units: readonly bigint[]): Promise<Room> {
@@ -26,8 +27,20 @@ class Room {
   }
 
   classEvent(keys: readonly string[]): ClassEvent {
-    const pupils = keys.map((key, place) => ({ pupil: place + 1, name: "", key, connected: true, ready: true, leftOut: false }));
+    const pupils = keys.map((key, place) => member(place + 1, key));
     return { type: "class", scale: { min: "0.0", max: "100.0", decimals: 1 }, pupils, you: null, code: "", link: "" };
+  }
+
+  /** The class with something of one pupil changed. */
+  changed(pupil: number, change: Partial<Member>): ClassEvent {
+    const event = this.sessions[0]?.class;
+    if (event === undefined) throw new Error("the room has a class");
+    return { ...event, pupils: event.pupils.map((each) => (each.pupil === pupil ? { ...each, ...change } : each)) };
+  }
+
+  /** What was sent, but for the pupils' being ready. */
+  get said(): Record<string, unknown>[] {
+    return this.sent.filter(({ type }) => type !== "ready" && type !== "unready");
   }
 
   async tell(event: HostEvent): Promise<void> {
@@ -39,6 +52,7 @@ class Room {
   }
 
   private take(from: number, body: Record<string, unknown>): void {
+    if (this.refusal !== undefined) throw this.refusal;
     this.sent.push(body);
     const { type, run, ring, to, iv, box, value } = body as Record<string, string>;
     if (type === "sealed") {
@@ -47,6 +61,10 @@ class Room {
     }
     if (type === "announce") this.inbox.push(() => this.tell({ type: "announced", run: String(run), from, value: BigInt(value ?? "") }));
   }
+}
+
+function member(pupil: number, key: string): Member {
+  return { pupil, name: "", key, connected: true, ready: true, leftOut: false };
 }
 
 function started(protocol: Protocol, pupils: number, run = RUN): Started {
@@ -103,7 +121,7 @@ describe("session", () => {
       expect(session?.round?.problem, JSON.stringify(event)).toBeDefined();
       expect(session?.isPlaying).toBe(false);
     }
-    expect(room.sent.filter(({ type }) => type !== "ready")).toEqual([]);
+    expect(room.said).toEqual(crooked.map((_, place) => ({ type: "decline", run: `${place}`.repeat(32) })));
     await session?.handle(honest);
     expect(session?.isPlaying).toBe(true);
     await session?.handle(honest);
@@ -150,5 +168,174 @@ describe("session", () => {
     expect(view["shares"]).toEqual(["20"]);
     expect(view["sent"]).toMatchObject([{ ring: 0, from: 2, to: 3 }]);
     expect(view["received"]).toMatchObject([{ ring: 0, from: 1, to: 2 }]);
+  });
+
+  it("pupils that were in the class once, and are not now, get no number", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    const [session] = room.sessions;
+    const honest = room.changed(1, {});
+    const made = await Promise.all([8, 9].map(async (pupil) => member(pupil, (await Keys.generate()).publicKey)));
+    await session?.handle({ ...honest, pupils: [...honest.pupils, ...made] });
+    await session?.handle(honest);
+    await session?.handle({ ...started("ring", 3), seats: [8, 1, 9], rings: [[8, 1, 9]] });
+    expect(session?.round?.problem).toContain("not in the class now");
+    expect(room.said).toEqual([{ type: "decline", run: RUN }]);
+  });
+
+  for (const [what, change] of [["away", { connected: false }], ["left out", { leftOut: true }]] as const) {
+    it(`a seat for a pupil that is ${what} is refused`, async () => {
+      const room = await Room.of([10n, 20n, 30n]);
+      const [session] = room.sessions;
+      await session?.handle(room.changed(2, change));
+      await session?.handle(started("ring", 3));
+      expect(session?.isPlaying).toBe(false);
+      expect(room.said).toEqual([{ type: "decline", run: RUN }]);
+    });
+  }
+
+  it("two pupils with one key are refused", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    const [session] = room.sessions;
+    await session?.handle(room.changed(2, { pupil: 4, key: session.class?.pupils[2]?.key ?? "" }));
+    expect(session?.alarm).toContain("one key");
+    await session?.handle(started("ring", 3));
+    expect(room.said).toEqual([{ type: "decline", run: RUN }]);
+  });
+
+  it("an alarm in a round ends this pupil's part of it", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    const [, second] = room.sessions;
+    await second?.handle(started("ring", 3));
+    await second?.handle(room.changed(1, { key: (await Keys.generate()).publicKey }));
+    expect(second?.isPlaying).toBe(false);
+    expect(room.said).toEqual([{ type: "decline", run: RUN }]);
+  });
+
+  it("a value that was taken back is not played, and a new one is", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    const [session] = room.sessions;
+    await session?.takeBack();
+    await session?.handle(started("ring", 3));
+    expect(session?.round?.pupil).toBeUndefined();
+    expect(room.said).toEqual([{ type: "decline", run: RUN }]);
+    await session?.setValue(11n);
+    await session?.handle(started("ring", 3, "ab".repeat(16)));
+    expect(session?.isPlaying).toBe(true);
+  });
+
+  it("pupils who were told different rounds under one run do not open each other's numbers", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    const [first, second, third] = room.sessions;
+    await second?.handle(started("ring", 3));
+    await first?.handle(started("shares", 3));
+    await third?.handle(started("shares", 3));
+    await room.settle();
+    expect(room.said).toContainEqual({ type: "unreadable", run: RUN, ring: 0, from: 1 });
+    expect(second?.round?.pupil?.received).toEqual([]);
+  });
+
+  it("the round's check is the same for all who were told the same, and stays after the round", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    await room.tell(started("ring", 3));
+    await room.settle();
+    await room.tell({ type: "outcome", run: RUN, pupils: 3, total: "6.0", average: 2 });
+    await Promise.all(room.sessions.map((session) => session.round?.checking));
+    const [check = ""] = room.sessions.map((session) => session.round?.check);
+    expect(check).toMatch(/^[a-z2-7]{4}(-[a-z2-7]{4}){3}$/);
+    for (const session of room.sessions) expect(session.round?.check).toBe(check);
+    await room.tell(started("shares", 3, "ab".repeat(16)));
+    await room.sessions[0]?.round?.checking;
+    expect(room.sessions[0]?.round?.check).not.toBe(check);
+  });
+});
+
+describe("an answer that the host refuses", () => {
+  it("is not shown as given", async () => {
+    const room = await Room.of([10n, 20n, 30n]);
+    await room.tell(started("ring", 3));
+    await room.settle();
+    await room.tell({ type: "outcome", run: RUN, pupils: 3, total: "6.0", average: 2 });
+    const [first] = room.sessions;
+    await first?.handle({ type: "ask-view", run: RUN, with: [1, 2] });
+    room.refusal = new Error("nobody asked");
+    await first?.answer(true);
+    expect(first?.round?.answered).toBeUndefined();
+    expect(first?.round?.problem).toContain("nobody asked");
+  });
+});
+
+describe("another total", () => {
+  const LATER = "ab".repeat(16);
+
+  /** A class of four that has the total of all. */
+  async function afterOne(): Promise<Room> {
+    const room = await Room.of([10n, 20n, 30n, 40n]);
+    await room.tell(started("ring", 4));
+    await room.settle();
+    await room.tell({ type: "outcome", run: RUN, pupils: 4, total: "10.0", average: 2.5 });
+    room.sent.length = 0;
+    await room.tell(room.changed(4, { leftOut: true }));
+    return room;
+  }
+
+  it("of other pupils is played only when the pupils say so", async () => {
+    const room = await afterOne();
+    await room.tell(started("ring", 3, LATER));
+    await room.settle();
+    expect(room.said).toEqual([]);
+    const [first, second, third, fourth] = room.sessions;
+    expect([first, second, third, fourth].map((each) => each?.round?.isQuestion)).toEqual([true, true, true, false]);
+    await first?.decide(true);
+    await room.settle();
+    // The number of the first waits at the second, which has not answered.
+    expect(room.said.map(({ type }) => type)).toEqual(["sealed"]);
+    await second?.decide(true);
+    await third?.decide(true);
+    await room.settle();
+    expect(first?.round?.pupil?.announced.get(0)).toBe(60n);
+  });
+
+  it("is not played after a no, and the host hears of it", async () => {
+    const room = await afterOne();
+    const [first] = room.sessions;
+    await first?.handle(started("ring", 3, LATER));
+    await first?.decide(false);
+    await first?.decide(true);
+    expect(room.said).toEqual([{ type: "decline", run: LATER }]);
+    expect(first?.isPlaying).toBe(false);
+    expect(first?.round?.pupil).toBeUndefined();
+  });
+
+  it("of the same pupils, or with another value, needs no question", async () => {
+    const room = await afterOne();
+    const [first, second] = room.sessions;
+    await first?.takeBack();
+    await first?.setValue(11n);
+    await first?.handle(started("ring", 3, LATER));
+    expect(first?.round?.isQuestion).toBe(false);
+    expect(first?.round?.pupil).toBeDefined();
+    await room.tell(room.changed(4, { leftOut: false }));
+    await second?.handle(started("shares", 4, LATER));
+    expect(second?.round?.isQuestion).toBe(false);
+  });
+
+  it("is asked about by who looked on at the first", async () => {
+    const room = await Room.of([10n, 20n, 30n, 40n]);
+    await room.tell(started("ring", 3));
+    await room.settle();
+    await room.tell({ type: "outcome", run: RUN, pupils: 3, total: "6.0", average: 2 });
+    await room.sessions[3]?.handle(started("ring", 4, LATER));
+    expect(room.sessions[3]?.round?.isQuestion).toBe(true);
+  });
+
+  it("that is stopped while the page asks is a question no more", async () => {
+    const room = await afterOne();
+    const [first] = room.sessions;
+    await first?.handle(started("ring", 3, LATER));
+    await first?.handle({ type: "stopped", run: LATER, kind: "left", message: "P2 left", suspects: [2] });
+    await first?.decide(true);
+    expect(first?.round?.isQuestion).toBe(false);
+    expect(first?.round?.pupil).toBeUndefined();
+    expect(room.said).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { waves } from "../src/teacher/example";
 import { EMPTY, isRunning, reduce, type TeacherState } from "../src/teacher/state";
 
 const RUN = "ab".repeat(16);
+const BOX = "ff".repeat(24);
 
 function follow(events: readonly unknown[], state: TeacherState = EMPTY): TeacherState {
   return events.reduce<TeacherState>((before, json) => {
@@ -14,12 +15,12 @@ function follow(events: readonly unknown[], state: TeacherState = EMPTY): Teache
 }
 
 const STARTED = { type: "started", run: RUN, protocol: "ring", seats: [1, 2, 3], rings: [[1, 2, 3]], n: 2 };
-const PASSED = { type: "passed", run: RUN, ring: 0, from: 1, to: 2, sealed: "ff", count: 1, of: 3 };
+const PASSED = { type: "passed", run: RUN, ring: 0, from: 1, to: 2, sealed: BOX, count: 1, of: 3 };
 
 describe("teacher's state", () => {
   it("a round runs from its start to its outcome", () => {
     const running = follow([STARTED, { type: "held", run: RUN, count: 1 }, PASSED]);
-    expect(running.play?.hops).toEqual([{ ring: 0, from: 1, to: 2, number: "ff" }]);
+    expect(running.play?.hops).toEqual([{ ring: 0, from: 1, to: 2, number: BOX }]);
     expect(running.play?.of).toBe(3);
     expect(isRunning(running.play)).toBe(true);
     const over = follow([{ type: "outcome", run: RUN, pupils: 3, total: "6.0", average: 2 }], running);

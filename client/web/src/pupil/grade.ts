@@ -82,10 +82,7 @@ export class GradeCard {
     }
     this.isRevealed = false;
     this.input.value = "";
-    this.session.setValue(reading.units).catch((error: unknown) => {
-      setText(this.problem, error instanceof Error ? error.message : "The teacher’s computer did not take it.");
-      setShown(this.problem, true);
-    });
+    this.session.setValue(reading.units).catch((error: unknown) => this.complain(error));
     this.reveal.focus();
   }
 
@@ -95,7 +92,12 @@ export class GradeCard {
   }
 
   private edit(): void {
-    void this.session.takeBack();
+    this.session.takeBack().catch((error: unknown) => this.complain(error));
     this.input.focus();
+  }
+
+  private complain(error: unknown): void {
+    setText(this.problem, error instanceof Error ? error.message : "The teacher’s computer did not take it.");
+    setShown(this.problem, true);
   }
 }

@@ -1,11 +1,21 @@
 /** The way into a class: its code, and a name for those who like to give one. */
 import { button, byId, el, setShown, setText } from "../dom";
+import { Offline } from "../host";
 
 const LONGEST_NAME = 24;
 
 /** Says why this page cannot be used here. */
 export function showObstacle(title: string, text: string): void {
   byId("main").replaceChildren(el("section", { class: "card", role: "alert" }, el("h2", {}, title), el("p", {}, text)));
+}
+
+/** The code in a link's fragment; one that somebody typed need not be one that can be decoded. */
+export function codeOf(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
 }
 
 /** The form to join by. */
@@ -69,8 +79,7 @@ export class JoinScreen {
     try {
       await this.enter(code, this.name.value);
     } catch (error) {
-      const isNetwork = error instanceof TypeError || !(error instanceof Error);
-      this.complain(isNetwork ? "The teacher’s computer does not answer. Are you in the same network? Try again." : error.message);
+      this.complain(error instanceof Offline ? `${error.message} Try again.` : error instanceof Error ? error.message : String(error));
     } finally {
       this.go.disabled = false;
     }

@@ -2,7 +2,7 @@
 import { byId } from "../dom";
 import { Host, join } from "../host";
 import { canSeal, Keys } from "../seal";
-import { JoinScreen, showObstacle } from "./join";
+import { codeOf, JoinScreen, showObstacle } from "./join";
 import { Screen } from "./screen";
 import { Session } from "./session";
 
@@ -36,7 +36,8 @@ async function enter(code: string, name: string): Promise<void> {
   });
   keepAwake();
   document.addEventListener("visibilitychange", keepAwake);
-  host.listen((event) => session.handle(event), (line) => screen.setLine(line)).catch(() => screen.setLine("lost"));
+  // What fails here is a mistake of this page: the screen says so, and the browser's console has it.
+  void host.listen((event) => session.handle(event), (line) => screen.setLine(line));
 }
 
 /** A phone that falls asleep in a round stops it; where the browser allows, the screen stays on. */
@@ -47,7 +48,7 @@ function keepAwake(): void {
 
 /** The code of the link's fragment, which is taken out of the address; a reload finds it again. */
 function takeCode(): string {
-  const fragment = decodeURIComponent(location.hash.slice(1));
+  const fragment = codeOf(location.hash.slice(1));
   if (fragment !== "") history.replaceState(null, "", location.pathname);
   return fragment !== "" ? fragment : (sessionStorage.getItem(CODE) ?? "");
 }

@@ -1,6 +1,6 @@
 /** The round: what this pupil received, added and sent, the average, and what it knows at the end. */
 import { button, el, setShown, setText } from "../dom";
-import { counted, grouped } from "../names";
+import { counted, grouped, listed } from "../names";
 import { predecessor, successor, type Protocol } from "../protocol/plan";
 import type { Pupil } from "../protocol/pupil";
 import { show, showAverage } from "../protocol/scale";
@@ -9,19 +9,27 @@ import type { Round, Session } from "./session";
 
 const TITLES: Record<Protocol, string> = { ring: "one ring", rings: "several rings", shares: "direct sharing" };
 const HIDDEN = "••••••";
+const HIDDEN_WHY =
+  "Masked numbers are hidden too: what you sent less what you received is what you added, and in one ring that is your grade. Show them only where nobody looks on.";
+const CHECK_HINT =
+  "Compare it with the projector, and count heads: every pupil on this list must be in the room.";
 
 export class RoundCard {
   readonly node = el("section", { class: "card round", "aria-labelledby": "round-title", hidden: true });
   private readonly title = el("h2", { id: "round-title" });
   private readonly body = el("div", { class: "moves" });
   private readonly end = el("div", { class: "end" });
+  private readonly players = el("p", { class: "quiet" });
+  private readonly check = el("strong", { class: "code", id: "round-check" });
+  private readonly checkLine = el("p", { class: "quiet" }, "Check of this round: ", this.check, `. ${CHECK_HINT}`);
+  private readonly why = el("p", { class: "quiet" }, HIDDEN_WHY);
   private readonly reveal: HTMLButtonElement;
   private isRevealed = false;
   private run = "";
 
   constructor(private readonly session: Session) {
     this.reveal = button("Show my own numbers", () => this.toggle(), { "aria-pressed": "false" });
-    this.node.append(this.title, this.end, this.body, this.reveal);
+    this.node.append(this.title, this.end, this.body, this.why, this.reveal, this.players, this.checkLine);
   }
 
   update(): void {
@@ -36,6 +44,11 @@ export class RoundCard {
     setText(this.reveal, this.isRevealed ? "Hide my own numbers" : "Show my own numbers");
     this.reveal.setAttribute("aria-pressed", String(this.isRevealed));
     setShown(this.reveal, round.pupil !== undefined);
+    setShown(this.why, round.pupil !== undefined && !this.isRevealed);
+    const names = round.players.map(({ pupil }) => this.session.nameOf(pupil));
+    setText(this.players, `${counted(round.started.seats.length, "player")}: ${listed(names)}.`);
+    setText(this.check, round.check);
+    setShown(this.checkLine, round.check !== "");
     this.body.replaceChildren(...this.moves(round));
     this.end.replaceChildren(...this.ending(round));
   }
@@ -48,7 +61,7 @@ export class RoundCard {
     if (round.stopped !== undefined) return `The round was stopped: ${round.stopped.message}.`;
     if (round.outcome !== undefined) return `The average is ${this.average(round.outcome.average)}.`;
     const { pupil } = round;
-    if (pupil === undefined) return "You look on.";
+    if (pupil === undefined) return round.isQuestion ? "" : "You look on.";
     if (round.started.protocol !== "ring") return "";
     return `${counted(pupil.received.length, "number")} received, ${counted(pupil.sent.length, "number")} sent.`;
   }
@@ -94,7 +107,7 @@ export class RoundCard {
   }
 
   private line(what: string, value: Word | undefined): HTMLElement {
-    return row(what, value === undefined ? el("dd", { class: "quiet" }, "not yet") : masked(value));
+    return row(what, value === undefined ? el("dd", { class: "quiet" }, "not yet") : this.secret(value));
   }
 
   private shares(round: Round, pupil: Pupil): HTMLElement {
@@ -107,7 +120,7 @@ export class RoundCard {
       return [this.line(`sent to ${who}`, sent), this.line(`received from ${who}`, received)];
     });
     const own = pupil.announced.get(pupil.seat);
-    const announced = own === undefined ? undefined : row("my announcement: what I kept and received, added up", masked(own));
+    const announced = own === undefined ? undefined : row("my announcement: what I kept and received, added up", announcedNumber(own));
     return el(
       "div",
       { class: "move" },
@@ -120,7 +133,7 @@ export class RoundCard {
   private ending(round: Round): HTMLElement[] {
     const made: HTMLElement[] = [];
     if (round.problem !== undefined) made.push(el("p", { class: "problem" }, round.problem));
-    if (round.pupil === undefined && round.problem === undefined) made.push(el("p", {}, "You look on in this round."));
+    if (round.pupil === undefined && round.problem === undefined && !round.isQuestion) made.push(el("p", {}, "You look on in this round."));
     if (round.stopped !== undefined) {
       made.push(el("p", { class: "stopped" }, el("strong", {}, "Stopped: "), `${round.stopped.message}.`));
       made.push(el("p", {}, "There is no average, and a masked number on its own tells nothing."));
@@ -175,7 +188,8 @@ function row(term: string, description: HTMLElement): HTMLElement {
   return el("div", {}, el("dt", {}, term), description);
 }
 
-function masked(value: Word): HTMLElement {
+/** What everybody hears. */
+function announcedNumber(value: Word): HTMLElement {
   return el("dd", { class: "number" }, grouped(value.toString()));
 }
 

@@ -11,6 +11,7 @@ const LINES: Record<Line, string> = {
   connected: "",
   interrupted: "The network is away. The page goes on by itself when it is back.",
   lost: "The class does not know this page any more.",
+  broken: "This page does not understand what the teacher’s computer sent, and plays no more.",
 };
 
 export class Screen {
@@ -59,7 +60,7 @@ export class Screen {
   }
 
   private showNotice(session: Session): void {
-    const isOver = session.hasEnded || this.line === "lost" || session.alarm !== undefined;
+    const isOver = session.hasEnded || this.line === "lost" || this.line === "broken" || session.alarm !== undefined;
     const text = session.hasEnded ? "The class is over. Thank you." : (session.alarm ?? LINES[this.line]);
     setShown(this.notice, text !== "");
     if (this.notice.firstElementChild?.textContent === text) return;
@@ -67,12 +68,12 @@ export class Screen {
     this.notice.replaceChildren(el("p", { role: "alert" }, text), ...(again ? [again] : []));
   }
 
-  /** The question whether to play a colluder. */
+  /** A question that the page asks before it goes on: one at a time. */
   private showAsk(session: Session): void {
     const { round } = session;
     const asked = round?.answered === undefined ? round?.asked : undefined;
-    const isOpen = asked !== undefined;
-    const question = isOpen ? `${round?.run}:${asked.join()}` : "";
+    const isOpen = asked !== undefined || round?.isQuestion === true;
+    const question = isOpen ? `${round?.run}:${asked?.join() ?? "play"}` : "";
     setShown(this.ask, isOpen);
     if (question === this.asked) return;
     this.asked = question;
@@ -80,28 +81,44 @@ export class Screen {
       byId("main").focus();
       return;
     }
-    const others = asked.filter((pupil) => pupil !== session.me).map((pupil) => session.nameOf(pupil));
-    const together = others.length > 0 ? ` together with ${listed(others)}` : "";
-    this.ask.replaceChildren(
-      el("h2", { id: "ask-title" }, "Will you play an attacker?"),
-      el("p", {}, `Your teacher asks you to collude${together}. Everything that you saw in this round would be shown on the projector:`),
-      el(
-        "ul",
-        {},
-        el("li", {}, "the numbers that you received and sent,"),
-        el("li", {}, el("strong", {}, "your own grade"), " and what you added for it,"),
-        el("li", {}, "and what all this together tells about other pupils."),
-      ),
-      el("p", {}, "Agree only if you play with invented grades. Without you the attack does not happen."),
-      el(
-        "div",
-        { class: "actions" },
-        button("Show it", () => void session.answer(true)),
-        button("Do not show it", () => void session.answer(false)),
-      ),
-    );
+    this.ask.replaceChildren(...(asked === undefined ? otherPlayers(session) : collusion(session, asked)));
     this.ask.focus();
   }
+}
+
+/** The question whether to play with other pupils than before. */
+function otherPlayers(session: Session): HTMLElement[] {
+  const players = session.round?.players.map(({ pupil }) => session.nameOf(pupil)) ?? [];
+  return [
+    el("h2", { id: "ask-title" }, "The players have changed"),
+    el("p", {}, `This round: ${listed(players)}.`),
+    el("p", {}, "There was a total of other players before. Whoever compares both totals may learn the grade of somebody who is only in one of them."),
+    el("p", {}, "Before you play, you can also change your grade: do not play, then press Change."),
+    actions(button("Play", () => void session.decide(true)), button("Do not play", () => void session.decide(false))),
+  ];
+}
+
+/** The question whether to play a colluder. */
+function collusion(session: Session, asked: readonly number[]): HTMLElement[] {
+  const others = asked.filter((pupil) => pupil !== session.me).map((pupil) => session.nameOf(pupil));
+  const together = others.length > 0 ? ` together with ${listed(others)}` : "";
+  return [
+    el("h2", { id: "ask-title" }, "Will you play an attacker?"),
+    el("p", {}, `Your teacher asks you to collude${together}. Everything that you saw in this round would be shown on the projector:`),
+    el(
+      "ul",
+      {},
+      el("li", {}, "the numbers that you received and sent,"),
+      el("li", {}, el("strong", {}, "your own grade"), " and what you added for it,"),
+      el("li", {}, "and what all this together tells about other pupils."),
+    ),
+    el("p", {}, "Agree only if you play with invented grades. Without you the attack does not happen."),
+    actions(button("Show it", () => void session.answer(true)), button("Do not show it", () => void session.answer(false))),
+  ];
+}
+
+function actions(...buttons: HTMLButtonElement[]): HTMLElement {
+  return el("div", { class: "actions" }, ...buttons);
 }
 
 /** Where the class stands, in one sentence. */
@@ -109,6 +126,7 @@ function sentence(session: Session): string {
   const pupils = session.class?.pupils ?? [];
   const own = pupils.find(({ pupil }) => pupil === session.me);
   if (session.hasEnded) return "";
+  if (session.round?.isQuestion === true) return "The round waits for your answer.";
   if (session.isPlaying) return "The round is running.";
   if (own?.leftOut === true) return "The teacher plays without you for now. You can look on.";
   if (!session.isReady) return "";

@@ -1,5 +1,5 @@
 /** The class that is there: its numbers are sealed, and the host does what the buttons say. */
-import { classCheck } from "../check";
+import { classCheck, roundCheck } from "../check";
 import type { HostEvent } from "../events";
 import type { Host, Line } from "../host";
 import type { Protocol } from "../protocol/plan";
@@ -10,11 +10,15 @@ const LINES: Record<Line, string> = {
   connected: "",
   interrupted: "The host cannot be reached. The page goes on by itself when it is back.",
   lost: "The host does not know this page: open the link that its terminal shows.",
+  broken: "This page does not understand what the host sent. Load it again.",
 };
 
 export class LiveClass implements Director {
   state: TeacherState = EMPTY;
   check = "";
+  /** The check of the last round, which stays after it. */
+  roundCheck = "";
+  private keys: ReadonlyMap<number, string> = new Map();
   private line: Line = "connected";
   private refusal = "";
   private isPaused = false;
@@ -26,8 +30,7 @@ export class LiveClass implements Director {
   ) {}
 
   listen(): void {
-    const lost = () => this.setLine("lost");
-    this.host.listen((event) => this.handle(event), (line) => this.setLine(line)).catch(lost);
+    void this.host.listen((event) => this.handle(event), (line) => this.setLine(line));
   }
 
   scene(): Scene {
@@ -78,9 +81,24 @@ export class LiveClass implements Director {
     this.play(protocol);
   }
 
-  private async handle(event: HostEvent): Promise<void> {
+  private handle(event: HostEvent): void {
     this.state = reduce(this.state, event);
-    if (event.type === "class") this.check = await classCheck(event.pupils);
+    if (event.type === "class") {
+      this.keys = new Map([...this.keys, ...event.pupils.map(({ pupil, key }): [number, string] => [pupil, key])]);
+      void classCheck(event.pupils).then((check) => this.state.class === event && this.setChecks(check, this.roundCheck));
+    }
+    if (event.type === "started") {
+      const seats = event.seats.map((pupil) => ({ pupil, key: this.keys.get(pupil) ?? "" }));
+      this.roundCheck = "";
+      // A seat without a key has no check: the line stays away, and no phone plays either.
+      const isCurrent = () => this.state.play?.run === event.run;
+      roundCheck(event.protocol, seats).then((check) => isCurrent() && this.setChecks(this.check, check), () => undefined);
+    }
+    this.onChange();
+  }
+
+  private setChecks(check: string, ofRound: string): void {
+    [this.check, this.roundCheck] = [check, ofRound];
     this.onChange();
   }
 

@@ -21,7 +21,7 @@ const CAPTION_DIGITS = 12;
 
 const WHY: Record<Mode, string> = {
   live:
-    "The numbers that travel here are sealed messages: the pupils’ devices seal them for each other, the host hands them on and cannot read them, and this is all it has. If the room saw every masked number, everybody could subtract neighbouring ones and read every grade. So each phone shows its own two numbers only. What the pupils trust: that the host serves them the right page. The class check says whether anybody sits between two of them.",
+    "The numbers that travel here are sealed messages: the pupils’ devices seal them for each other, the host hands them on and cannot read them, and this is all it has. If the room saw every masked number, everybody could subtract neighbouring ones and read every grade. So each phone shows its own two numbers only. What the pupils trust: that the host serves them the right page. The check is the same on all screens when all have the same list with the same keys; a made-up pupil on that list it does not find: compare the check, and count heads.",
   example:
     "Open cards: this class is an example, its grades are known, and nothing is secret. The numbers that travel here are the real masked numbers. In your own class only the sealed messages are shown.",
 };
@@ -111,7 +111,7 @@ class Page {
     }
     const grades = mode === "example" ? this.example.grades() : [];
     const check = mode === "live" ? this.live.check : "";
-    this.roster.update(scene, new Map(grades.map(({ pupil, value }) => [pupil, value])), check);
+    this.roster.update(scene, new Map(grades.map(({ pupil, value }) => [pupil, value])), check, this.live.roundCheck);
     this.messages.update(scene);
     setText(this.why, WHY[mode]);
     this.say(scene);

@@ -10,6 +10,8 @@ const STATES: Record<Attendant["state"], string> = {
   "left out": "left out",
 };
 
+const HEADS = "Compare it with every phone, and count heads: every pupil on the list must be in the room.";
+
 interface Row {
   readonly node: HTMLElement;
   readonly name: HTMLElement;
@@ -29,15 +31,19 @@ export class Roster {
     "Take care: whoever compares the average with and without a pupil, while all others keep their grades, learns this pupil’s grade.",
   );
   private readonly check = el("strong", { class: "code", id: "check" });
+  private readonly roundCheck = el("strong", { class: "code", id: "round-check" });
+  private readonly ofRound = el("span", { hidden: true }, " Check of the last round: ", this.roundCheck, ".");
   private readonly checkLine = el("p", { class: "quiet" });
   private readonly rows = new Map<string, Row>();
 
   constructor(private readonly director: () => Director) {
     this.node.append(this.title, this.empty, this.list, this.careful, this.checkLine);
-    this.checkLine.append("Class check ", this.check, ". The same on every phone, or somebody sits between two pupils.");
+    this.checkLine.append("Class check ", this.check, ". ", HEADS, this.ofRound);
   }
 
-  update(scene: Scene, grades: ReadonlyMap<number, string>, check: string): void {
+  update(scene: Scene, grades: ReadonlyMap<number, string>, check: string, roundCheck: string): void {
+    setText(this.roundCheck, roundCheck);
+    setShown(this.ofRound, roundCheck !== "");
     setText(this.check, check);
     setShown(this.checkLine, check !== "");
     setText(this.title, scene.mode === "live" ? `The class: ${counted(scene.pupils.length, "pupil")}` : "The example class and its grades");
