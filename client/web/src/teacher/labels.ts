@@ -60,9 +60,16 @@ export function trip(on: Way, size: Size, layout: Circle, resting: readonly Box[
   const isAlone = (part: number) => !resting.some((other) => overlap({ ...inside(part), ...size }, other));
   const free = RESTS.filter(isFree);
   const rest = free.find(isAlone) ?? free[0];
-  if (rest === undefined) return { at: (part) => outside(inside(part), size, layout), from: 0.4, rest: 0.6 };
+  if (rest === undefined) return aroundDiscs((part) => outside(inside(part), size, layout), size, resting);
   const steps = Array.from({ length: 25 }, (_, step) => (rest * step) / 24);
   return { at: inside, from: steps.find(isFree) ?? rest, rest };
+}
+
+/** A trip around the discs rather than between them. */
+function aroundDiscs(at: Trip["at"], size: Size, resting: readonly Box[]): Trip {
+  const isAlone = (part: number) => !resting.some((other) => overlap({ ...at(part), ...size }, other));
+  const rest = [0.6, 0.4, 0.8, 0.2, 1].find(isAlone) ?? 0.6;
+  return { at, from: rest - 0.2, rest };
 }
 
 /** The same direction, but outside of the circle of discs. */

@@ -107,7 +107,7 @@ export class RingPicture {
     const { disc, gap } = this.layout;
     const below = disc + Math.max(18, 0.42 * disc);
     const written = gap < CLOSEST_NAMES ? "" : fitting(name, this.textSize, nameRoom(place, gap));
-    const start = svg("text", { class: "start", y: below + (written === "" ? 4 : 28) });
+    const start = svg("text", { class: "start", y: below + (written === "" ? 4 : this.layout.places.length > 8 ? 54 : 28) });
     const group = svg(
       "g",
       { transform: `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`, class: "disc" },
