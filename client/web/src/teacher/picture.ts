@@ -196,7 +196,7 @@ export class RingPicture {
 
 /** The number of a hop as it is written in captions and tables. */
 export function shownNumber(hop: Hop, mode: Mode): string {
-  return mode === "live" ? (hop.number.match(/.{1,4}/g) ?? []).join("\u202f") : grouped(hop.number);
+  return mode === "live" ? (hop.number.match(/.{1,4}/g) ?? []).join("\u2009") : grouped(hop.number);
 }
 
 function tokenText(play: Play, hop: Hop, mode: Mode): string {
