@@ -13,17 +13,20 @@ afterAll(async () => {
   await world.end();
 });
 
+/** The text of what has the focus. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const node = document.activeElement;
+    const labels = node instanceof HTMLInputElement || node instanceof HTMLSelectElement ? [...(node.labels ?? [])] : [];
+    return labels.map((label) => label.textContent).join(" ") || (node?.textContent ?? "");
+  });
+}
+
 /** Presses Tab until something with this name has the focus. */
 async function tabTo(page: Page, name: string): Promise<void> {
-  const focused = () =>
-    page.evaluate(() => {
-      const node = document.activeElement;
-      const labels = node instanceof HTMLInputElement || node instanceof HTMLSelectElement ? [...(node.labels ?? [])] : [];
-      return labels.map((label) => label.textContent).join(" ") || (node?.textContent ?? "");
-    });
   for (let count = 0; count < 60; count += 1) {
     await page.keyboard.press("Tab");
-    if ((await focused()).includes(name)) return;
+    if ((await focused(page)).includes(name)) return;
   }
   throw new Error(`Tab does not reach ${name}`);
 }
@@ -191,12 +194,24 @@ describe("the keyboard", () => {
       await page.getByText("3 pupils ready to play.").waitFor();
       await tabTo(page, "One ring");
       await page.keyboard.press("ArrowDown");
-      await tabTo(page, "Step");
+      await tabTo(page, "Stop");
+      await page.keyboard.press("Shift+Tab");
+      expect(await focused(page)).toBe("Step");
+      await page.keyboard.press("Enter");
+      await page.getByText("waiting for the next step").waitFor();
+      expect(await focused(page)).toBe("Step");
+      await tabTo(page, "Stop");
+      await page.keyboard.press("Enter");
+      await page.locator(".stopped").waitFor();
+      expect(await focused(page), "a button that does nothing any more").toBe("Stop");
+      await page.keyboard.press("Shift+Tab");
       await page.keyboard.press("Enter");
       await page.getByText("waiting for the next step").waitFor();
       await page.keyboard.press("Shift+Tab");
+      expect(await focused(page)).toBe("Play on");
       await page.keyboard.press("Space");
       expect(await average(page)).toBe("30.0");
+      expect(await focused(page), "a button that does nothing while the round runs").toBe("Play");
       for (const phone of phones) expect(await average(phone)).toBe("30.0");
       await tabTo(page, "P1 (Ada)");
       await page.keyboard.press("Space");

@@ -1,5 +1,6 @@
 /** A world for browser tests: a host with its page, a teacher and pupils, and a record of all that they send. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
@@ -11,6 +12,7 @@ import { expect } from "vitest";
 export const PHONE = { width: 360, height: 740 };
 export const PROJECTOR = { width: 1920, height: 1080 };
 
+const LONGEST_END_MS = 10_000;
 const CHROMIUM = process.env["SOTTO_CHROMIUM"] ?? "/usr/bin/chromium";
 const ARGUMENTS = [
   "--no-sandbox",
@@ -56,23 +58,27 @@ export class World {
     if (program === undefined || !existsSync(program)) throw new Error("SOTTO_BIN has to be the path of the sotto program");
     const folder = mkdtempSync(join(tmpdir(), "sotto-page-"));
     const listen = ["--listen", "127.0.0.1:0", "--address", "localhost", "--traffic", join(folder, "traffic")];
-    const args = ["ring", "host", "--web", "--json", ...listen, ...options];
+    const args = ["ring", "host", "--web", "--json", "--silence", "120", ...listen, ...options];
     const host = spawn(resolve(program), args, { stdio: ["ignore", "pipe", "inherit"], cwd: folder });
     try {
       const links = await firstLine(host);
       const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
       return new World(host, browser, folder, links);
     } catch (error) {
-      host.kill();
+      await ended(host);
+      rmSync(folder, { recursive: true, force: true });
       throw error;
     }
   }
 
   /** Ends the browser and the host. */
   async end(): Promise<void> {
-    await this.browser.close();
-    this.host.kill("SIGINT");
-    rmSync(this.folder, { recursive: true, force: true });
+    try {
+      await this.browser.close();
+    } finally {
+      await ended(this.host);
+      rmSync(this.folder, { recursive: true, force: true });
+    }
   }
 
   /** No page had an error, broke the policy, or spoke to another origin. */
@@ -188,6 +194,16 @@ async function expectFits(page: Page, screen: string): Promise<void> {
   await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"));
   expect(await overhang(), `${screen}, letters of twice the size`).toBeLessThanOrEqual(0);
   await page.evaluate(() => document.documentElement.style.removeProperty("font-size"));
+}
+
+/** Ends the host and waits until it is gone: by force, when it does not end by itself. */
+async function ended(host: ChildProcess): Promise<void> {
+  if (host.exitCode !== null || host.signalCode !== null) return;
+  const exit = once(host, "exit");
+  host.kill("SIGINT");
+  const force = setTimeout(() => host.kill("SIGKILL"), LONGEST_END_MS);
+  await exit;
+  clearTimeout(force);
 }
 
 async function firstLine(host: ChildProcess): Promise<Links> {

@@ -12,9 +12,9 @@ export function listed(items: readonly string[]): string {
   return items.length === 1 ? last : `${items.slice(0, -1).join(", ")} and ${last}`;
 }
 
-/** Digits in groups of three, with spaces that do not break. */
+/** Digits in groups of three, with thin spaces, so that a long number breaks between groups and not within one. */
 export function grouped(digits: string): string {
-  return digits.replace(/\B(?=(?:[0-9]{3})+$)/g, "\u202f");
+  return digits.replace(/\B(?=(?:[0-9]{3})+$)/g, "\u2009");
 }
 
 /** A sentence whose long numbers can be read. */

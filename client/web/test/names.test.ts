@@ -13,8 +13,8 @@ describe("names", () => {
   });
 
   it("long numbers are grouped, grades are not", () => {
-    expect(grouped("18446744073709551615")).toBe("18\u202f446\u202f744\u202f073\u202f709\u202f551\u202f615");
-    expect(readable("P3 sent 1234567 to P4: 63.5, 1001.")).toBe("P3 sent 1\u202f234\u202f567 to P4: 63.5, 1001.");
-    expect(readable("The total is 12345678.")).toBe("The total is 12\u202f345\u202f678.");
+    expect(grouped("18446744073709551615")).toBe("18\u2009446\u2009744\u2009073\u2009709\u2009551\u2009615");
+    expect(readable("P3 sent 1234567 to P4: 63.5, 1001.")).toBe("P3 sent 1\u2009234\u2009567 to P4: 63.5, 1001.");
+    expect(readable("The total is 12345678.")).toBe("The total is 12\u2009345\u2009678.");
   });
 });

@@ -34,9 +34,9 @@ export class Controls {
   private shown = "";
 
   constructor(private readonly director: () => Director) {
-    this.play = button("Play", () => this.director().play(this.protocol), { class: "primary" });
-    this.step = button("Step", () => this.director().step(this.protocol));
-    this.stop = button("Stop", () => this.director().stop());
+    this.play = kept("Play", () => this.director().play(this.protocol), "primary");
+    this.step = kept("Step", () => this.director().step(this.protocol));
+    this.stop = kept("Stop", () => this.director().stop());
     const paces = PACES.map(([name, milliseconds]) =>
       el("option", { value: milliseconds, selected: milliseconds === USUAL_PACE }, name),
     );
@@ -45,7 +45,7 @@ export class Controls {
     this.node.append(
       this.title,
       el("fieldset", { class: "protocols" }, el("legend", { class: "visually-hidden" }, "How"), ...PROTOCOLS.map((each) => this.choice(each))),
-      el("div", { class: "actions" }, this.play, this.step, this.stop, el("label", { for: "pace", class: "pace" }, "Speed"), this.pace),
+      el("div", { class: "actions" }, this.play, this.step, this.stop, el("span", { class: "pace" }, el("label", { for: "pace" }, "Speed"), this.pace)),
       this.problem,
       this.status,
       this.ending,
@@ -75,9 +75,9 @@ export class Controls {
     const running = isRunning(scene.play);
     const enough = ready(scene) >= FEWEST;
     for (const radio of this.radios.values()) radio.disabled = running;
-    this.play.disabled = running ? !scene.isPaused : !enough;
-    this.step.disabled = !running && !enough;
-    this.stop.disabled = !running;
+    setUsable(this.play, running ? scene.isPaused : enough);
+    setUsable(this.step, running || enough);
+    setUsable(this.stop, running);
     setText(this.play, running && scene.isPaused ? "Play on" : "Play");
     setText(this.status, sentence(scene));
     setText(this.problem, scene.problem);
@@ -119,10 +119,25 @@ export class Controls {
   private ways(scene: Scene, suspects: readonly number[]): HTMLElement[] {
     const name = (pupil: number) => nameIn(scene, pupil);
     const without = (pupils: readonly number[]) =>
-      button(`Play again without ${listed(pupils.map(name))}`, () => this.director().playWithout(pupils, this.protocol));
+      button(`Play again without ${listed(pupils.map(name))}`, () => {
+        this.focus();
+        this.director().playWithout(pupils, this.protocol);
+      });
     const each = suspects.map((pupil) => without([pupil]));
     return suspects.length > 1 ? [...each, without(suspects)] : each;
   }
+}
+
+/** A button that keeps the focus also while it does nothing: a disabled one would lose it to the page. */
+function kept(label: string, onClick: () => void, kind?: string): HTMLButtonElement {
+  const made = button(label, () => {
+    if (made.getAttribute("aria-disabled") !== "true") onClick();
+  }, { class: kind });
+  return made;
+}
+
+function setUsable(node: HTMLButtonElement, isUsable: boolean): void {
+  node.setAttribute("aria-disabled", String(!isUsable));
 }
 
 /** How many could play a round that starts now. */

@@ -18,6 +18,8 @@ export class ExampleClass implements Director {
   private colluders = USUAL_COLLUDERS;
   private rounds = 0;
   private isPaused = false;
+  /** Asked for a round that has not come yet. */
+  private isAsking = false;
   private problem = "";
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -45,12 +47,14 @@ export class ExampleClass implements Director {
   }
 
   play(protocol: Protocol): void {
+    if (this.isAsking) return;
     this.isPaused = false;
     if (isRunning(this.now)) this.tick();
     else void this.load(protocol, false).then(() => this.tick());
   }
 
   step(protocol: Protocol): void {
+    if (this.isAsking) return;
     clearTimeout(this.timer);
     this.isPaused = true;
     if (isRunning(this.now)) this.pass();
@@ -100,12 +104,15 @@ export class ExampleClass implements Director {
   private async load(protocol: Protocol, isPreview: boolean): Promise<void> {
     clearTimeout(this.timer);
     this.problem = "";
+    this.isAsking = !isPreview;
     try {
       this.example = decodeExample(await this.ask(protocol, this.colluders));
     } catch (error) {
       this.problem = error instanceof Error ? error.message : "The host did not answer.";
       this.onChange();
       return;
+    } finally {
+      this.isAsking = false;
     }
     if (!isPreview) {
       this.rounds += 1;

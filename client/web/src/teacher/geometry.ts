@@ -8,6 +8,7 @@ export interface Point {
 /** The places of so many pupils on a circle. */
 export interface Circle {
   readonly places: readonly Point[];
+  readonly radius: number;
   /** How far from its place a pupil's disc reaches. */
   readonly disc: number;
   /** The distance of two neighbours. */
@@ -24,7 +25,7 @@ export function circle(pupils: number): Circle {
     return { x: RADIUS * Math.cos(angle), y: RADIUS * Math.sin(angle) };
   });
   const gap = pupils > 1 ? 2 * RADIUS * Math.sin(Math.PI / pupils) : 2 * RADIUS;
-  return { places, disc: Math.min(LARGEST_DISC, 0.34 * gap), gap };
+  return { places, radius: RADIUS, disc: Math.min(LARGEST_DISC, 0.34 * gap), gap };
 }
 
 /** A curve from one disc to another. */

@@ -13,6 +13,9 @@ const LINES: Record<Line, string> = {
   broken: "This page does not understand what the host sent. Load it again.",
 };
 
+/** Where a page that is loaded again finds that messages wait for steps: the host does not say so. */
+const PAUSED = "sotto-ring-paused";
+
 export class LiveClass implements Director {
   state: TeacherState = EMPTY;
   check = "";
@@ -21,13 +24,18 @@ export class LiveClass implements Director {
   private keys: ReadonlyMap<number, string> = new Map();
   private line: Line = "connected";
   private refusal = "";
-  private isPaused = false;
+  private isPaused: boolean;
+  /** Asked for a round that has not started yet. */
+  private isAsking = false;
 
   constructor(
     private readonly host: Host,
     private pace: number,
     private readonly onChange: () => void,
-  ) {}
+    private readonly memory: Pick<Storage, "getItem" | "setItem"> = sessionStorage,
+  ) {
+    this.isPaused = memory.getItem(PAUSED) === "yes";
+  }
 
   listen(): void {
     void this.host.listen((event) => this.handle(event), (line) => this.setLine(line));
@@ -42,16 +50,18 @@ export class LiveClass implements Director {
   }
 
   play(protocol: Protocol): void {
-    this.isPaused = false;
+    if (this.isAsking) return;
+    this.setPaused(false);
     if (isRunning(this.state.play)) this.send({ type: "pace", pace_ms: this.pace });
-    else this.send({ type: "play", protocol, pace_ms: this.pace });
+    else this.begin(protocol, this.pace);
   }
 
   step(protocol: Protocol): void {
+    if (this.isAsking) return;
     const wasPaused = this.isPaused;
-    this.isPaused = true;
+    this.setPaused(true);
     if (!isRunning(this.state.play)) {
-      this.send({ type: "play", protocol, pace_ms: 0 });
+      this.begin(protocol, 0);
       return;
     }
     if (!wasPaused) this.send({ type: "pace", pace_ms: 0 });
@@ -83,6 +93,8 @@ export class LiveClass implements Director {
 
   private handle(event: HostEvent): void {
     this.state = reduce(this.state, event);
+    if (event.type === "started") this.isAsking = false;
+    if (["started", "outcome", "stopped"].includes(event.type)) this.refusal = "";
     if (event.type === "class") {
       this.keys = new Map([...this.keys, ...event.pupils.map(({ pupil, key }): [number, string] => [pupil, key])]);
       void classCheck(event.pupils).then((check) => this.state.class === event && this.setChecks(check, this.roundCheck));
@@ -108,10 +120,22 @@ export class LiveClass implements Director {
     this.onChange();
   }
 
+  private setPaused(isPaused: boolean): void {
+    this.isPaused = isPaused;
+    this.memory.setItem(PAUSED, isPaused ? "yes" : "no");
+  }
+
+  /** Asks for a round; until it starts or is refused, a second press asks for nothing. */
+  private begin(protocol: Protocol, pace: number): void {
+    this.isAsking = true;
+    this.send({ type: "play", protocol, pace_ms: pace });
+  }
+
   private send(body: Record<string, unknown>): void {
     this.refusal = "";
     this.onChange();
     this.host.send(body).catch((error: unknown) => {
+      this.isAsking = false;
       this.refusal = error instanceof Error ? error.message : "The host did not do it.";
       this.onChange();
     });

@@ -4,12 +4,20 @@ import { beginning, grouped } from "../names";
 import { lanes, makePlan } from "../protocol/plan";
 import type { Mode, Scene } from "./director";
 import { along, arrow, circle, path, way, type Circle, type Point, type Way } from "./geometry";
+import { fitting, FRAME, nameRoom, trip, widthOf, within, type Box } from "./labels";
 import type { Hop, Play } from "./state";
 
 /** Dash patterns by which rings are told apart, beside their numbers. */
 const DASHES = ["", "14 7", "3 7", "20 6 3 6", "8 4 2 4 2 4", "2 4"];
 /** More messages than these at once are not animated: the page was just opened. */
 const MOST_ANIMATED = 120;
+/** Where discs are closer together, names would cover them: the list of the class has the names. */
+const CLOSEST_NAMES = 90;
+/** On smaller discs a number has no room: every fifth stands beside its disc. */
+const SMALLEST_NUMBERED = 15;
+/** What the style sheet gives names and marks, on a wide and on a narrow screen. */
+const TEXT_SIZE = { wide: 22, narrow: 34 };
+const NARROW = "(max-width: 40rem)";
 const DIGITS = { sealed: 8, open: 8, several: 4 };
 
 interface Line {
@@ -24,15 +32,17 @@ export interface Marks {
 }
 
 export class RingPicture {
-  readonly node = svg("svg", { viewBox: "-540 -470 1080 960", role: "img", "aria-labelledby": "picture-title", class: "ring" });
+  readonly node = svg("svg", { viewBox: `${FRAME.left} ${FRAME.top} ${FRAME.width} ${FRAME.height}`, role: "img", "aria-labelledby": "picture-title", class: "ring" });
   private readonly title = svg("title", { id: "picture-title" });
   private readonly lines = svg("g", { class: "lines" });
   private readonly discs = svg("g");
   private readonly tokens = svg("g");
   private readonly byLane = new Map<string, Line>();
   private readonly tokenOf = new Map<string, SVGGElement>();
+  private readonly boxOf = new Map<string, Box>();
   private readonly discOf = new Map<number, SVGGElement>();
   private layout: Circle = circle(0);
+  private textSize = TEXT_SIZE.wide;
   private drawn = "";
   private passed = 0;
 
@@ -43,7 +53,8 @@ export class RingPicture {
   /** Brings the picture up to date; new messages travel for so long. */
   update({ pupils, names, play, mode }: Scene, marks: Marks, travelMs: number): void {
     const seats = play?.seats ?? pupils.map(({ pupil }) => pupil);
-    const drawn = JSON.stringify([play?.run, seats, seats.map((pupil) => names.get(pupil))]);
+    this.textSize = matchMedia(NARROW).matches ? TEXT_SIZE.narrow : TEXT_SIZE.wide;
+    const drawn = JSON.stringify([play?.run, seats, seats.map((pupil) => names.get(pupil)), this.textSize]);
     if (drawn !== this.drawn) {
       this.drawn = drawn;
       this.draw(seats, names, play);
@@ -57,6 +68,7 @@ export class RingPicture {
     this.layout = circle(seats.length);
     this.byLane.clear();
     this.tokenOf.clear();
+    this.boxOf.clear();
     this.discOf.clear();
     this.passed = 0;
     this.tokens.replaceChildren();
@@ -93,16 +105,17 @@ export class RingPicture {
   private disc(pupil: number, seat: number, name: string): SVGGElement {
     const place = this.layout.places[seat] ?? { x: 0, y: 0 };
     const { disc, gap } = this.layout;
-    const size = Math.max(14, 0.62 * disc);
     const below = disc + Math.max(18, 0.42 * disc);
-    const letters = Math.max(3, Math.floor(gap / 12));
+    const written = gap < CLOSEST_NAMES ? "" : fitting(name, this.textSize, nameRoom(place, gap));
+    const start = svg("text", { class: "start", y: below + (written === "" ? 4 : this.layout.places.length > 8 ? 54 : 28) });
     const group = svg(
       "g",
       { transform: `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`, class: "disc" },
       svg("circle", { r: disc, class: "plate" }),
-      svg("circle", { r: disc + 8, class: "second" }),
-      svg("text", { class: "number", "font-size": size, y: size * 0.36 }, `P${pupil}`),
-      svg("text", { class: "name", y: below }, beginning(name, letters)),
+      svg("circle", { r: disc + (gap < CLOSEST_NAMES ? 5 : 8), class: "second" }),
+      numberText(place, disc, pupil, seat),
+      svg("text", { class: "name", y: below }, written),
+      start,
       markText(place, disc, this.layout.places.length),
     );
     this.discOf.set(pupil, group);
@@ -133,22 +146,17 @@ export class RingPicture {
     const key = play.protocol === "shares" ? laneKey(hop.ring, hop.from, hop.to) : String(hop.ring);
     if (play.protocol === "shares" && travelMs === 0) return;
     this.tokenOf.get(key)?.remove();
-    const token = makeToken(tokenText(play, hop, mode), play.seats.length);
+    this.boxOf.delete(key);
+    const { node: token, ...size } = makeToken(tokenText(play, hop, mode), play.seats.length);
     this.tokenOf.set(key, token);
     this.tokens.append(token);
-    // Where neighbours sit close together, a token beside the line hides neither of them.
-    const isBeside = play.protocol === "ring" && play.seats.length > 8;
-    const at = (part: number) => (isBeside ? outwards(along(on, part)) : along(on, part));
-    const last = play.seats.length > 8 ? 0.66 : 0.72;
-    const steps = Array.from({ length: 13 }, (_, step) => at((last * step) / 12));
+    const { at, from, rest } = trip(on, size, this.layout, play.protocol === "shares" ? [] : [...this.boxOf.values()]);
+    const place = at(rest);
+    this.boxOf.set(key, { ...place, ...size });
+    token.setAttribute("transform", `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`);
+    if (travelMs === 0) return;
+    const steps = Array.from({ length: 13 }, (_, step) => at(from + ((rest - from) * step) / 12));
     const frames = steps.map(({ x, y }) => ({ transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` }));
-    if (travelMs === 0) {
-      const middle = at(0.5);
-      token.setAttribute("transform", `translate(${middle.x.toFixed(1)} ${middle.y.toFixed(1)})`);
-      return;
-    }
-    const rest = at(last);
-    token.setAttribute("transform", `translate(${rest.x.toFixed(1)} ${rest.y.toFixed(1)})`);
     const moving = token.animate(frames, { duration: travelMs, easing: "ease-in-out" });
     if (play.protocol === "shares") void moving.finished.then(() => token.remove(), () => undefined);
   }
@@ -165,20 +173,30 @@ export class RingPicture {
       const group = this.discOf.get(pupil);
       const text = group?.querySelector(".mark");
       if (group === undefined || text == null) return;
-      const isFirst = seat === 0 && marksFirst && !isOver ? "starts with a mask" : "";
+      const start = group.querySelector(".start");
+      if (start !== null) setText(start, seat === 0 && marksFirst && !isOver ? "starts with a mask" : "");
       const collusion = colluders.has(pupil) ? "colludes" : "";
       const stop = suspects.has(pupil) ? "stopped here" : "";
-      setText(text, stop || collusion || known.get(pupil) || isFirst);
+      this.write(text, seat, stop || collusion || known.get(pupil) || "");
       group.classList.toggle("colludes", colluders.has(pupil));
       group.classList.toggle("known", known.has(pupil));
       group.classList.toggle("suspect", suspects.has(pupil));
     });
   }
+
+  /** Writes a mark where the frame does not cut it. */
+  private write(text: Element, seat: number, mark: string): void {
+    setText(text, mark);
+    const { x } = this.layout.places[seat] ?? { x: 0 };
+    const anchor = text.getAttribute("text-anchor") ?? "middle";
+    const wished = x + Number(text.getAttribute("data-x") ?? 0);
+    text.setAttribute("x", (within(wished, anchor, widthOf(mark, this.textSize)) - x).toFixed(1));
+  }
 }
 
 /** The number of a hop as it is written in captions and tables. */
 export function shownNumber(hop: Hop, mode: Mode): string {
-  return mode === "live" ? (hop.number.match(/.{1,4}/g) ?? []).join("\u202f") : grouped(hop.number);
+  return mode === "live" ? (hop.number.match(/.{1,4}/g) ?? []).join("\u2009") : grouped(hop.number);
 }
 
 function tokenText(play: Play, hop: Hop, mode: Mode): string {
@@ -188,15 +206,34 @@ function tokenText(play: Play, hop: Hop, mode: Mode): string {
   return play.protocol === "rings" ? `${hop.ring + 1}: ${text}` : text;
 }
 
-function makeToken(text: string, pupils: number): SVGGElement {
+interface Token {
+  readonly node: SVGGElement;
+  readonly width: number;
+  readonly height: number;
+}
+
+function makeToken(text: string, pupils: number): Token {
   const size = pupils > 12 ? 19 : 25;
   const [width, height] = [text.length * size * 0.62 + 22, size * 1.6];
-  return svg(
+  const node = svg(
     "g",
     { class: "token" },
     svg("rect", { x: -width / 2, y: -height / 2, width, height, rx: height / 2 }),
     svg("text", { "font-size": size, y: size * 0.36 }, text),
   );
+  return { node, width, height };
+}
+
+/** The pupil's number on its disc; where discs are tiny, every fifth beside it. */
+function numberText({ x, y }: Point, disc: number, pupil: number, seat: number): SVGTextElement {
+  if (disc >= SMALLEST_NUMBERED) {
+    const size = Math.max(16, 0.62 * disc);
+    return svg("text", { class: "number", "font-size": size, y: size * 0.36 }, `P${pupil}`);
+  }
+  const length = Math.hypot(x, y) || 1;
+  const [ux, uy] = [x / length, y / length];
+  const text = seat % 5 === 0 ? `P${pupil}` : "";
+  return svg("text", { class: "number outside", "font-size": 18, x: ux * -(disc + 24), y: uy * -(disc + 16) + 6 }, text);
 }
 
 /** Above the disc; where discs are close together, on the outside of the circle. */
@@ -205,11 +242,7 @@ function markText({ x, y }: Point, disc: number, pupils: number): SVGTextElement
   const length = Math.hypot(x, y) || 1;
   const [ux, uy] = [x / length, y / length];
   const anchor = ux > 0.3 ? "start" : ux < -0.3 ? "end" : "middle";
-  return svg("text", { class: "mark", x: ux * (disc + 16), y: uy * (disc + 22) + 6, "text-anchor": anchor });
-}
-
-function outwards({ x, y }: Point): Point {
-  return { x: x * 1.19, y: y * 1.19 };
+  return svg("text", { class: "mark", "data-x": ux * (disc + 16), y: uy * (disc + 22) + 6, "text-anchor": anchor });
 }
 
 function ringLabel(on: Way, ring: number): SVGGElement {

@@ -60,8 +60,9 @@ export class MessagesPanel {
     setText(this.number, mode === "live" ? "Sealed message (hex)" : "Masked number");
     play.hops.slice(this.count).forEach((hop, place) => {
       const ring = play.protocol === "shares" ? "–" : String(hop.ring + 1);
-      const cells = [String(this.count + place + 1), ring, name(hop.from), name(hop.to)].map((cell) => el("td", {}, cell));
-      this.rows.append(el("tr", {}, ...cells, el("td", { class: "number" }, shownNumber(hop, mode))));
+      const places = [String(this.count + place + 1), ring].map((cell) => el("td", {}, cell));
+      const ends = [name(hop.from), name(hop.to)].map((cell) => el("td", { class: "who" }, cell));
+      this.rows.append(el("tr", {}, ...places, ...ends, el("td", { class: "number" }, shownNumber(hop, mode))));
     });
     this.count = play.hops.length;
     if (play.announced.length === this.heard) return;
