@@ -70,7 +70,7 @@ impl Host {
     ) -> Result<(), Stop> {
         let run = game.round().run();
         let ids: Vec<PupilId> = roster.iter().map(|(named, _)| named.id).collect();
-        let check = check::of(&roster);
+        let check = check::of(game.round().plan().protocol(), &roster);
         let seats = Seats {
             run,
             protocol: game.round().plan().protocol(),
