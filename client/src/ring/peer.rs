@@ -20,8 +20,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Pings, so that a machine that vanished is noticed within the patience of a class.
 pub const PING: Duration = Duration::from_secs(4);
-/// For the answer to a ping: a class on one machine may keep it busy.
-pub const PONG: Duration = Duration::from_secs(10);
+/// For the answer to a ping, as long as a round waits for anybody: a hundred pupils on one machine
+/// keep it busy, and who is slow has not left.
+pub const PONG: Duration = Duration::from_secs(20);
 
 /// The other side did not answer in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -224,6 +224,12 @@ impl Referee {
             || before.is_some_and(|before| self.delivered.contains_key(before))
     }
 
+    /// Whether somebody says that this message did not come through, and nobody that it did.
+    pub fn is_open(&self, lane: Lane) -> bool {
+        let is_said = self.missing.contains(&lane) || self.refused.contains(&lane);
+        is_said && !self.delivered.contains_key(&lane)
+    }
+
     fn delivered(&mut self, by: Seat, sent: Signed, acknowledgement: &Signature) -> Ruling {
         let lane = sent.slip.lane;
         let receiver = self.keys.get(lane.to.index());

@@ -1,6 +1,6 @@
 //! Course: leads a round from its roster to its result, or stops it.
 
-use std::future;
+use std::{collections::BTreeMap, future};
 
 use mpc::{
     ids::RunId,
@@ -37,11 +37,11 @@ impl Host {
         stop: &CancellationToken,
     ) -> Result<Played, RingError> {
         let run = new_run();
-        let roster = self.reception.roster();
-        let mut game = Game::new(run, protocol, self.scale.clone(), &roster)?;
         // What was said of earlier rounds is of no interest any more.
         while self.inbox.try_recv().is_ok() {}
-        self.reception.listen_to(Some(run));
+        let roster = self.reception.assemble(run);
+        let game = Game::new(run, protocol, self.scale.clone(), &roster);
+        let mut game = game.inspect_err(|_| self.reception.listen_to(None))?;
         let ids: Vec<PupilId> = roster.iter().map(|(named, _)| named.id).collect();
         let outcome = self.lead(&mut game, roster, steps, stop).await;
         self.reception.listen_to(None);
@@ -55,7 +55,7 @@ impl Host {
                 return Err(stop.into());
             }
         }
-        let result = game.result().ok_or(RingError::NothingPlayed)?;
+        let result = game.outcome().ok_or(RingError::NothingPlayed)?;
         let done = Order::Of(run, Instruction::Done);
         ids.iter().for_each(|id| self.reception.send(*id, &done));
         Ok(Played { round: game.round().clone(), outcome: result })
@@ -70,7 +70,7 @@ impl Host {
     ) -> Result<(), Stop> {
         let run = game.round().run();
         let ids: Vec<PupilId> = roster.iter().map(|(named, _)| named.id).collect();
-        let check = check::of(&roster);
+        let check = check::of(game.round().plan().protocol(), &roster);
         let seats = Seats {
             run,
             protocol: game.round().plan().protocol(),
@@ -80,7 +80,7 @@ impl Host {
         let all = |order: &Order| ids.iter().for_each(|id| self.reception.send(*id, order));
         all(&Order::Seats(seats));
         let mut patience = Instant::now() + self.patience;
-        let mut answer: Option<Instant> = None;
+        let mut answers: BTreeMap<Lane, Instant> = BTreeMap::new();
         let mut waiting: Option<Lane> = None;
         while game.result().is_none() {
             let turn = game.turn();
@@ -95,7 +95,7 @@ impl Host {
                     match self.weigh(game, id, heard)? {
                         Consequence::Nothing => {}
                         Consequence::Complaint(lane) => {
-                            answer.get_or_insert(Instant::now() + self.patience / ANSWER);
+                            answers.insert(lane, Instant::now() + self.patience / ANSWER);
                             let receiver = game.round().pupil(lane.to).id;
                             let ask = Order::Of(run, Instruction::Ask(lane));
                             self.reception.send(receiver, &ask);
@@ -123,11 +123,15 @@ impl Host {
                     self.reception.send(sender, &Order::Of(run, Instruction::Release(lane)));
                 }
                 // While a number waits for the teacher nobody else is waited for.
-                () = sleep_until(patience), if turn.is_none() => return Err(game.silent()),
-                () = when(answer) => match game.settle() {
-                    Some(stop) => return Err(stop),
-                    None => answer = None,
-                },
+                () = sleep_until(patience), if turn.is_none() => {
+                    return game.silent().map_or(Ok(()), Err);
+                }
+                () = when(answers.values().min().copied()) => {
+                    let now = Instant::now();
+                    let late = answers.extract_if(.., |_, until| *until <= now);
+                    let stop = late.map(|(lane, _)| lane).find_map(|lane| game.unanswered(lane));
+                    stop.map_or(Ok(()), Err)?;
+                }
             }
         }
         Ok(())

@@ -38,7 +38,8 @@ pub struct Game {
     held: BTreeSet<Lane>,
     released: Option<Lane>,
     outcome: Option<Outcome>,
-    learned: BTreeMap<Seat, u64>,
+    /// Who knows the result, or left when everybody had been told it.
+    learned: BTreeSet<Seat>,
 }
 
 /// What follows from something that a pupil said.
@@ -83,7 +84,7 @@ impl Game {
             held: BTreeSet::new(),
             released: None,
             outcome: None,
-            learned: BTreeMap::new(),
+            learned: BTreeSet::new(),
             round,
         })
     }
@@ -95,6 +96,11 @@ impl Game {
     /// The result, as soon as everybody knows it.
     pub fn result(&self) -> Option<Outcome> {
         self.outcome.filter(|_| self.learned.len() == self.round.pupils().len())
+    }
+
+    /// The result, as soon as it is announced.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome
     }
 
     /// A pupil says something of this round.
@@ -129,42 +135,53 @@ impl Game {
                 if known != Some(total) {
                     return Err(self.garbage(by));
                 }
-                self.learned.insert(by, total);
+                self.learned.insert(by);
                 Ok(progress(None))
             }
             About::View(_) | About::NoView => Ok(Consequence::Nothing),
         }
     }
 
-    /// A pupil is gone.
-    pub fn left(&self, id: PupilId) -> Option<Stop> {
+    /// A pupil is gone. When the total is announced this stops nothing: played again without it,
+    /// total less total would be its value.
+    pub fn left(&mut self, id: PupilId) -> Option<Stop> {
         let seat = self.round.seat(id)?;
+        if self.outcome.is_some() {
+            self.learned.insert(seat);
+            return None;
+        }
         Some(Stop::Left { who: self.round.pupil(seat) })
     }
 
-    /// What follows from complaints when nobody has anything to add: where both ends say that a
+    /// What follows from a complaint that its receiver did not answer in time.
+    pub fn unanswered(&self, lane: Lane) -> Option<Stop> {
+        let is_open = self.referee.is_open(lane) && self.outcome.is_none();
+        is_open.then(|| Stop::Silent { who: vec![self.round.pupil(lane.to)] })
+    }
+
+    /// What follows from all complaints when nobody has anything to add: where both ends say that a
     /// message did not come through, the round is over already, so this receiver said nothing.
-    pub fn settle(&self) -> Option<Stop> {
+    fn settle(&self) -> Option<Stop> {
         self.referee.settle().map(|verdict| match verdict {
             Verdict::Undecided(lane) => Stop::Silent { who: vec![self.round.pupil(lane.to)] },
             guilty @ Verdict::Guilty { .. } => self.round.convict(guilty),
         })
     }
 
-    /// Nothing came for too long.
-    pub fn silent(&self) -> Stop {
+    /// Nothing came for too long. None: nothing is waited for but the word that it is known.
+    pub fn silent(&self) -> Option<Stop> {
+        if self.outcome.is_some() {
+            return None;
+        }
         let all = self.round.pupils().len();
         let those_without = |done: &dyn Fn(&Seat) -> bool| {
             let seats = self.round.plan().seats().into_iter().filter(|seat| !done(seat));
             Stop::Silent { who: seats.map(|seat| self.round.pupil(seat)).collect() }
         };
         if self.seated.len() < all {
-            return those_without(&|seat| self.seated.contains(seat));
+            return Some(those_without(&|seat| self.seated.contains(seat)));
         }
-        if self.outcome.is_some() {
-            return those_without(&|seat| self.learned.contains_key(seat));
-        }
-        self.settle().unwrap_or_else(|| self.round.silent())
+        Some(self.settle().unwrap_or_else(|| self.round.silent()))
     }
 
     /// The number that passes next, if it waits for the teacher.

@@ -20,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
     Request, Response, Status, Streaming,
     transport::{Server, server::Router},
@@ -70,10 +70,25 @@ struct State {
     closed: bool,
 }
 
+/// What a pupil's stream gives it.
+type Orders = mpsc::Receiver<Result<v1::HostSays, Status>>;
+
 /// The stream to a pupil.
 struct Line {
     contact: Contact,
     orders: mpsc::Sender<Result<v1::HostSays, Status>>,
+    /// Dropped with the line, so that whoever listens to the pupil stops.
+    _here: DropGuard,
+}
+
+impl State {
+    fn roster(&self) -> Vec<(Named, Contact)> {
+        let reached = |named: Named| {
+            let contact = self.lines.get(&named.id)?.contact.clone();
+            Some((named, contact))
+        };
+        self.class.players().into_iter().filter_map(reached).collect()
+    }
 }
 
 impl Reception {
@@ -100,12 +115,15 @@ impl Reception {
 
     /// Who would play, and how they are reached.
     pub fn roster(&self) -> Vec<(Named, Contact)> {
-        let state = self.state();
-        let reached = |named: Named| {
-            let contact = state.lines.get(&named.id)?.contact.clone();
-            Some((named, contact))
-        };
-        state.class.players().into_iter().filter_map(reached).collect()
+        self.state().roster()
+    }
+
+    /// Who plays this round. From now on what is said of it is passed on, that somebody leaves
+    /// too: under one lock, so that nobody leaves unnoticed in between.
+    pub fn assemble(&self, run: RunId) -> Vec<(Named, Contact)> {
+        let mut state = self.state();
+        state.run = Some(run);
+        state.roster()
     }
 
     pub fn changes(&self) -> watch::Receiver<()> {
@@ -164,10 +182,7 @@ impl Reception {
     }
 
     /// Lets somebody in who introduced itself.
-    async fn admit(
-        &self,
-        join: Join,
-    ) -> Result<(Named, mpsc::Receiver<Result<v1::HostSays, Status>>), Status> {
+    async fn admit(&self, join: Join) -> Result<(Named, Orders, CancellationToken), Status> {
         if join.secret != self.secret {
             sleep(WRONG).await;
             return Err(Status::permission_denied(
@@ -182,6 +197,7 @@ impl Reception {
             )));
         }
         let (orders, stream) = mpsc::channel(BEHIND);
+        let left = CancellationToken::new();
         let named = {
             let mut state = self.state();
             if state.closed {
@@ -207,18 +223,24 @@ impl Reception {
             self.record(&welcome.encode_to_vec());
             // The channel is new.
             let _ = orders.try_send(Ok(welcome));
-            state.lines.insert(named.id, Line { contact: join.contact, orders });
+            let _here = left.clone().drop_guard();
+            state.lines.insert(named.id, Line { contact: join.contact, orders, _here });
             named
         };
         self.news(News::Joined(named.clone()));
-        Ok((named, stream))
+        Ok((named, stream, left))
     }
 
     /// Listens to a pupil until it leaves.
-    async fn attend(self: Arc<Self>, named: Named, mut says: Streaming<v1::PupilSays>) {
+    async fn attend(
+        self: Arc<Self>,
+        named: Named,
+        mut says: Streaming<v1::PupilSays>,
+        left: CancellationToken,
+    ) {
         let mut words = 0;
         let mut of = None;
-        while let Ok(Some(message)) = says.message().await {
+        while let Some(Ok(Some(message))) = left.run_until_cancelled(says.message()).await {
             self.record(&message.encode_to_vec());
             match Said::try_from(message) {
                 Ok(Said::Ready) => {
@@ -321,10 +343,10 @@ impl RingHost for Desk {
         let Said::Join(join) = said else {
             return Err(Status::invalid_argument("who joins introduces itself first"));
         };
-        let (named, orders) = self.reception.admit(join).await?;
+        let (named, orders, left) = self.reception.admit(join).await?;
         let (reception, closing) = (Arc::clone(&self.reception), self.closing.clone());
         tokio::spawn(async move {
-            closing.run_until_cancelled(reception.attend(named, says)).await;
+            closing.run_until_cancelled(reception.attend(named, says, left)).await;
         });
         Ok(Response::new(ReceiverStream::new(orders)))
     }

@@ -74,6 +74,19 @@ enum Arrived {
     Announcement,
 }
 
+impl Arrived {
+    /// What the host of this round is told. Nothing of another round: the report of a number does
+    /// not name its round, so its signature would be false in this one.
+    fn report(self, run: RunId) -> Option<Report> {
+        let Self::Number(parcel, answer) = self else { return None };
+        let Signed { slip, signature } = parcel.signed;
+        (slip.run == run).then(|| match answer {
+            Ok(acknowledgement) => Report::Delivered { slip, signature, acknowledgement },
+            Err(Undelivered) => Report::Refused(slip.lane),
+        })
+    }
+}
+
 /// Whether the pupil stays.
 #[derive(PartialEq, Eq)]
 enum Stay {
@@ -147,12 +160,13 @@ impl Actor {
             Instruction::Release(lane) => play.release(lane),
             Instruction::Finished(all) => play.finish(all, signer),
             Instruction::Ask(lane) => play.asked(lane),
-            Instruction::Done if self.learned => {
+            // The host may be done before this pupil's last number is acknowledged.
+            Instruction::Done => {
                 let conclusion = play.conclusion(&self.start.scale);
+                self.learned |= conclusion.is_some();
                 let shown = |(_, learned)| Effect::Show(Event::Learned(Box::new(learned)));
                 conclusion.map(shown).into_iter().collect()
             }
-            Instruction::Done => Vec::new(),
             Instruction::Stopped { kind, message } => {
                 self.clear();
                 vec![Effect::Show(Event::Stopped { kind, message })]
@@ -251,13 +265,11 @@ impl Actor {
     }
 
     async fn arrived(&mut self, arrived: Arrived) -> Stay {
-        let Arrived::Number(parcel, answer) = arrived else { return Stay::Yes };
-        let Signed { slip, signature } = parcel.signed;
-        let report = match answer {
-            Ok(acknowledgement) => Report::Delivered { slip, signature, acknowledgement },
-            Err(Undelivered) => Report::Refused(slip.lane),
-        };
-        self.perform(vec![Effect::Tell(About::Report(report))]).await
+        let run = self.play.as_ref().map(|play| play.run);
+        match run.and_then(|run| arrived.report(run)) {
+            Some(report) => self.perform(vec![Effect::Tell(About::Report(report))]).await,
+            None => Stay::Yes,
+        }
     }
 
     async fn perform(&mut self, effects: Vec<Effect>) -> Stay {
@@ -372,7 +384,8 @@ impl Actor {
     }
 
     fn clear(&mut self) {
-        self.under_way.abort_all();
+        // A new set: the old one would still hand out what had arrived already.
+        self.under_way = JoinSet::new();
         self.play = None;
         self.learned = false;
         self.asked = None;
@@ -386,6 +399,29 @@ impl Actor {
         if !self.silenced {
             // A lost stream shows when the next order is awaited.
             let _ = self.start.host.says.send(said.into()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mpc::ring::{Lane, Seat};
+
+    use super::*;
+
+    #[test]
+    fn what_arrives_of_an_earlier_round_is_not_reported_in_the_next_one() {
+        let (signer, earlier, run) = (Signer::from_seed(&[1; 32]), RunId([1; 16]), RunId([2; 16]));
+        let lane = Lane { ring: 0, from: Seat(0), to: Seat(1) };
+        let slip = Slip::new(earlier, lane, GARBAGE);
+        let signed = Signed { slip, signature: slip.sign(&signer) };
+        for answer in [Ok(slip.acknowledge(&signer)), Err(Undelivered)] {
+            let arrived = || {
+                let parcel = Parcel { signed, body: GARBAGE.to_vec() };
+                Arrived::Number(Box::new(parcel), answer)
+            };
+            assert_eq!(arrived().report(run), None);
+            assert!(arrived().report(earlier).is_some());
         }
     }
 }

@@ -101,7 +101,7 @@ impl Play {
             pupils: self.seats.iter().map(|(named, _)| named.clone()).collect(),
             seat: self.seat,
             plan: Arc::clone(&self.plan),
-            check: check::of(&self.seats),
+            check: check::of(self.plan.protocol(), &self.seats),
         }
     }
 

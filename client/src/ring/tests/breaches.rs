@@ -57,3 +57,15 @@ async fn a_pupil_that_sends_garbage_is_named() {
 async fn a_pupil_that_lies_about_its_neighbour_is_named_and_not_its_neighbour() {
     in_all(Misbehaviour::Lies, "false-accusation").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_immediate_restart_convicts_nobody_of_what_was_under_way() {
+    let mut lesson = lesson([100; 8]).with(4, Misbehaviour::Garbage).start().await;
+    for _ in 0..5 {
+        let stop = lesson.stopped(Protocol::Shares).await;
+        assert_eq!((stop.kind(), stop.suspects()), ("garbage", vec![PupilId(4)]), "{stop}");
+        lesson.host.leave_out(PupilId(4), true).unwrap();
+        assert_eq!(lesson.play(Protocol::Shares).await.unwrap().outcome.total, 700);
+        lesson.host.leave_out(PupilId(4), false).unwrap();
+    }
+}

@@ -102,7 +102,18 @@ fn a_receiver_that_does_not_answer_a_complaint_is_named_alone() {
     let mut game = game(Protocol::Ring);
     let refused = About::Report(Report::Refused(lane(0, 1)));
     assert_eq!(game.hear(Seat(0), refused), Ok(Consequence::Complaint(lane(0, 1))));
-    assert_eq!(suspects(&game.settle().unwrap()), [2]);
+    assert_eq!(suspects(&game.unanswered(lane(0, 1)).unwrap()), [2]);
+}
+
+#[test]
+fn every_complaint_is_decided_for_itself() {
+    let mut game = game(Protocol::Shares);
+    for (seat, lane) in [(0, lane(0, 1)), (1, lane(1, 2))] {
+        game.hear(Seat(seat), About::Report(Report::Refused(lane))).unwrap();
+    }
+    game.hear(Seat(1), delivered(lane(0, 1))).unwrap();
+    assert_eq!(game.unanswered(lane(0, 1)), None);
+    assert_eq!(suspects(&game.unanswered(lane(1, 2)).unwrap()), [3]);
 }
 
 #[test]
@@ -118,23 +129,37 @@ fn a_complaint_is_over_when_the_number_has_come() {
     let mut game = game(Protocol::Ring);
     game.hear(Seat(0), About::Report(Report::Refused(lane(0, 1)))).unwrap();
     game.hear(Seat(1), delivered(lane(0, 1))).unwrap();
-    assert_eq!(game.settle(), None);
+    assert_eq!(game.unanswered(lane(0, 1)), None);
 }
 
 #[test]
 fn who_is_waited_for_is_who_has_not_done_what_was_due() {
     let mut game = game(Protocol::Ring);
-    assert_eq!(suspects(&game.silent()), [1]);
+    assert_eq!(suspects(&game.silent().unwrap()), [1]);
     game.hear(Seat(1), delivered(lane(0, 1))).unwrap();
-    assert_eq!(suspects(&game.silent()), [2]);
+    assert_eq!(suspects(&game.silent().unwrap()), [2]);
     for lane in [lane(1, 2), lane(2, 0)] {
         game.hear(lane.to, delivered(lane)).unwrap();
     }
-    assert_eq!(suspects(&game.silent()), [1], "the announcement");
+    assert_eq!(suspects(&game.silent().unwrap()), [1], "the announcement");
     game.hear(Seat(0), announced(0, 600)).unwrap();
-    game.hear(Seat(0), About::Learned(600)).unwrap();
-    game.hear(Seat(1), About::Learned(600)).unwrap();
-    assert_eq!(suspects(&game.silent()), [3]);
+}
+
+#[test]
+fn who_leaves_or_is_silent_after_the_announcement_does_not_stop_the_round() {
+    let mut game = game(Protocol::Ring);
+    assert!(game.left(PupilId(3)).is_some(), "before it, it does");
+    for lane in [lane(0, 1), lane(1, 2), lane(2, 0)] {
+        game.hear(lane.to, delivered(lane)).unwrap();
+    }
+    game.hear(Seat(0), announced(0, 600)).unwrap();
+    assert_eq!(game.silent(), None);
+    assert_eq!(game.left(PupilId(3)), None);
+    assert_eq!((game.result(), game.outcome().unwrap().total), (None, 600));
+    for seat in [0, 1] {
+        game.hear(Seat(seat), About::Learned(600)).unwrap();
+    }
+    assert_eq!(game.result().unwrap().total, 600);
 }
 
 #[test]
