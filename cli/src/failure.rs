@@ -74,6 +74,9 @@ pub enum Failure {
     /// A class, or a round of it.
     #[error(transparent)]
     Class(#[from] client::ring::error::RingError),
+    /// The user ended a class.
+    #[error("interrupted: {0}")]
+    ClassInterrupted(&'static str),
     /// The code of a class, as it was typed.
     #[error(transparent)]
     Code(client::ring::code::CodeError),
@@ -124,6 +127,7 @@ impl Failure {
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
             Self::Shipped(_) | Self::Grades(_) | Self::NoValue => Exit::InvalidData,
             Self::NotProven(_) => Exit::Unreachable,
+            Self::ClassInterrupted(_) => Exit::Interrupted,
         }
     }
 }

@@ -180,8 +180,10 @@ fn who_breaks_the_rules_is_named_and_the_class_plays_again_without_it() {
 
         // Nobody is there to answer.
         let outcome = Process::start(command.stdin(std::process::Stdio::null())).wait();
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(6), ""), "{}", outcome.stderr);
+        assert_eq!(outcome.code, Some(6), "{}", outcome.stderr);
         outcome.says(&[sentence]);
+        let ended: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!(ended["stopped"]["suspects"], serde_json::json!(["P4"]));
     }
 }
 
@@ -270,6 +272,29 @@ fn pupils_who_agree_show_what_they_saw_and_who_does_not_is_not_pressed() {
 }
 
 #[test]
+fn a_round_keeps_its_result_when_a_colluder_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["--pupils", "3", "--collude", "P1", "--json"];
+    let (host, code) = host(dir.path(), &arguments);
+    let mut pupils =
+        ["10", "20", "30"].map(|value| join(dir.path(), &code, "", value, &["--json"]));
+    let asked = |pupils: &[Process; 3]| {
+        pupils.iter().position(|pupil| pupil.stderr().contains("The teacher asks"))
+    };
+    wait_until("the question", || asked(&pupils).is_some());
+    let place = asked(&pupils).unwrap();
+    pupils[place].types("no");
+    let outcome = host.wait();
+    assert_eq!(outcome.code, Some(7), "{}", outcome.stderr);
+    let round: Value = serde_json::from_str(outcome.stdout.lines().nth(1).unwrap()).unwrap();
+    assert_eq!((&round["total"], &round["finding"]), (&60.0.into(), &Value::Null));
+    assert!(round["no_finding"].as_str().unwrap().contains("does not want to show"));
+    for pupil in pupils {
+        pupil.wait().ok();
+    }
+}
+
+#[test]
 fn enter_begins_before_all_have_come_and_what_is_typed_is_done() {
     let dir = tempfile::tempdir().unwrap();
     let (mut host, code) = host(dir.path(), &["--pupils", "9", "--stay", "--json"]);
@@ -285,9 +310,16 @@ fn enter_begins_before_all_have_come_and_what_is_typed_is_done() {
     wait_until("help", || host.stderr().contains("collude P3,P5"));
     host.types("");
     wait_until("a round of three", || host.stdout().contains("\"total\":60.0"));
+    // The difference of the two totals is P4's value, which the teacher has to want.
     host.types("with P4");
+    wait_until("the warning", || host.stderr().contains("Play with P4 all the same? [y/N]"));
+    host.types("y");
     host.types("shares");
     wait_until("a round of four", || host.stdout().contains("\"total\":100.0"));
+    host.types("without P4");
+    wait_until("the question", || host.stderr().contains("Play without P4 all the same? [y/N]"));
+    assert!(host.stderr().contains("the value of P4"), "{}", host.stderr());
+    host.types("");
     host.types("without P9");
     wait_until("a complaint", || host.stderr().contains("P9 does not play"));
     // The end of its input is the end of the class.
@@ -360,7 +392,9 @@ fn a_pupil_that_is_interrupted_leaves_and_a_host_that_is_killed_is_missed() {
     let stays = join(dir.path(), &code, "Ben", "10", &[]);
     ready(&host, 2);
     leaves.signal(Signal::INT);
-    assert_eq!(leaves.wait().code, Some(130));
+    let outcome = leaves.wait();
+    assert_eq!(outcome.code, Some(130));
+    assert!(outcome.stderr.contains("you have left the class"), "{}", outcome.stderr);
     wait_until("the host to notice", || host.stderr().contains("(Anna) has left"));
     host.kill();
     let outcome = stays.wait();

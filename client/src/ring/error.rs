@@ -97,9 +97,9 @@ impl RingError {
             | Self::BadAddress(_)
             | Self::Tls(_)
             | Self::NotPlaying(_)
-            | Self::NotShown(_)
             | Self::Number(_)
             | Self::NothingPlayed => Exit::Usage,
+            Self::NotShown(_) => Exit::Refused,
             Self::Value(_) => Exit::InvalidData,
             Self::NotTheHost { .. } | Self::NotAdmitted(_) => Exit::NotAuthorised,
             Self::Unreachable { .. } | Self::OtherVersion(_) | Self::HostLost | Self::Ended => {

@@ -2,7 +2,7 @@
 
 use mpc::ring::{
     Message, Seat,
-    attack::{self, Contradiction, Knowledge},
+    attack::{self, Contradiction, Group, Knowledge},
     view::View,
 };
 use serde::Serialize;
@@ -137,15 +137,14 @@ impl Facts<'_> {
     fn finding(&self) -> Finding {
         let scale = self.round.scale();
         let number = |sum: u64| scale.number(sum.cast_signed());
-        let (exact, groups): (Vec<_>, Vec<_>) =
-            self.knowledge.groups.iter().partition(|group| group.members.len() == 1);
-        let from_total = self.honest() == 1;
-        let exact = exact.into_iter().flat_map(|group| {
-            let one =
-                |&seat| Exact { pupil: self.name(seat), value: number(group.sum), from_total };
-            group.members.iter().map(one).collect::<Vec<_>>()
+        let from_total = self.honest() == 1 || self.allowed.len() == 1;
+        let exact = self.exact().into_iter().map(|(seat, value)| Exact {
+            pupil: self.name(seat),
+            value: number(value),
+            from_total,
         });
-        let groups = groups.into_iter().map(|group| GroupShown {
+        let groups = self.knowledge.groups.iter().filter(|group| self.each(group).is_none());
+        let groups = groups.map(|group| GroupShown {
             members: self.names(&group.members),
             sum: number(group.sum),
         });
@@ -188,10 +187,41 @@ impl Facts<'_> {
         })
     }
 
-    /// Whether the colluders know the sum of some of the others only: that of all follows from the
-    /// total.
+    /// Whether the colluders know the sum of some of the others only, and this is news: that of all
+    /// follows from the total, and so does everybody's value where the total is an extreme one.
     fn has_succeeded(&self) -> bool {
-        self.knowledge.groups.len() > 1
+        self.knowledge.groups.len() > 1 && self.allowed.len() != 1
+    }
+
+    /// The values that are known, in the order of seats.
+    fn exact(&self) -> Vec<(Seat, u64)> {
+        let mut exact = Vec::new();
+        for group in &self.knowledge.groups {
+            let value = self.each(group);
+            exact.extend(
+                value
+                    .into_iter()
+                    .flat_map(|value| group.members.iter().map(move |seat| (*seat, value))),
+            );
+        }
+        exact.sort_unstable();
+        exact
+    }
+
+    /// What each of a group has, where its sum leaves one possibility: it is one pupil, or the sum
+    /// is the smallest or the largest that so many values have.
+    fn each(&self, group: &Group) -> Option<u64> {
+        if group.members.len() == 1 {
+            return Some(group.sum);
+        }
+        let range = self.round.scale().range();
+        let is_all = |value: i64| {
+            group.members.len() as i128 * i128::from(value) == i128::from(group.sum.cast_signed())
+        };
+        [*range.start(), *range.end()]
+            .into_iter()
+            .find(|value| is_all(*value))
+            .map(i64::cast_unsigned)
     }
 
     /// How many pupils do not collude.

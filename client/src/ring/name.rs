@@ -33,6 +33,15 @@ impl Named {
     }
 }
 
+/// Words as in a sentence: `P3`, `P3 and P5`, `P3, P5 and P7`.
+pub fn list(words: &[impl fmt::Display]) -> String {
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 /// Characters that change how their neighbours are shown and have no shape of their own.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -64,5 +73,13 @@ mod tests {
         assert_eq!(shown("  Anna \u{202e} Lena\n\u{1b}[31m"), "P4 (Anna Lena [31m)");
         assert_eq!(shown("\u{200b}"), "P4");
         assert_eq!(shown(&"x".repeat(99)), format!("P4 ({})", "x".repeat(MOST_CHARACTERS)));
+    }
+
+    #[test]
+    fn words_are_listed_as_in_a_sentence() {
+        assert_eq!(list(&["P3"]), "P3");
+        assert_eq!(list(&[PupilId(3), PupilId(5)]), "P3 and P5");
+        assert_eq!(list(&["P3", "P5", "P7"]), "P3, P5 and P7");
+        assert_eq!(list::<String>(&[]), "");
     }
 }

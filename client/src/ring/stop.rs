@@ -1,6 +1,6 @@
 //! Stop: why a round ended without a result, in words for a class.
 
-use super::name::{Named, PupilId};
+use super::name::{Named, PupilId, list};
 
 /// Why a round was stopped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,13 +110,5 @@ impl Stop {
             Self::ImpossibleTotal { .. } | Self::Teacher => Vec::new(),
         };
         who.into_iter().map(|named| named.id).collect()
-    }
-}
-
-fn list(who: &[Named]) -> String {
-    let names: Vec<_> = who.iter().map(Named::to_string).collect();
-    match names.split_last() {
-        Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => names.concat(),
     }
 }

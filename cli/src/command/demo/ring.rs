@@ -28,7 +28,7 @@ pub async fn run(format: Format, stop: &CancellationToken) -> Result<(), Failure
     let scale = Scale::new("0", "100", 1)?;
     let grades = Grades::shipped(&scale)?;
     let mut class = tokio::select! {
-        () = stop.cancelled() => return Err(client::ClientError::Interrupted.into()),
+        () = stop.cancelled() => return Err(Failure::ClassInterrupted("the lesson is over: it begins from the start")),
         class = LocalClass::start(&scale, &grades, SILENCE, None) => class?,
     };
     let outcome = lesson(&mut class, format, stop).await;

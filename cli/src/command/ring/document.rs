@@ -66,6 +66,13 @@ struct Knows {
     others_total: f64,
 }
 
+/// A round without a result, for scripts, on one line.
+#[derive(Debug, Serialize)]
+pub struct Ended {
+    protocol: &'static str,
+    stopped: Stopped,
+}
+
 /// Why a round had no result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Stopped {
@@ -141,6 +148,13 @@ impl Said {
     pub fn of(played: &Played, said: &Announcement) -> Self {
         let from = played.round.pupil(said.from).id.to_string();
         Self { from, value: said.value.to_string() }
+    }
+}
+
+impl Ended {
+    /// A stopped round of this protocol.
+    pub fn of(protocol: mpc::ring::Protocol, stop: &client::ring::stop::Stop) -> Self {
+        Self { protocol: protocol.name(), stopped: Stopped::of(stop) }
     }
 }
 

@@ -62,7 +62,9 @@ pub enum GradesError {
     #[error("{}", list(.0, *.1))]
     Values(Vec<String>, usize),
     /// Too few or too many rows.
-    #[error("{file}: {pupils} pupils cannot play: it takes {FEWEST} to {MOST}")]
+    #[error(
+        "{file}: {pupils} pupils cannot play: it takes {FEWEST} to {MOST}; the first line is the header and no pupil"
+    )]
     Number {
         /// The file.
         file: String,
@@ -113,7 +115,12 @@ impl Grades {
         let mut pupils = Vec::new();
         let mut bad = Vec::new();
         for row in &rows {
-            match scale.parse(row.get(place).unwrap_or_default()) {
+            let cell = row.get(place).unwrap_or_default();
+            match scale.parse(cell) {
+                Err(_) if cell.is_empty() => {
+                    let line = row.position().map_or(0, csv::Position::line);
+                    bad.push(format!("{file}:{line}: {name} is empty"));
+                }
                 Ok(value) => pupils.push((named(row, place), value)),
                 Err(error) => {
                     let line = row.position().map_or(0, csv::Position::line);
@@ -241,6 +248,8 @@ mod tests {
         assert_eq!(lines[0], "class.csv:3: grade = 203 is not between 0.0 and 100.0");
         assert!(lines[1].starts_with("class.csv:4: grade = abc is not a number"), "{text}");
         assert!(lines[2].contains("class.csv:5: grade = 5.55 has more than 1 decimal"), "{text}");
+        let empty = parse("who,grade\nA,1\nB,\nC,3\n", None).err().unwrap().to_string();
+        assert_eq!(empty, "class.csv:3: grade is empty");
         let many: String = (0..30).map(|_| "X,999\n").collect();
         let text = parse(&format!("who,grade\n{many}"), None).err().unwrap().to_string();
         assert_eq!(text.lines().last(), Some("… and 20 more rows"));

@@ -1,12 +1,12 @@
 //! `sotto ring host`: the class of pupils who join from their own machines.
 
-use std::{future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future, net::SocketAddr, sync::Arc, time::Duration};
 
 use client::ring::{
     error::RingError,
     finding::Finding,
     host::{self, News, Played},
-    name::PupilId,
+    name::{PupilId, list},
     stop::Stop,
 };
 use mpc::ring::{FEWEST, Protocol};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Global, ScaleOptions, check_once,
-    document::{PupilShown, Said, ScaleShown, Stopped, rings},
+    document::{Ended, PupilShown, Said, ScaleShown, rings},
     keyboard::Keyboard,
     lesson::{self, Wish},
     pupil, show,
@@ -28,9 +28,14 @@ use crate::{
 
 /// Open a class: shows a code by which pupils join, and starts, watches and stops rounds.
 ///
-/// The host fixes the order and sees no number that pupils send each other: these travel directly
-/// between neighbours. When so many pupils as --pupils says have joined, or you press Enter, the
-/// round is played; then you are asked for the next one.
+/// The host fixes the order and can read no number that pupils send each other. These travel
+/// directly between neighbours; with --web, where phones cannot reach each other, they go through
+/// the host, sealed for the neighbour. When so many pupils as --pupils says have joined, or you
+/// press Enter, the round is played; then you are asked for the next one.
+///
+/// `quit`, Ctrl-C or SIGTERM ends the class, which is its normal end: exit code 0. Without a
+/// terminal, a round of --pupils that is stopped has the exit code 6, and one whose colluders do
+/// not all show what they saw has 7, after its result is printed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Host {
@@ -94,13 +99,9 @@ struct Round {
     total: f64,
     average: f64,
     finding: Option<Finding>,
-}
-
-/// A round without a result, for scripts, on one line.
-#[derive(Serialize)]
-struct Ended {
-    protocol: &'static str,
-    stopped: Stopped,
+    /// Why colluders have found nothing, where some were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_finding: Option<String>,
 }
 
 impl Host {
@@ -119,6 +120,7 @@ impl Host {
             stop,
             protocol: self.protocol,
             collude: self.collude,
+            finished: Vec::new(),
         };
         class.invite()?;
         let may_ask = Keyboard::is_terminal() || self.stay || self.pupils.is_none();
@@ -136,6 +138,8 @@ struct Class {
     stop: CancellationToken,
     protocol: Protocol,
     collude: Vec<PupilId>,
+    /// Who played in the rounds whose total is known.
+    finished: Vec<BTreeSet<PupilId>>,
 }
 
 impl Class {
@@ -162,8 +166,8 @@ impl Class {
         while let Some(wish) = self.next(pupils, keyboard).await {
             let outcome = match wish {
                 Wish::Quit => break,
-                Wish::Without(id) => self.host.leave_out(id, true).map_err(Failure::from),
-                Wish::With(id) => self.host.leave_out(id, false).map_err(Failure::from),
+                Wish::Without(id) => self.changes(id, true, keyboard).await,
+                Wish::With(id) => self.changes(id, false, keyboard).await,
                 Wish::Collude(ids) => self.finding(&ids).await,
                 Wish::Again | Wish::Protocol(_) => {
                     if let Wish::Protocol(protocol) = wish {
@@ -230,10 +234,7 @@ impl Class {
                 Ok(played) => break played,
                 Err(RingError::Stopped(why)) => {
                     if self.format == Format::Json {
-                        line(&Ended {
-                            protocol: self.protocol.name(),
-                            stopped: Stopped::of(&why),
-                        })?;
+                        line(&Ended::of(self.protocol, &why))?;
                     }
                     if !self.goes_on(&why, keyboard).await {
                         return Err(RingError::Stopped(why).into());
@@ -242,15 +243,50 @@ impl Class {
                 Err(error) => return Err(error.into()),
             }
         };
+        self.finished.push(played.round.pupils().iter().map(|named| named.id).collect());
         self.show(&played)?;
         let colluders = self.collude.clone();
-        match colluders.is_empty() {
-            true => self.answer(&played, None),
-            false => {
-                let finding = self.host.collude(&colluders, &self.stop).await?;
-                self.answer(&played, Some(finding))
+        if colluders.is_empty() {
+            return self.answer(&played, None, None);
+        }
+        // The round has its result whether or not its colluders agree.
+        match self.host.collude(&colluders, &self.stop).await {
+            Ok(finding) => self.answer(&played, Some(finding), None),
+            Err(error) => {
+                self.answer(&played, None, Some(error.to_string()))?;
+                Err(error.into())
             }
         }
+    }
+
+    /// Leaves a pupil out or takes it back; asks first where two totals would tell its value.
+    async fn changes(
+        &mut self,
+        id: PupilId,
+        left_out: bool,
+        keyboard: &mut Option<Keyboard>,
+    ) -> Result<(), Failure> {
+        let mut next = self.playing();
+        let is_change = if left_out { next.remove(&id) } else { next.insert(id) };
+        if let (true, Some(warning), Some(keyboard)) =
+            (is_change, lesson::compared(&self.finished, &next), keyboard.as_mut())
+        {
+            eprintln!("{}", show::wrap(&warning, 0));
+            let word = if left_out { "without" } else { "with" };
+            let question = format!("Play {word} {id} all the same?");
+            let agrees = tokio::select! {
+                () = self.stop.cancelled() => false,
+                agrees = keyboard.agrees(&question, false) => agrees,
+            };
+            if !agrees {
+                return Ok(());
+            }
+        }
+        Ok(self.host.leave_out(id, left_out)?)
+    }
+
+    fn playing(&self) -> BTreeSet<PupilId> {
+        self.host.players().into_iter().map(|named| named.id).collect()
     }
 
     async fn goes_on(&mut self, why: &Stop, keyboard: &mut Option<Keyboard>) -> bool {
@@ -263,10 +299,15 @@ impl Class {
         }
         eprintln!("the round is stopped: {why}");
         let names: Vec<String> = suspects.iter().map(ToString::to_string).collect();
-        let question = format!("Play again without {}?", show::list(&names));
+        let question = format!("Play again without {}?", list(&names));
+        let next = players.iter().map(|named| named.id).filter(|id| !suspects.contains(id));
+        let warning = lesson::compared(&self.finished, &next.collect());
+        if let Some(warning) = &warning {
+            eprintln!("{}", show::wrap(warning, 0));
+        }
         let agrees = tokio::select! {
             () = self.stop.cancelled() => false,
-            agrees = keyboard.agrees(&question, true) => agrees,
+            agrees = keyboard.agrees(&question, warning.is_none()) => agrees,
         };
         for id in suspects.into_iter().filter(|_| agrees) {
             // Who has left is not there, which comes to the same.
@@ -276,7 +317,7 @@ impl Class {
     }
 
     async fn finding(&mut self, colluders: &[PupilId]) -> Result<(), Failure> {
-        eprintln!("asking {} pupils for what they saw", colluders.len());
+        eprintln!("asking {} for what was seen", list(colluders));
         let finding = self.host.collude(colluders, &self.stop).await?;
         match self.format {
             Format::Json => line(&finding),
@@ -296,7 +337,12 @@ impl Class {
         }
     }
 
-    fn answer(&self, played: &Played, finding: Option<Finding>) -> Result<(), Failure> {
+    fn answer(
+        &self,
+        played: &Played,
+        finding: Option<Finding>,
+        no_finding: Option<String>,
+    ) -> Result<(), Failure> {
         let round = &played.round;
         match self.format {
             Format::Text => finding.map_or(Ok(()), |it| report::print(&show::finding(&it))),
@@ -316,6 +362,7 @@ impl Class {
                 total: round.scale().number(played.outcome.total),
                 average: played.outcome.average,
                 finding,
+                no_finding,
             }),
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, sync::Arc};
 use client::ring::{
     code::Code,
     error::RingError,
-    name::Named,
+    name::{Named, list},
     pupil::{self, Attendance, Event, Learned, Seating},
     scale::{Scale, ScaleError},
 };
@@ -25,7 +25,8 @@ use crate::{
 /// Join a class by the code that its host shows.
 ///
 /// Asks for your value when the host has said which values there are. The value stays on this
-/// machine: what is sent is masked, and goes to your neighbours alone.
+/// machine: what is sent is masked, and goes to your neighbours alone. Ctrl-C leaves the class, with
+/// the exit code 130; when the host ends it, the exit code is 0.
 #[derive(Debug, clap::Args)]
 pub struct Join {
     /// The code that the host shows.
@@ -52,6 +53,9 @@ pub struct Join {
 fn code(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
+
+/// What an interruption means for a pupil.
+const LEFT: &str = "you have left the class; with the same command you join as somebody new";
 
 /// What a pupil knows after a round, for scripts, on one line.
 #[derive(Serialize)]
@@ -89,7 +93,7 @@ impl Join {
             let _ = sender.send(event);
         });
         let joined = tokio::select! {
-            () = stop.cancelled() => return Err(client::ClientError::Interrupted.into()),
+            () = stop.cancelled() => return Err(Failure::ClassInterrupted(LEFT)),
             joined = Attendance::join(&code, settings, observe) => joined?,
         };
         eprintln!("you are {}; the host is {}", joined.named(), code.authority());
@@ -105,9 +109,9 @@ impl Join {
         };
         let outcome = person.attend(self.value_file.as_deref(), &mut events, &stop).await;
         match outcome {
-            Err(Failure::Client(client::ClientError::Interrupted)) => {
+            Err(interrupted @ Failure::ClassInterrupted(_)) => {
                 person.attendance.leave().await?;
-                Err(client::ClientError::Interrupted.into())
+                Err(interrupted)
             }
             other => other,
         }
@@ -136,7 +140,7 @@ impl Person {
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
         let value = tokio::select! {
-            () = stop.cancelled() => return Err(client::ClientError::Interrupted.into()),
+            () = stop.cancelled() => return Err(Failure::ClassInterrupted(LEFT)),
             ended = self.attendance.ended() => return self.over(ended),
             value = value(&mut self.keyboard, &self.scale, file) => value?,
         };
@@ -145,7 +149,7 @@ impl Person {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Err(client::ClientError::Interrupted.into()),
+                () = stop.cancelled() => return Err(Failure::ClassInterrupted(LEFT)),
                 Some(event) = events.recv() => self.hear(event, stop).await?,
                 ended = self.attendance.ended() => return self.over(ended),
             }
@@ -162,7 +166,7 @@ impl Person {
         match event {
             Event::Seated(seating) => {
                 let names: Vec<String> = seating.pupils.iter().map(ToString::to_string).collect();
-                let (protocol, who, check) = (seating.protocol, show::list(&names), &seating.check);
+                let (protocol, who, check) = (seating.protocol, list(&names), &seating.check);
                 let text = format!("{protocol}: {who} play. Every screen shows {check}.");
                 self.say(&format!("\n{}", show::wrap(&text, 0)))?;
                 self.seating = Some(seating);
@@ -185,7 +189,12 @@ impl Person {
                 self.say(&format!("{who} announces {number}"))?;
             }
             Event::Learned(learned) => self.learned(&learned)?,
-            Event::Stopped { message, .. } => {
+            Event::Stopped { kind, message } => {
+                if self.format == Format::Json {
+                    let ended =
+                        serde_json::json!({ "stopped": { "kind": kind, "message": message } });
+                    report::print(&ended.to_string())?;
+                }
                 eprintln!("the round is stopped: {message}");
             }
             Event::AskedForView { with } => {
@@ -204,7 +213,7 @@ impl Person {
             true => "The teacher asks for what you saw. Show your value and your numbers?".into(),
             false => format!(
                 "The teacher asks you to collude with {}. Show your value and your numbers?",
-                show::list(&others)
+                list(&others)
             ),
         };
         tokio::select! {
@@ -272,8 +281,8 @@ impl Person {
             }
             _ => {
                 let known = format!(
-                    "You know besides that the values of the others add up to {}, and nothing of \
-                     any single one.",
+                    "You know besides that the values of the others add up to {}, and from \
+                     this round alone nothing else about any of them.",
                     self.scale.show(others)
                 );
                 let average = show::average(outcome, &self.scale);

@@ -1,6 +1,8 @@
 //! Lesson: what a teacher may type between two rounds.
 
-use client::ring::name::PupilId;
+use std::collections::BTreeSet;
+
+use client::ring::name::{PupilId, list};
 use mpc::ring::Protocol;
 
 use super::pupil;
@@ -28,6 +30,21 @@ const HELP: &str = "\
   without P4, with P4   leave a pupil out, or take it back
   collude P3,P5         ask them for what they saw of the last round
   quit                  end the class";
+
+/// What comparing the total of the next round with an earlier one tells, if anything.
+pub fn compared(finished: &[BTreeSet<PupilId>], next: &BTreeSet<PupilId>) -> Option<String> {
+    let differences = finished
+        .iter()
+        .map(|earlier| earlier.symmetric_difference(next).copied().collect::<Vec<PupilId>>());
+    let nearest = differences.filter(|ids| !ids.is_empty()).min_by_key(Vec::len)?;
+    let what = match nearest.as_slice() {
+        [one] => format!("tells everybody the value of {one}"),
+        several => format!("tells everybody something about {} alone", list(several)),
+    };
+    Some(format!(
+        "The total of an earlier round is known. Comparing it with the total of the next one {what}: no protocol can hide that."
+    ))
+}
 
 /// What was typed, or what may be typed.
 pub fn wish(line: &str) -> Result<Wish, String> {
@@ -72,6 +89,18 @@ mod tests {
         ] {
             assert_eq!(wish(line), Ok(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn what_two_totals_tell_is_said_before_there_is_a_second() {
+        let class = |ids: &[u16]| ids.iter().copied().map(PupilId).collect::<BTreeSet<_>>();
+        let all = class(&[1, 2, 3, 4]);
+        assert_eq!(compared(&[], &all), None);
+        assert_eq!(compared(std::slice::from_ref(&all), &all), None);
+        let one = compared(&[class(&[1, 2]), all.clone()], &class(&[1, 2, 3])).unwrap();
+        assert!(one.contains("the value of P3"), "{one}");
+        let two = compared(&[all], &class(&[1, 2])).unwrap();
+        assert!(two.contains("something about P3 and P4 alone"), "{two}");
     }
 
     #[test]

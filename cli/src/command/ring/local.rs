@@ -148,7 +148,7 @@ impl LocalClass {
             note(&mut seen, happening, audience)?;
         }
         let played = outcome.map_err(|error| match stop.is_cancelled() {
-            true => client::ClientError::Interrupted.into(),
+            true => Failure::ClassInterrupted(super::run::ENDED),
             false => Failure::from(error),
         })?;
         while seen.learned.len() < played.outcome.pupils {

@@ -2,13 +2,18 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use client::ring::{error::RingError, misbehaviour::Misbehaviour, name::PupilId, stop::Stop};
+use client::ring::{
+    error::RingError,
+    misbehaviour::Misbehaviour,
+    name::{PupilId, list},
+    stop::Stop,
+};
 use mpc::ring::{FEWEST, Message, Protocol, Seat};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Global, ScaleOptions, breach, check_once,
-    document::{Document, Stopped},
+    document::{Document, Ended, Stopped},
     grades::Grades,
     keyboard::Keyboard,
     local::{Audience, LocalClass},
@@ -53,12 +58,18 @@ pub struct Run {
     silence: u64,
 }
 
+/// What an interruption means for a class on this machine.
+pub const ENDED: &str = "the class is over, and a round does not go on where it stopped";
+
 const EXAMPLES: &str = "\
 Examples:
   sotto ring run --step                            every message with Enter
   sotto ring run --collude P3,P5                   the attack on P4
   sotto ring run --protocol rings --collude P3,P5  the repair
-  sotto ring run --misbehave P4=garbage            who breaks the rules is named";
+  sotto ring run --misbehave P4=garbage            who breaks the rules is named
+
+Exit codes: 0 with a result, 6 when the round was stopped, 130 after Ctrl-C, which
+ends the class: the next one begins from the start.";
 
 impl Run {
     pub async fn run(self, global: &Global) -> Result<(), Failure> {
@@ -106,9 +117,12 @@ impl Run {
                 Err(Failure::Class(RingError::Stopped(why))) => {
                     let again = ask_again(&why, class, &mut keyboard, stop).await;
                     if stop.is_cancelled() {
-                        return Err(client::ClientError::Interrupted.into());
+                        return Err(Failure::ClassInterrupted(ENDED));
                     }
                     if !again {
+                        if format == Format::Json {
+                            report::print(&report::json(&Ended::of(self.protocol, &why))?)?;
+                        }
                         return Err(RingError::Stopped(why).into());
                     }
                     stopped.push(Stopped::of(&why));
@@ -180,7 +194,7 @@ async fn ask_again(
     }
     eprintln!("\nthe round is stopped: {why}");
     let names: Vec<String> = suspects.iter().map(ToString::to_string).collect();
-    let question = format!("Play again without {}?", show::list(&names));
+    let question = format!("Play again without {}?", list(&names));
     let agrees = tokio::select! {
         () = stop.cancelled() => false,
         agrees = keyboard.agrees(&question, true) => agrees,

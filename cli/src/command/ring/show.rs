@@ -1,6 +1,6 @@
 //! Show: a round on a terminal of 80 columns.
 
-use client::ring::{finding::Finding, host::Played, round::Outcome, scale::Scale};
+use client::ring::{finding::Finding, host::Played, name::list, round::Outcome, scale::Scale};
 use mpc::ring::{Message, Protocol, Seat};
 
 use super::local::Seen;
@@ -92,6 +92,7 @@ fn knowledge(played: &Played, seen: &Seen) -> String {
     let is_one_ring = played.round.plan().protocol() == Protocol::Ring;
     let numbers = |messages: &[Message]| match messages {
         [message] if is_one_ring => message.value.to_string(),
+        [_] => "1 number".to_owned(),
         many => format!("{} numbers", many.len()),
     };
     let rows = seen.learned.iter().map(|(id, learned)| {
@@ -108,18 +109,32 @@ fn knowledge(played: &Played, seen: &Seen) -> String {
     format!(
         "what each pupil knows at the end, besides the average\n{}\n{}",
         report::table(&header, 1, rows),
-        wrap(
-            "Every number that was received looks random: whatever the others' values are, it \
-             could be any of 2^64. So nobody knows the value of any single other pupil.",
-            0,
-        )
+        wrap(&looks_random(played.round.plan().protocol()), 0)
+    )
+}
+
+/// Why nobody knows more. P1 knows the masks, and so what is behind them: sums of all.
+fn looks_random(protocol: Protocol) -> String {
+    let except = match protocol {
+        Protocol::Ring => ", except to P1, which takes its mask away and has the total",
+        Protocol::Rings => {
+            ", except to P1, which takes its masks away and has what the shares of each ring add up to"
+        }
+        Protocol::Shares => "",
+    };
+    format!(
+        "Every number that was received looks random{except}. So nobody learns more about any \
+         single other pupil than the total tells."
     )
 }
 
 /// What colluders learned, step by step.
 pub fn finding(finding: &Finding) -> String {
-    let who = list(&finding.colluders);
-    let mut text = format!("\n{}\n\n", wrap(&format!("{who} put together what they saw"), 0));
+    let headline = match finding.colluders.as_slice() {
+        [one] => format!("{one} looks at what it saw"),
+        several => format!("{} put together what they saw", list(several)),
+    };
+    let mut text = format!("\n{}\n\n", wrap(&headline, 0));
     if let Some((conclusion, steps)) = finding.steps.split_last() {
         for (step, number) in steps.iter().zip(1..) {
             text.push_str(&format!("{number:>3}. {}\n", wrap(step, 5)));
@@ -127,14 +142,6 @@ pub fn finding(finding: &Finding) -> String {
         text.push_str(&format!("\n{}\n", wrap(conclusion, 0)));
     }
     text
-}
-
-/// Names for a sentence: `P3`, `P3 and P5`, `P3, P5 and P7`.
-pub fn list(names: &[String]) -> String {
-    match names.split_last() {
-        Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => names.concat(),
-    }
 }
 
 /// A text in lines that fit, all but the first `indent` columns to the right.
@@ -171,13 +178,5 @@ mod tests {
             assert!(widest.unwrap() <= WIDTH);
             assert_eq!(wrapped.split_whitespace().count(), 60);
         }
-    }
-
-    #[test]
-    fn names_are_listed_as_in_a_sentence() {
-        let names =
-            |names: &[&str]| list(&names.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(names(&["P3"]), "P3");
-        assert_eq!(names(&["P3", "P5", "P7"]), "P3, P5 and P7");
     }
 }

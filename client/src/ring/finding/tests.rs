@@ -262,3 +262,55 @@ fn a_view_that_cannot_be_names_the_pupil_who_showed_it() {
     let text = "what P4 (Anna) has shown does not add up to what it sent on";
     assert_eq!(error.to_string(), text);
 }
+
+#[test]
+fn three_pupils_have_one_ring_in_which_the_share_is_the_value() {
+    let rings = found(Protocol::Rings, 3, &[1]);
+    assert!(rings.steps.iter().all(|step| !step.contains("share")), "{:?}", rings.steps);
+    let total = "But the total is 33.0. Without P2's own, 11.0, 22.0 is left: P1 and P3 together have that.";
+    assert!(rings.steps.iter().any(|step| step == total), "{:?}", rings.steps);
+    assert_eq!(rings.steps.len(), found(Protocol::Ring, 3, &[1]).steps.len());
+}
+
+#[test]
+fn one_alone_is_spoken_of_as_one() {
+    for protocol in Protocol::ALL {
+        for pupils in 3..8 {
+            let steps = found(protocol, pupils, &[2]).steps;
+            let is_plural = |step: &String| {
+                ["They ", "colluders", " 1 shares", "P3 know ", "P3 have "]
+                    .iter()
+                    .any(|word| step.contains(word))
+            };
+            assert!(!steps.iter().any(is_plural), "{steps:?}");
+        }
+    }
+}
+
+#[test]
+fn where_the_total_tells_everything_nobody_claims_that_something_is_hidden() {
+    for (protocol, value) in Protocol::ALL.into_iter().flat_map(|it| [(it, 0), (it, 1000)]) {
+        for colluders in [&[1][..], &[1, 3], &[0, 1, 2]] {
+            let round = round(protocol, grades(), &[1, 2, 3, 4, 5]);
+            let finding = find(&round, &views(&round, &[value; 5], colluders)).unwrap();
+            let shown = round.scale().show(value);
+            let conclusion = format!(
+                "The average alone tells that each of the others has {shown}: no protocol that \
+                 tells the average can hide it."
+            );
+            assert_eq!(finding.steps.last(), Some(&conclusion), "{protocol} {colluders:?}");
+            assert!(!finding.succeeded && finding.groups.is_empty());
+            assert_eq!(finding.exact.len(), 5 - colluders.len());
+            assert!(finding.exact.iter().all(|exact| exact.from_total));
+        }
+    }
+}
+
+#[test]
+fn an_extreme_sum_of_some_is_the_value_of_each() {
+    let finding = masked(grades(), &[1, 2, 3, 4, 5], &[500, 400, 1000, 1000, 300], 7, &[1, 4]);
+    let conclusion = "P2 and P5 know the values of P1 (50.0), P3 (100.0) and P4 (100.0).";
+    assert_eq!(finding.steps.last().unwrap(), conclusion);
+    assert_eq!(finding.exact.len(), 3);
+    assert!(finding.succeeded && finding.groups.is_empty());
+}

@@ -6,6 +6,7 @@ use mpc::ring::{
 };
 
 use super::Facts;
+use crate::ring::name::list;
 
 /// The most pupils that are named one by one.
 const MOST_NAMED: usize = 8;
@@ -17,6 +18,8 @@ impl Facts<'_> {
             (0, _) => Vec::new(),
             (1, _) => self.last_one(),
             (_, Protocol::Ring) => self.differences(),
+            // Three pupils have one ring alone, in which the share is the value.
+            (_, Protocol::Rings) if self.round.plan().rings().len() == 1 => self.differences(),
             (_, Protocol::Rings) => self.among_rings(),
             (_, Protocol::Shares) => self.among_shares(),
         };
@@ -104,12 +107,16 @@ impl Facts<'_> {
             .collect();
         let without = match known.is_empty() {
             true => String::new(),
-            false => format!(" and without {},", and(&known)),
+            false => format!(" and without {},", list(&known)),
         };
         let verb = if group.members.len() == 1 { "has" } else { "together have" };
         Some(format!(
-            "But the total is {}. Without the colluders' own, {},{without} {} is left: {} {verb} that.",
+            "But the total is {}. Without {}, {},{without} {} is left: {} {verb} that.",
             self.total(),
+            match self.colluders().as_slice() {
+                [one] => format!("{}'s own", self.name(*one)),
+                _ => "the colluders' own".to_owned(),
+            },
             self.own(),
             self.show(group.sum),
             self.some(&group.members),
@@ -140,7 +147,7 @@ impl Facts<'_> {
         let known = seen.iter().filter(|arc| arc.honest.len() == 1).count();
         let what = match nearest.honest.as_slice() {
             [_] => format!(
-                "{name}'s share in ring {ring} and says nothing about its value. They know {known} of its {rings} shares in this way, and not the others"
+                "{name}'s share in ring {ring} and says nothing about its value. {they} {know} {known} of its {rings} shares in this way, and not the others"
             ),
             several => format!(
                 "the sum of the shares of {} in ring {ring} and says nothing about their values. {they} {know} none of {name}'s {rings} shares",
@@ -184,13 +191,14 @@ impl Facts<'_> {
         [
             format!(
                 "{name} sent {}. The other {} of its shares {} {} not seen: {name} kept one, and {went}.",
-                and(&shares),
+                list(&shares),
                 self.honest(),
                 self.they(),
                 self.verb("have", "has"),
             ),
             format!(
-                "What {name} announced is the share that it kept and one of everybody else. They cannot take {mixed} out of it again."
+                "What {name} announced is the share that it kept and one of everybody else. {} cannot take {mixed} out of it again.",
+                self.they(),
             ),
         ]
     }
@@ -244,9 +252,12 @@ impl Facts<'_> {
 
     fn conclusion(&self) -> String {
         let (they, know) = (self.they(), self.verb("know", "knows"));
-        let mut exact = self.knowledge.groups.iter().filter(|group| group.members.len() == 1);
-        let value =
-            |group: &Group| format!("{} ({})", self.list(&group.members), self.show(group.sum));
+        if let (2.., [only]) = (self.honest(), self.allowed.as_slice()) {
+            return format!(
+                "The average alone tells that each of the others has {}: no protocol that tells the average can hide it.",
+                self.show(only.cast_unsigned()),
+            );
+        }
         match (self.honest(), self.has_succeeded()) {
             (0, _) => "Everybody colludes: there is nobody left to find out about.".to_owned(),
             (1, _) => {
@@ -264,20 +275,27 @@ impl Facts<'_> {
             (_, false) => {
                 format!("{they} {know} nothing about the others but what follows from the average.")
             }
-            (_, true) => match (exact.next(), exact.map(value).collect::<Vec<_>>()) {
-                (Some(one), more) if more.is_empty() => format!(
-                    "{they} {know} the value of {}: {}.",
-                    self.list(&one.members),
-                    self.show(one.sum),
-                ),
-                (Some(one), more) => {
-                    let all: Vec<String> = std::iter::once(value(one)).chain(more).collect();
-                    format!("{they} {know} the values of {}.", and(&all))
-                }
-                (None, _) => format!(
-                    "{they} {know} more than the average tells, namely the sums of some of the others, but nobody's value.",
-                ),
-            },
+            (_, true) => self.learned(),
+        }
+    }
+
+    /// The conclusion where the average does not tell as much.
+    fn learned(&self) -> String {
+        let (they, know) = (self.they(), self.verb("know", "knows"));
+        match self.exact().as_slice() {
+            [] => format!(
+                "{they} {know} more than the average tells, namely the sums of some of the others, but nobody's value.",
+            ),
+            [(seat, value)] => {
+                format!("{they} {know} the value of {}: {}.", self.name(*seat), self.show(*value))
+            }
+            several => {
+                let value = |(seat, value): &(Seat, u64)| {
+                    format!("{} ({})", self.name(*seat), self.show(*value))
+                };
+                let all: Vec<String> = several.iter().map(value).collect();
+                format!("{they} {know} the values of {}.", list(&all))
+            }
         }
     }
 
@@ -292,7 +310,7 @@ impl Facts<'_> {
     }
 
     fn list(&self, seats: &[Seat]) -> String {
-        and(&self.names(seats))
+        list(&self.names(seats))
     }
 
     /// Pupils in a sentence that is to be read at a glance.
@@ -318,12 +336,5 @@ impl Facts<'_> {
     fn total(&self) -> String {
         let heard = self.views.first().into_iter().flat_map(|view| &view.announced);
         self.show(heard.fold(0, |sum, said| sum.wrapping_add(said.value)))
-    }
-}
-
-fn and(words: &[String]) -> String {
-    match words.split_last() {
-        Some((last, first)) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => words.concat(),
     }
 }
