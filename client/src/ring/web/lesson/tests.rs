@@ -531,7 +531,10 @@ fn the_class_is_over_once_and_for_everybody() {
         kind(world.teacher(json!({"type": "play", "protocol": "ring", "pace_ms": 0}))),
         "ended"
     );
-    assert_eq!(world.lesson.join("Late", key(), world.now).unwrap_err().kind(), "ended");
+    assert_eq!(
+        world.lesson.join("Late", PublicKey::of_a_test(999), world.now).unwrap_err().kind(),
+        "ended"
+    );
 }
 
 #[test]
