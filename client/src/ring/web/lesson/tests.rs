@@ -413,6 +413,7 @@ fn a_key_that_somebody_has_is_refused_and_is_free_when_its_pupil_has_left() {
     let mut world = World::of(3);
     let (key, now) = (PublicKey::of_a_test(2), world.now);
     assert_eq!(kind(world.lesson.join("Eve", key, now).map(|_| ())), "key-taken");
+    world.lesson.out_of_reach(PupilId(2), now);
     world.pass(5_000 * MS);
     assert_eq!(kind(world.lesson.join("Eve", key, now).map(|_| ())), "key-taken");
     world.pupil(2, json!({"type": "leave"})).unwrap();
@@ -530,7 +531,10 @@ fn the_class_is_over_once_and_for_everybody() {
         kind(world.teacher(json!({"type": "play", "protocol": "ring", "pace_ms": 0}))),
         "ended"
     );
-    assert_eq!(world.lesson.join("Late", key(), world.now).unwrap_err().kind(), "ended");
+    assert_eq!(
+        world.lesson.join("Late", PublicKey::of_a_test(999), world.now).unwrap_err().kind(),
+        "ended"
+    );
 }
 
 #[test]
