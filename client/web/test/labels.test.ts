@@ -8,6 +8,7 @@ const SIZES = [3, 5, 8, 9, 12, 20, 40];
 
 describe("the picture", () => {
   it("lets no token cover a disc or run out of the frame, on any lane of any protocol", () => {
+    const bad: string[] = [];
     for (const pupils of SIZES) {
       const layout = circle(pupils);
       const token = pupils > 12 ? { width: 128, height: 30.4 } : { width: 162, height: 40 };
@@ -18,14 +19,14 @@ describe("the picture", () => {
           const { at, from: first, rest } = trip(way(start, end, layout.disc + 4, 0), token, layout, []);
           for (const part of [first, rest]) {
             const { x, y } = at(part);
-            const lane = `${protocol}, ${pupils} pupils, ${from} to ${to}`;
-            expect(isClear({ x, y, ...token }, layout), lane).toBe(true);
-            expect(Math.abs(x) + token.width / 2, lane).toBeLessThanOrEqual(FRAME.width / 2);
-            expect(Math.abs(y) + token.height / 2, lane).toBeLessThanOrEqual(-FRAME.top);
+            const isIn = Math.abs(x) + token.width / 2 <= FRAME.width / 2 && Math.abs(y) + token.height / 2 <= -FRAME.top;
+            const isGood = isIn && isClear({ x, y, ...token }, layout);
+            if (!isGood) bad.push(`${protocol}, ${pupils} pupils, ${from} to ${to}`);
           }
         }
       }
     }
+    expect(bad).toEqual([]);
   });
 
   it("cuts no mark at its sides", () => {

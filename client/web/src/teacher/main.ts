@@ -101,7 +101,7 @@ class Page {
     setShown(this.figure, !isLobby);
     const travel = Math.min(this.controls.milliseconds * TRAVEL_PART, LONGEST_TRAVEL_MS);
     if (!isLobby) this.picture.update(scene, marks(scene), travel);
-    setText(this.caption, caption(scene));
+    this.describe(caption(scene));
     this.controls.update(scene);
     this.collude.update(scene);
     this.finding.update(scene);
@@ -115,6 +115,14 @@ class Page {
     this.messages.update(scene);
     setText(this.why, WHY[mode]);
     this.say(scene);
+  }
+
+  /** The caption; its number goes to the next line as a whole, and is broken between groups only where it must be. */
+  private describe(text: string): void {
+    if (this.caption.textContent === text) return;
+    const colon = text.lastIndexOf(": ");
+    const number = colon < 0 ? "" : text.slice(colon + 2);
+    this.caption.replaceChildren(text.slice(0, text.length - number.length), el("span", { class: "digits" }, number));
   }
 
   private header(mode: Mode): void {
