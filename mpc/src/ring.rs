@@ -86,8 +86,8 @@ pub struct Lane {
     pub to: Seat,
 }
 
-/// A masked number on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A masked number on its way. Redacted in `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Message {
     /// Its way.
     pub lane: Lane,
@@ -102,6 +102,12 @@ pub struct Announcement {
     pub from: Seat,
     /// The number, modulo 2^64.
     pub value: u64,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("lane", &self.lane).finish_non_exhaustive()
+    }
 }
 
 impl Seat {

@@ -80,6 +80,6 @@ mod tests {
         assert_eq!(list(&["P3"]), "P3");
         assert_eq!(list(&[PupilId(3), PupilId(5)]), "P3 and P5");
         assert_eq!(list(&["P3", "P5", "P7"]), "P3, P5 and P7");
-        assert_eq!(list::<String>(&[]), "");
+        assert_eq!(list(&[] as &[&str]), "");
     }
 }

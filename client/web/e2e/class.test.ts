@@ -196,6 +196,10 @@ describe("a lesson", () => {
     await page.getByRole("button", { name: "Take back P4 (Dana)" }).click();
     await page.getByText("4 pupils ready to play.").waitFor();
     world.expectClean();
+    await page.getByRole("button", { name: "Leave out P4 (Dana)" }).click();
+    await page.getByRole("button", { name: "Remove P4 (Dana) from the class" }).click();
+    await page.getByRole("heading", { name: "The class: 3 pupils" }).waitFor();
+    await pupil(3).getByText("The class does not know this page any more.").waitFor();
   });
 
   it("a view is not shown against its pupil's will", async () => {

@@ -38,6 +38,8 @@ export interface Director {
   setPace(milliseconds: number): void;
   collude(pupils: readonly number[]): void;
   leaveOut(pupil: number, isOut: boolean): void;
+  /** Sends a pupil away for good: its place is free. */
+  remove(pupil: number): void;
   playWithout(pupils: readonly number[], protocol: Protocol): void;
 }
 

@@ -97,6 +97,10 @@ export class ExampleClass implements Director {
     // Everybody plays in the example.
   }
 
+  remove(): void {
+    // Nobody goes.
+  }
+
   playWithout(_: readonly number[], protocol: Protocol): void {
     this.play(protocol);
   }

@@ -85,6 +85,10 @@ export class LiveClass implements Director {
     this.send({ type: isOut ? "leave-out" : "take-back", pupil });
   }
 
+  remove(pupil: number): void {
+    this.send({ type: "remove", pupil });
+  }
+
   playWithout(pupils: readonly number[], protocol: Protocol): void {
     const isThere = (pupil: number) => this.state.class?.pupils.some((member) => member.pupil === pupil);
     for (const pupil of pupils.filter(isThere)) this.leaveOut(pupil, true);

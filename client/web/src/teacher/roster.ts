@@ -17,6 +17,7 @@ interface Row {
   readonly name: HTMLElement;
   readonly state: HTMLElement;
   readonly action: HTMLButtonElement;
+  readonly removal: HTMLButtonElement;
   attendant: Attendant;
 }
 
@@ -76,6 +77,8 @@ export class Roster {
     const isOut = attendant.state === "left out";
     setText(row.action, isOut ? "Take back" : "Leave out");
     row.action.setAttribute("aria-label", isOut ? `Take back ${name}` : `Leave out ${name}`);
+    setShown(row.removal, scene.mode === "live" && isOut);
+    row.removal.setAttribute("aria-label", `Remove ${name} from the class`);
   }
 
   private add(attendant: Attendant): Row {
@@ -84,8 +87,9 @@ export class Roster {
       const { pupil, state: now } = row.attendant;
       this.director().leaveOut(pupil, now !== "left out");
     }, { class: "small" });
-    const node = el("li", {}, name, state, action);
-    const row: Row = { node, name, state, action, attendant };
+    const removal = button("Remove", () => this.director().remove(row.attendant.pupil), { class: "small" });
+    const node = el("li", {}, name, state, action, removal);
+    const row: Row = { node, name, state, action, removal, attendant };
     this.list.append(node);
     return row;
   }
