@@ -128,9 +128,11 @@ impl Host {
                 }
                 () = when(answers.values().min().copied()) => {
                     let now = Instant::now();
-                    let late = answers.extract_if(.., |_, until| *until <= now);
-                    let stop = late.map(|(lane, _)| lane).find_map(|lane| game.unanswered(lane));
+                    let is_late = |until: &Instant| *until <= now;
+                    let late = answers.iter().filter(|(_, until)| is_late(until));
+                    let stop = late.map(|(lane, _)| *lane).find_map(|lane| game.unanswered(lane));
                     stop.map_or(Ok(()), Err)?;
+                    answers.retain(|_, until| !is_late(until));
                 }
             }
         }

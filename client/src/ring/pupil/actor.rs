@@ -80,10 +80,11 @@ impl Arrived {
     fn report(self, run: RunId) -> Option<Report> {
         let Self::Number(parcel, answer) = self else { return None };
         let Signed { slip, signature } = parcel.signed;
-        (slip.run == run).then(|| match answer {
+        let report = match answer {
             Ok(acknowledgement) => Report::Delivered { slip, signature, acknowledgement },
             Err(Undelivered) => Report::Refused(slip.lane),
-        })
+        };
+        (slip.run == run).then_some(report)
     }
 }
 
