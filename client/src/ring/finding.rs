@@ -177,12 +177,14 @@ impl Facts<'_> {
     /// None where no value of the scale is possible, because somebody has played another one.
     fn open(&self, seat: Seat, values: &[i64]) -> Option<Open> {
         let scale = self.round.scale();
+        // Both are at most as many as the scale has.
+        let [count, allowed] = [values.len(), self.allowed.len()].map(|count| count as u64);
         Some(Open {
             pupil: self.name(seat),
-            values: values.len() as u64,
+            values: count,
             min: scale.number(*values.first()?),
             max: scale.number(*values.last()?),
-            allowed_by_total: self.allowed.len() as u64,
+            allowed_by_total: allowed,
             of: scale.values(),
         })
     }

@@ -116,7 +116,8 @@ pub fn allowed_by_total(
     if coalition.honest().is_empty() {
         return Ok(Vec::new());
     }
-    let rest = (coalition.honest().len() - 1) as i128;
+    // At most MOST of them, and one at least.
+    let rest = coalition.honest().len() as i128 - 1;
     let (min, max) = (i128::from(*range.start()), i128::from(*range.end()));
     let sum = i128::from(coalition.honest_sum().cast_signed());
     let others = rest * min..=rest * max;

@@ -214,7 +214,7 @@ impl Facts<'_> {
         );
         Some(if count == 1 {
             format!("Only {min} is possible for {name}: the sum leaves nothing else.")
-        } else if count as u64 == scale.values() {
+        } else if u64::try_from(count) == Ok(scale.values()) {
             format!(
                 "Every one of the {count} values from {min} to {max} is possible for {name}: {class}."
             )
