@@ -91,6 +91,8 @@ fn every_message_waits_for_enter() {
     let mut class = Process::start(typed(command.args(["ring", "run", "--step"])));
     for message in 0..20 {
         wait_until("the next question", || class.stderr().matches("Enter: ").count() > message);
+        // Two streams are read: the row may be read after the question that follows it.
+        wait_until("the rows so far", || class.stdout().matches("→").count() >= message);
         assert_eq!(class.stdout().matches("→").count(), message, "nothing before its step");
         class.types("");
     }
