@@ -1,3 +1,5 @@
+//! Tests of a round as the host knows it: what is due, who is waited for, and why it stops.
+
 use mpc::ring::play;
 use rand::{SeedableRng, rngs::StdRng};
 
