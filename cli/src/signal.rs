@@ -10,16 +10,19 @@ const TOGETHER: Duration = Duration::from_secs(1);
 
 /// A token that is cancelled by the first SIGINT or SIGTERM. A later one ends the process at
 /// once, for a command that does not stop by itself.
+///
+/// The handlers are in place when this returns: whoever reads what a command prints may signal it
+/// at once.
 pub fn stop() -> CancellationToken {
     let token = CancellationToken::new();
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Without handlers the signals end the process, which is safe at any moment.
+        return token;
+    };
     let stop = token.clone();
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            // Without handlers the signals end the process, which is safe at any moment.
-            return;
-        };
         let mut first = None;
         loop {
             tokio::select! {
