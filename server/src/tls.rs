@@ -23,7 +23,7 @@ mod identity;
 mod listener;
 mod verify;
 
-pub use channel::{ChannelError, peer_channel};
+pub use channel::{ChannelError, peer_certificate, peer_channel};
 pub use identity::{IdentityError, TlsIdentity};
 pub use listener::{Connection, Incoming, ListenerLimits, listener};
 pub use proto::pin::{Facts, NotACertificate, Pin};

@@ -22,7 +22,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 use tonic::transport::server::Connected;
 
-use crate::limits::network_of;
+use crate::{
+    limits::network_of,
+    metrics::{ConnectionMetrics, Metered, Open},
+};
 
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
@@ -62,8 +65,9 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 /// One encrypted connection; it holds its place in the total until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: Metered<TlsStream<TcpStream>>,
     _place: Place,
+    _open: Open,
 }
 
 /// A connection's place in the total and among those of its address.
@@ -107,9 +111,14 @@ impl Drop for Place {
 }
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
-pub fn listener(tcp: TcpListener, config: Arc<ServerConfig>, limits: ListenerLimits) -> Incoming {
+pub fn listener(
+    tcp: TcpListener,
+    config: Arc<ServerConfig>,
+    limits: ListenerLimits,
+    metrics: ConnectionMetrics,
+) -> Incoming {
     let (ready, incoming) = mpsc::channel(READY);
-    tokio::spawn(accept_all(tcp, TlsAcceptor::from(config), limits, ready));
+    tokio::spawn(accept_all(tcp, TlsAcceptor::from(config), limits, metrics, ready));
     Incoming(incoming)
 }
 
@@ -125,7 +134,7 @@ impl Connected for Connection {
     type ConnectInfo = super::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+        self.stream.get_ref().connect_info()
     }
 }
 
@@ -173,6 +182,7 @@ async fn accept_all(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
     limits: ListenerLimits,
+    metrics: ConnectionMetrics,
     ready: mpsc::Sender<Connection>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -187,12 +197,18 @@ async fn accept_all(
                 Ok((stream, from)) => {
                     let place = Place::take(&places, &by_address, from.ip(), limits.per_address);
                     let Some(place) = place else {
+                        metrics.refuse();
                         tracing::debug!("a connection above the limit was closed");
                         continue;
                     };
                     let (acceptor, ready) = (acceptor.clone(), ready.clone());
-                    let shaken = shake_hands(stream, acceptor, place, ready);
-                    handshakes.spawn(time::timeout(limits.handshake_deadline, shaken));
+                    let metrics = metrics.clone();
+                    handshakes.spawn(async move {
+                        let shaken = shake_hands(stream, acceptor, place, &metrics, ready);
+                        if time::timeout(limits.handshake_deadline, shaken).await.is_err() {
+                            metrics.fail();
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
@@ -207,15 +223,21 @@ async fn shake_hands(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     place: Place,
+    metrics: &ConnectionMetrics,
     ready: mpsc::Sender<Connection>,
 ) {
     // Without it small messages wait for acknowledgements; with an error it works all the same.
     let _ = stream.set_nodelay(true);
     match acceptor.accept(stream).await {
         Ok(stream) => {
+            let traffic = metrics.of_certificates(stream.get_ref().1.peer_certificates());
+            let (stream, open) = (traffic.meter(stream), metrics.open());
             // An error means that the server is stopping.
-            let _ = ready.send(Connection { stream, _place: place }).await;
+            let _ = ready.send(Connection { stream, _place: place, _open: open }).await;
         }
-        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(error) => {
+            metrics.fail();
+            tracing::debug!(%error, "a TLS handshake failed");
+        }
     }
 }

@@ -19,7 +19,10 @@ use tokio_stream::StreamExt as _;
 use tonic::transport::server::Connected as _;
 
 use super::*;
-use crate::certs::{Authority, ServerKeys};
+use crate::{
+    certs::{Authority, ServerKeys},
+    metrics::{ConnectionMetrics, Traffic},
+};
 
 const YEAR_S: u64 = 365 * 24 * 60 * 60;
 
@@ -79,7 +82,7 @@ impl Site {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let config = server_config(&self.identity(name), &self.roster).unwrap();
-        let mut incoming = listener(tcp, config, limits);
+        let mut incoming = listener(tcp, config, limits, ConnectionMetrics::default());
         let roster = self.roster.clone();
         tokio::spawn(async move {
             while let Some(connection) = incoming.next().await {
@@ -268,7 +271,7 @@ async fn a_dropped_listener_frees_its_port() {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
     let config = server_config(&site.identity("alpha"), &site.roster).unwrap();
-    drop(listener(tcp, config, ample()));
+    drop(listener(tcp, config, ample(), ConnectionMetrics::default()));
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
     }
@@ -283,9 +286,9 @@ async fn a_peer_channel_carries_calls_and_reconnects() {
     let address = tcp.local_addr().unwrap();
     let mut peer = site.roster.get("alpha").unwrap().clone();
     peer.endpoint = format!("https://{address}");
-    let beta = peer_channel(&site.identity("beta"), &peer).unwrap();
+    let beta = peer_channel(&site.identity("beta"), &peer, Traffic::default()).unwrap();
     peer.tls = site.pin("gamma");
-    let deceived = peer_channel(&site.identity("beta"), &peer).unwrap();
+    let deceived = peer_channel(&site.identity("beta"), &peer, Traffic::default()).unwrap();
     let mut tcp = Some(tcp);
     for _ in 0..2 {
         let tcp = match tcp.take() {
@@ -304,10 +307,13 @@ async fn a_peer_channel_carries_calls_and_reconnects() {
                 }
             }))
             .add_routes(routes)
-            .serve_with_incoming_shutdown(listener(tcp, config, ample()), async {
-                // Ends when the test says so, and when it is gone.
-                let _ = stopped.await;
-            });
+            .serve_with_incoming_shutdown(
+                listener(tcp, config, ample(), ConnectionMetrics::default()),
+                async {
+                    // Ends when the test says so, and when it is gone.
+                    let _ = stopped.await;
+                },
+            );
         let server = tokio::spawn(server);
         let status = call(beta.clone()).await;
         assert_eq!((status.code(), status.message()), (tonic::Code::AlreadyExists, "beta"));
