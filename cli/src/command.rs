@@ -16,6 +16,7 @@ mod completions;
 mod config;
 mod demo;
 mod dev;
+mod doctor;
 mod keys;
 mod receipt;
 mod result;
@@ -25,6 +26,7 @@ mod study;
 mod submit;
 mod withdraw;
 
+pub use doctor::Checkup;
 pub use ring::GradesError;
 
 /// Statistics over private records, computed by servers that never see a record.
@@ -101,17 +103,18 @@ enum Command {
     Certs(certs::Certs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
 impl Cli {
-    /// How this command logs.
-    pub fn logs(&self) -> Logs {
+    /// How this command logs; none: its configuration says where to, and it starts that itself.
+    pub fn logs(&self) -> Option<Logs> {
         match self.command {
-            Command::Serve(_) => Logs::Server,
-            Command::Dev(_) => Logs::Development,
-            Command::Demo(_) | Command::Ring(_) => Logs::Demonstration,
-            _ => Logs::Client,
+            Command::Serve(_) => None,
+            Command::Dev(_) => Some(Logs::Development),
+            Command::Demo(_) | Command::Ring(_) => Some(Logs::Demonstration),
+            _ => Some(Logs::Client),
         }
     }
 
@@ -132,6 +135,7 @@ impl Cli {
             Command::Keys(command) => command.run(global),
             Command::Certs(command) => command.run(global),
             Command::Config(command) => command.run(global),
+            Command::Doctor(command) => command.run(global).await,
             Command::Completions(command) => command.run(),
         }
     }

@@ -50,6 +50,18 @@ pub enum Failure {
     /// An audit found something false, or that the study was aborted.
     #[error("{0}")]
     Audit(String),
+    /// A checkup found what does not work. All of it has been reported.
+    #[error("{fails} of {checks} checks failed, the first: {first}")]
+    Unwell {
+        /// How many failed.
+        fails: usize,
+        /// How many there were.
+        checks: usize,
+        /// Whose, which, and what was found.
+        first: String,
+        /// Whether the first is about another server.
+        is_elsewhere: bool,
+    },
     /// A record is one of a study of other servers than those of the profile.
     #[error("{0}")]
     Strangers(String),
@@ -126,6 +138,8 @@ impl Failure {
             | Self::Server(_) => Exit::Usage,
             Self::Differs(_) | Self::Audit(_) | Self::BrokenWord { .. } => Exit::Aborted,
             Self::Shipped(_) | Self::Grades(_) | Self::NoValue => Exit::InvalidData,
+            Self::Unwell { is_elsewhere: true, .. } => Exit::Unreachable,
+            Self::Unwell { is_elsewhere: false, .. } => Exit::Usage,
             Self::NotProven(_) => Exit::Unreachable,
             Self::ClassInterrupted(_) => Exit::Interrupted,
         }

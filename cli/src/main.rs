@@ -14,7 +14,9 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = command::Cli::parse();
-    logging::start(cli.logs());
+    if let Some(logs) = cli.logs() {
+        logging::start(logs);
+    }
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -12,12 +12,14 @@ mod abort;
 mod audit;
 mod cost;
 mod definition;
+mod doctor;
 mod plot;
 
 pub use abort::abort;
 pub use audit::{audit, receipts};
 pub use cost::cost;
 pub use definition::definition;
+pub use doctor::doctor;
 pub use plot::Picture;
 
 /// Lines below the header and at the end, and none between the columns.

@@ -9,17 +9,20 @@ use std::{
 
 use futures::future::join_all;
 use mpc::sign::PublicKey;
-use proto::v1::{
-    DescribeRequest, DescribeResponse, audit_client::AuditClient,
-    directory_client::DirectoryClient, studies_client::StudiesClient,
-    submissions_client::SubmissionsClient,
+use proto::{
+    pin::Facts,
+    v1::{
+        DescribeRequest, DescribeResponse, audit_client::AuditClient,
+        directory_client::DirectoryClient, studies_client::StudiesClient,
+        submissions_client::SubmissionsClient,
+    },
 };
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 
 use crate::{
     deadline::{self, request},
     error::ClientError,
-    pinned::Pinned,
+    pinned::{Pinned, Seen},
     profile::{Profile, ProfileServer},
     refusal,
 };
@@ -45,6 +48,7 @@ pub struct Server {
     name: String,
     endpoint: Uri,
     identity: PublicKey,
+    seen: Seen,
     channel: Channel,
 }
 
@@ -163,6 +167,7 @@ impl Server {
             reason: format!("the profile's roots cannot be used: {cause}"),
         };
         let pinned = Pinned::new(server.tls, roots).map_err(unusable)?;
+        let seen = pinned.seen();
         let channel = Endpoint::from(server.endpoint.clone())
             .tls_config_with_verifier(ClientTlsConfig::new(), Arc::new(pinned))
             .map_err(|error| unusable(error.to_string()))?
@@ -176,8 +181,19 @@ impl Server {
             name: server.name.clone(),
             endpoint: server.endpoint.clone(),
             identity: server.identity,
+            seen,
             channel,
         })
+    }
+
+    /// The connection, for measurements.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// The certificate that the server showed; none before a connection.
+    pub(crate) fn certificate(&self) -> Option<Facts> {
+        self.seen.get().copied()
     }
 
     /// The server's name in the profile.
@@ -234,7 +250,7 @@ impl Server {
         }
     }
 
-    fn check_description(
+    pub(crate) fn check_description(
         &self,
         answer: &DescribeResponse,
         now: Duration,
@@ -273,7 +289,7 @@ fn versions(min: u32, max: u32) -> String {
 }
 
 /// A roster for people: names with the start of each identity.
-fn roster(answer: &DescribeResponse) -> String {
+pub(crate) fn roster(answer: &DescribeResponse) -> String {
     let mut text = String::new();
     for entry in answer.roster.iter().take(ROSTER_SHOWN) {
         let separator = if text.is_empty() { "" } else { ", " };
@@ -299,6 +315,7 @@ mod tests {
             name: "beta".into(),
             endpoint: Uri::from_static("https://127.0.0.1:1"),
             identity: identity(1),
+            seen: Seen::default(),
             channel: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
         }
     }

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod bundle;
 pub mod connection;
 pub mod cost;
+pub mod doctor;
 pub mod error;
 pub mod keys;
 pub mod profile;

@@ -3,9 +3,9 @@
 //! The operators' authorities do not vouch for each other's servers: with the authorities alone,
 //! the operator of one server could receive the shares that are meant for another.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use proto::pin::Pin;
+use proto::pin::{Facts, Pin};
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -16,10 +16,14 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
 };
 
+/// The certificate that was accepted first; none before that.
+pub type Seen = Arc<OnceLock<Facts>>;
+
 /// Accepts one key, in a certificate that the roots vouch for.
 #[derive(Debug)]
 pub struct Pinned {
     pin: Pin,
+    seen: Seen,
     roots: Arc<WebPkiServerVerifier>,
 }
 
@@ -36,7 +40,12 @@ impl Pinned {
         let roots = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { pin, roots })
+        Ok(Self { pin, seen: Seen::default(), roots })
+    }
+
+    /// Where the certificate is noted that this judge accepts first.
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
     }
 }
 
@@ -56,8 +65,12 @@ impl ServerCertVerifier for Pinned {
             ocsp_response,
             now,
         )?;
-        match Pin::of(end_entity) {
-            Ok(pin) if pin == self.pin => Ok(verified),
+        match Facts::of(end_entity) {
+            Ok(facts) if facts.pin == self.pin => {
+                // Only the first one is asked for, right after the first connection.
+                let _ = self.seen.set(facts);
+                Ok(verified)
+            }
             Ok(_) => Err(Error::General(
                 "the server's TLS key is not the one that the profile's tls pin names".into(),
             )),

@@ -54,6 +54,11 @@ pub enum Role {
     Provider,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Analyst, Self::Operator, Self::Provider];
+}
+
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
@@ -220,15 +225,19 @@ impl Profile {
         }
     }
 
+    /// Where the key of a role is; none: the profile names none.
+    pub fn key(&self, role: Role) -> Option<&Path> {
+        match role {
+            Role::Analyst => self.analyst.as_deref(),
+            Role::Operator => self.operator.as_deref(),
+            Role::Provider => self.provider.as_deref(),
+        }
+    }
+
     /// The key of a role. A provider's key is created when its file does not exist.
     pub fn signer(&self, role: Role) -> Result<Signer, crate::ClientError> {
-        let path = match role {
-            Role::Analyst => &self.analyst,
-            Role::Operator => &self.operator,
-            Role::Provider => &self.provider,
-        };
         let path =
-            path.as_ref().ok_or_else(|| ProfileError::NoKey { file: self.file.clone(), role })?;
+            self.key(role).ok_or_else(|| ProfileError::NoKey { file: self.file.clone(), role })?;
         let read: Result<Signer, KeyError> = match role {
             Role::Provider => keys::read_or_create(path),
             Role::Analyst | Role::Operator => keys::read(path),

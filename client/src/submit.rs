@@ -11,6 +11,7 @@ use std::{
 };
 
 use mpc::{collect::Collect, ids::StudyId, sign::PublicKey};
+use proto::trace::Trace;
 use serde::Serialize;
 use study::{Plan, Study};
 use tokio_util::sync::CancellationToken;
@@ -98,6 +99,8 @@ pub struct SubmitReport {
     pub sent: Vec<Sent>,
     /// Where the receipts are.
     pub receipts: PathBuf,
+    /// The id under which every server logs what came in this run.
+    pub trace: String,
     /// How long the run took.
     pub elapsed_seconds: f64,
 }
@@ -121,7 +124,7 @@ pub async fn submit(
     stop: &CancellationToken,
     progress: Arc<dyn Progress>,
 ) -> Result<SubmitReport, ClientError> {
-    let started = Instant::now();
+    let (started, trace) = (Instant::now(), Trace::start(&mut rand::rng()));
     let provider = profile.signer(Role::Provider)?;
     let key = provider.public();
     let (cluster, study) = joined(profile, id, key).await?;
@@ -154,6 +157,7 @@ pub async fn submit(
         },
         cluster: cluster.clone(),
         timeout: options.timeout,
+        trace,
     };
     let uploaded = upload.run(receipts, stop, progress.clone()).await;
     let (mut receipts, sent) = match amendment.is_some() {
@@ -163,7 +167,7 @@ pub async fn submit(
     receipts.pending().close();
     if let Some(change) = amendment.filter(|_| !receipts.is_acknowledged()) {
         let signed = change.sign(receipts.ids()?, &provider);
-        let lanes = Lanes::new(cluster.servers().to_vec(), options.timeout);
+        let lanes = Lanes::new(cluster.servers().to_vec(), options.timeout, trace);
         let acknowledged = change::send(&cluster, &lanes, &signed, stop, &*progress).await?;
         receipts.acknowledge(&acknowledged)?;
     }
@@ -183,6 +187,7 @@ pub async fn submit(
         ignored_column_count: checked.ignored_count,
         sent: sent.into_iter().map(|(server, bytes)| Sent { server, bytes }).collect(),
         receipts: receipts.path().to_owned(),
+        trace: trace.id().to_string(),
         elapsed_seconds: started.elapsed().as_secs_f64(),
     })
 }
@@ -247,6 +252,7 @@ struct Upload {
     pass: Pass,
     cluster: Cluster,
     timeout: Duration,
+    trace: Trace,
 }
 
 impl Upload {
@@ -257,7 +263,7 @@ impl Upload {
         stop: &CancellationToken,
         progress: Arc<dyn Progress>,
     ) -> Result<(Receipts, Vec<(String, u64)>), ClientError> {
-        let Self { work, mut pass, cluster, timeout } = self;
+        let Self { work, mut pass, cluster, timeout, trace } = self;
         let batches = pass.valid.div_ceil(u64::from(pass.size));
         let is_complete = |receipts: &Receipts| (0..batches).all(|batch| receipts.is_done(batch));
         if is_complete(&receipts) {
@@ -275,7 +281,7 @@ impl Upload {
             Err(error) => return Err(error),
         };
         progress.event(Event::Uploading { records: pass.valid, done: receipts.records() });
-        let lanes = Lanes::new(cluster.servers().to_vec(), timeout);
+        let lanes = Lanes::new(cluster.servers().to_vec(), timeout, trace);
         let ran = Pipeline::new(work, pass, lanes).run(receipts, stop, progress).await;
         match (ran, late) {
             (Err(ClientError::Refused { .. }), Some(late)) => Err(late),

@@ -1,9 +1,13 @@
 //! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], the [`pin`]
-//! by which a server is known, and the [`listener`] through which strangers come in.
+//! by which a server is known, the [`listener`] through which strangers come in and what is
+//! [`metered`] there, the [`trace`] that a call belongs to, and the [`checkup`] of a server.
 
+pub mod checkup;
 pub mod convert;
 pub mod listener;
+pub mod metered;
 pub mod pin;
+pub mod trace;
 
 /// The generated messages and services of `sotto.v1`.
 #[allow(missing_docs, clippy::all, clippy::unwrap_used, rustdoc::all)]
@@ -19,6 +23,9 @@ pub const PROTOCOL: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// The largest gRPC message, in bytes.
 pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// The most bytes of a call that measures how fast they arrive.
+pub const MAX_MEASURE: usize = 512 << 10;
 
 /// The largest outcome of a study, in bytes: it lists the rejected submissions, 17 bytes each, and
 /// whoever floods a study with bad ones must not make its result too large to fetch.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    io,
+    fmt, io,
     net::{IpAddr, Ipv6Addr},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use rustls::ServerConfig;
+use rustls::{ServerConfig, pki_types::CertificateDer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -21,6 +21,8 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
+
+use crate::metered::{Meter, Metered};
 
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
@@ -55,6 +57,30 @@ impl ListenerLimits {
     }
 }
 
+/// Who counts what comes through the door.
+pub trait Watch: fmt::Debug + Send + Sync {
+    /// A connection above the limit was closed.
+    fn refused(&self);
+
+    /// A handshake failed, or took too long.
+    fn failed(&self);
+
+    /// A connection is open to somebody who presented these certificates, or none. Its bytes are
+    /// counted by the answer, which is dropped with it.
+    fn opened(&self, certificates: Option<&[CertificateDer<'_>]>) -> Box<dyn Meter>;
+}
+
+/// Nobody counts.
+impl Watch for () {
+    fn refused(&self) {}
+
+    fn failed(&self) {}
+
+    fn opened(&self, _: Option<&[CertificateDer<'_>]>) -> Box<dyn Meter> {
+        Box::new(())
+    }
+}
+
 /// The stream of connections for [`tonic`]'s `serve_with_incoming`. Dropping it closes the
 /// listening socket and gives up handshakes in progress.
 #[derive(Debug)]
@@ -63,7 +89,7 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 /// One encrypted connection; it holds its place in the total until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: Metered<TlsStream<TcpStream>, Box<dyn Meter>>,
     _place: Place,
 }
 
@@ -109,8 +135,18 @@ impl Drop for Place {
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
 pub fn listener(tcp: TcpListener, config: Arc<ServerConfig>, limits: ListenerLimits) -> Incoming {
+    listener_watched(tcp, config, limits, Arc::new(()))
+}
+
+/// [`listener`], with somebody who counts.
+pub fn listener_watched(
+    tcp: TcpListener,
+    config: Arc<ServerConfig>,
+    limits: ListenerLimits,
+    watch: Arc<dyn Watch>,
+) -> Incoming {
     let (ready, incoming) = mpsc::channel(READY);
-    tokio::spawn(accept_all(tcp, TlsAcceptor::from(config), limits, ready));
+    tokio::spawn(accept_all(tcp, TlsAcceptor::from(config), limits, watch, ready));
     Incoming(incoming)
 }
 
@@ -126,7 +162,7 @@ impl Connected for Connection {
     type ConnectInfo = ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+        self.stream.get_ref().connect_info()
     }
 }
 
@@ -185,6 +221,7 @@ async fn accept_all(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
     limits: ListenerLimits,
+    watch: Arc<dyn Watch>,
     ready: mpsc::Sender<Connection>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -199,12 +236,18 @@ async fn accept_all(
                 Ok((stream, from)) => {
                     let place = Place::take(&places, &by_address, from.ip(), limits.per_address);
                     let Some(place) = place else {
+                        watch.refused();
                         tracing::debug!("a connection above the limit was closed");
                         continue;
                     };
                     let (acceptor, ready) = (acceptor.clone(), ready.clone());
-                    let shaken = shake_hands(stream, acceptor, place, ready);
-                    handshakes.spawn(time::timeout(limits.handshake_deadline, shaken));
+                    let watch = Arc::clone(&watch);
+                    handshakes.spawn(async move {
+                        let shaken = shake_hands(stream, acceptor, place, &*watch, ready);
+                        if time::timeout(limits.handshake_deadline, shaken).await.is_err() {
+                            watch.failed();
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
@@ -219,15 +262,21 @@ async fn shake_hands(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     place: Place,
+    watch: &dyn Watch,
     ready: mpsc::Sender<Connection>,
 ) {
     // Without it small messages wait for acknowledgements; with an error it works all the same.
     let _ = stream.set_nodelay(true);
     match acceptor.accept(stream).await {
         Ok(stream) => {
+            let meter = watch.opened(stream.get_ref().1.peer_certificates());
+            let stream = Metered::new(stream, meter);
             // An error means that the server is stopping.
             let _ = ready.send(Connection { stream, _place: place }).await;
         }
-        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(error) => {
+            watch.failed();
+            tracing::debug!(%error, "a TLS handshake failed");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod limits;
+mod operations;
 mod roster;
 mod source;
 
@@ -52,6 +53,10 @@ pub struct Config {
     pub roster: Roster,
     /// What strangers may use up.
     pub limits: Limits,
+    /// Where metrics are served; none: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// The collector to which spans are exported (OTLP over gRPC); none: they are not.
+    pub otlp: Option<String>,
     /// The key that signs receipts and results.
     pub identity: Signer,
     /// The TLS key and certificate.
@@ -175,6 +180,10 @@ struct RawConfig {
     tls: RawTls,
     #[serde(default)]
     limits: limits::RawLimits,
+    #[serde(default)]
+    metrics: operations::RawMetrics,
+    #[serde(default)]
+    tracing: operations::RawTracing,
 }
 
 #[derive(Deserialize, Default)]
@@ -197,6 +206,8 @@ impl Config {
         let analysts = public_keys(&source, "analysts", &raw.analysts)?;
         let operators = public_keys(&source, "operators", &raw.operators)?;
         let limits = raw.limits.check(&source)?;
+        let metrics = raw.metrics.check(&source)?;
+        let otlp = raw.tracing.check(&source)?;
         let roster = Roster::load(&base.join(&raw.roster))?;
         let data = base.join(&raw.data);
         let path_of = |named: &Option<PathBuf>, usual: &str| {
@@ -216,6 +227,8 @@ impl Config {
             approve: raw.approve,
             roster,
             limits,
+            metrics,
+            otlp,
         };
         let certificate = path_of(&raw.tls.certificate, TLS_CERTIFICATE);
         config.check_own_entry(&source.at(&raw.name), &certificate)?;

@@ -4,7 +4,10 @@
 //! transaction. The study's first server starts the runs; the others join them. A run that fails
 //! because a server is silent is started again later; one that proves a lie ends the study.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mpc::{
     ids::{Party, RunId, StudyId, SubmissionId},
@@ -13,19 +16,22 @@ use mpc::{
     setup::SetupError,
     transcript::{About, Recording, Session, TranscriptError},
 };
-use proto::v1;
+use proto::{trace::Trace, v1};
 use rand::Rng as _;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     catalog::StudyContext,
     clock,
+    metrics::RunEnd,
     node::Node,
     peers::{
         PeerError,
-        mesh::GrpcMesh,
+        mesh::{GrpcMesh, Pace},
         sessions::{Joined, SessionId},
     },
     storage::{Detail, Finish, Storage, StorageError, StudyState},
+    trace,
 };
 
 mod drive;
@@ -129,6 +135,15 @@ impl JobError {
         }
     }
 
+    /// What the operator counts it as.
+    fn end(&self) -> RunEnd {
+        match self {
+            Self::Peer(_) | Self::Incomplete { .. } => RunEnd::Incomplete,
+            Self::Abort { .. } => RunEnd::Aborted,
+            Self::Storage(_) | Self::Repeated | Self::State(_) | Self::Stopping => RunEnd::Failed,
+        }
+    }
+
     /// What people are told while the study waits, if the error is about somebody.
     fn detail(&self) -> Option<Detail> {
         let servers = match self {
@@ -155,22 +170,24 @@ pub fn start(node: &Arc<Node>, context: Arc<StudyContext>) {
 }
 
 /// Takes part in a session that the study's first server started. The session is joined when this
-/// returns; the run itself goes on in the background.
+/// returns; the run itself goes on in the background, and is logged under the first server's `trace`.
 ///
 /// `false`: as many runs of the study wait here as may; nothing was joined.
-pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: Session) -> bool {
+pub fn join(node: &Arc<Node>, context: Arc<StudyContext>, session: Session, trace: Trace) -> bool {
     let Ok(place) = context.runs.clone().try_acquire_owned() else { return false };
     let joined = node.sessions.join(session_id(&context, &session));
-    let node_of_task = node.clone();
-    node.tasks.spawn(async move {
+    let (span, node_of_task) = (span(&context, &session, trace), node.clone());
+    let taking_part = async move {
         let changes_state = !matches!(session.about, About::Verify(_));
-        let outcome = take_part(&node_of_task, &context, joined, session).await;
-        settle(&node_of_task, &context, outcome.map(drop)).await;
+        if let Err(error) = take_part(&node_of_task, &context, joined, session).await {
+            settle(&node_of_task, &context, &error).await;
+        }
         if changes_state {
             context.wake.notify_one();
         }
         drop(place);
-    });
+    };
+    node.tasks.spawn(taking_part.instrument(span));
     true
 }
 
@@ -184,15 +201,45 @@ async fn lead(
     let mut nonce = [0; 16];
     rand::rng().fill_bytes(&mut nonce);
     let session = Session { nonce, about };
+    let trace = trace::start();
+    let span = span(context, &session, trace);
+    let trace = trace::within(&span, trace);
+    let leading = async {
+        let outcome = lead_session(node, context, session, trace).await;
+        // Here, so that the study's end is logged under the run that ended it.
+        if let Err(error @ JobError::Abort { .. }) = &outcome {
+            settle(node, context, error).await;
+        }
+        outcome
+    };
+    leading.instrument(span).await
+}
+
+async fn lead_session(
+    node: &Arc<Node>,
+    context: &Arc<StudyContext>,
+    session: Session,
+    trace: Trace,
+) -> Result<Vec<SubmissionId>, JobError> {
     let id = session_id(context, &session);
     let joined = node.sessions.join(id);
     let request = start_request(context, &session);
-    let starts = context.others().map(|peer| node.peers.start_session(peer, request.clone()));
+    let starts = context.others().map(|peer| {
+        let request = request.clone();
+        node.peers.start_session(peer, request, trace)
+    });
     if let Err(error) = futures::future::try_join_all(starts).await {
         abandon(node, context, id).await;
         return Err(error.into());
     }
     take_part(node, context, joined, session).await
+}
+
+/// Everything that is logged of a run, with the id that it has in the logs of all servers.
+fn span(context: &StudyContext, session: &Session, trace: Trace) -> Span {
+    let (study, protocol) = (context.id, session.about.name());
+    let span = tracing::info_span!("run", %study, protocol, trace_id = %trace.id());
+    trace::follow(span, trace)
 }
 
 /// Tells all peers not to wait for this server in a session.
@@ -219,7 +266,6 @@ fn start_request(context: &StudyContext, session: &Session) -> v1::StartRequest 
     }
 }
 
-#[tracing::instrument(name = "run", skip_all, fields(study = %context.id, protocol = session.about.name()))]
 async fn take_part(
     node: &Arc<Node>,
     context: &Arc<StudyContext>,
@@ -232,6 +278,9 @@ async fn take_part(
         tokio::time::timeout(node.round_timeout(), context.running.lock()).await.map_err(|_| {
             JobError::Incomplete { text: "another run is busy".into(), servers: vec![] }
         })?;
+    let (started, protocol) = (Instant::now(), session.about.name());
+    let is_verification = matches!(session.about, About::Verify(_));
+    let pace = Pace { metrics: node.metrics.clone(), protocol };
     let mesh = GrpcMesh::new(
         context.me,
         context.names.clone(),
@@ -239,14 +288,19 @@ async fn take_part(
         joined,
         node.round_timeout(),
         node.stop.child_token(),
+        pace,
     );
     tracing::debug!("start");
     let outcome = match begin(&*node.storage, context.id, session.run(context.id)).await {
         Ok(()) => speak(node, context, session, mesh).await,
         Err(error) => Err(error),
     };
+    let end = outcome.as_ref().map_or_else(JobError::end, |_| RunEnd::Done);
+    node.metrics.run(protocol, end, started.elapsed());
     match &outcome {
-        Ok(_) => tracing::debug!("end"),
+        // There may be many in a second.
+        Ok(_) if is_verification => tracing::debug!("end"),
+        Ok(_) => tracing::info!("end"),
         Err(error) => {
             tracing::info!(%error, "no end");
             abandon(node, context, joined_as).await;
@@ -279,12 +333,12 @@ async fn speak(
 }
 
 /// Stores what a run's error means for the study.
-async fn settle(node: &Node, context: &StudyContext, outcome: Result<(), JobError>) {
-    let Err(error) = outcome else { return };
-    let stored = match &error {
+async fn settle(node: &Node, context: &StudyContext, error: &JobError) {
+    let stored = match error {
         JobError::Abort { text, servers, transcript } => {
             let detail = Detail { text: text.clone(), servers: servers.clone() };
-            end(node, context, ended(StudyState::Aborted, detail, transcript.clone())).await
+            let finish = ended(StudyState::Aborted, detail, transcript.clone());
+            end(node, context, finish).await.map(drop)
         }
         _ => match error.detail() {
             Some(detail) => describe(node, context, detail).await,
@@ -302,13 +356,15 @@ fn ended(to: StudyState, detail: Detail, transcript: Vec<Vec<u8>>) -> Finish {
     Finish { to, detail, outcome: Vec::new(), transcript, rejected: 0, scrub: true, now_ms }
 }
 
-/// Ends a study. What was secret is wiped in the same transaction.
-async fn end(node: &Node, context: &StudyContext, finish: Finish) -> Result<(), StorageError> {
+/// Ends a study. What was secret is wiped in the same transaction. `false`: it had ended before.
+async fn end(node: &Node, context: &StudyContext, finish: Finish) -> Result<bool, StorageError> {
     let (text, to) = (finish.detail.text.clone(), finish.to);
-    if node.storage.finish(context.id, finish).await? {
+    let has_ended = node.storage.finish(context.id, finish).await?;
+    if has_ended {
+        node.metrics.backlog.end(context.id);
         tracing::info!(study = %context.id, state = %to, detail = text, "the study has ended");
     }
-    Ok(())
+    Ok(has_ended)
 }
 
 /// Renews the detail of a study that goes on, if it says something new.

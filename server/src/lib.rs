@@ -7,15 +7,18 @@ pub mod catalog;
 pub mod certs;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod door;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+pub mod metrics;
 pub mod node;
 pub mod peers;
 pub mod rpc;
 pub mod server;
 pub mod storage;
 pub mod tls;
+pub mod trace;
 
 pub use server::{Running, Server, StartError};

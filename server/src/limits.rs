@@ -43,6 +43,14 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The limit's name in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TooFast { .. } => "rate",
+            Self::Busy { .. } => "in_flight",
+        }
+    }
+
     /// When it makes sense to try again.
     pub fn retry_after(self) -> Duration {
         match self {
@@ -89,7 +97,10 @@ impl<C: Clock + Clone> RateLimit<C> {
 
 /// How many requests are worked on at once.
 #[derive(Debug, Clone)]
-pub struct InFlight(Arc<Semaphore>);
+pub struct InFlight {
+    places: Arc<Semaphore>,
+    all: usize,
+}
 
 /// A request's place; free again when it is dropped.
 #[derive(Debug)]
@@ -102,12 +113,18 @@ impl InFlight {
     pub fn new(requests: u32) -> Self {
         // Saturates far above any number that the configuration allows.
         let permits = usize::try_from(requests).unwrap_or(Semaphore::MAX_PERMITS);
-        Self(Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS))))
+        let all = permits.min(Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(all)), all }
+    }
+
+    /// How many places are taken.
+    pub fn taken(&self) -> u64 {
+        self.all.saturating_sub(self.places.available_permits()) as u64
     }
 
     /// Takes a place, or refuses.
     pub fn enter(&self) -> Result<Place, Refused> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.places)
             .try_acquire_owned()
             .map(|permit| Place { _permit: permit })
             .map_err(|_| Refused::Busy { retry_after: BUSY_DELAY })
@@ -167,9 +184,11 @@ mod tests {
     fn a_full_server_refuses_until_a_place_is_free() {
         let in_flight = InFlight::new(2);
         let (first, _second) = (in_flight.enter().unwrap(), in_flight.enter().unwrap());
+        assert_eq!(in_flight.taken(), 2);
         let refused = in_flight.enter().unwrap_err();
         assert_eq!(refused, Refused::Busy { retry_after: BUSY_DELAY });
         drop(first);
+        assert_eq!(in_flight.taken(), 1);
         in_flight.enter().unwrap();
     }
 }

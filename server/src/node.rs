@@ -1,6 +1,12 @@
 //! Node: everything that the handlers and jobs of one server share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use mpc::sign::Signer;
 use study::Study;
@@ -10,6 +16,7 @@ use crate::{
     catalog::{Catalog, CatalogError, StudyContext},
     config::Config,
     limits::{InFlight, Place, RateLimit, Refused},
+    metrics::Metrics,
     peers::{Greeting, Peers, sessions::Sessions},
     storage::{Storage, StorageError, StudyRow},
     tls,
@@ -35,13 +42,17 @@ pub struct Node {
     pub in_flight: InFlight,
     /// How many records are read by strangers at once.
     pub records: InFlight,
+    /// What the operator sees.
+    pub metrics: Arc<Metrics>,
+    /// Whether the database worked when it was last tried.
+    pub storage_healthy: AtomicBool,
     /// Ends everything.
     pub stop: CancellationToken,
     /// Everything that runs in the background.
     pub tasks: TaskTracker,
     /// Whether this server adds to its result shares what no submission has.
     #[cfg(feature = "testing")]
-    pub adds_wrongly: std::sync::atomic::AtomicBool,
+    pub adds_wrongly: AtomicBool,
 }
 
 impl Node {
@@ -63,10 +74,16 @@ impl Node {
     /// Counts one call of a stranger against its address and against what is worked on at once;
     /// the place is taken until it is dropped.
     pub fn admit<T>(&self, request: &tonic::Request<T>) -> Result<Place, Refused> {
-        if let Some(address) = tls::remote_ip(request) {
-            self.rate.check(address)?;
-        }
-        self.in_flight.enter()
+        let address = tls::remote_ip(request);
+        address
+            .map_or(Ok(()), |address| self.rate.check(address))
+            .and_then(|()| self.in_flight.enter())
+            .inspect_err(|refused| self.metrics.limit(refused.word()))
+    }
+
+    /// Whether the database worked when it was last tried.
+    pub fn is_storage_healthy(&self) -> bool {
+        self.storage_healthy.load(Ordering::Relaxed)
     }
 
     /// Derives a study's context; an error says why it cannot run here.

@@ -7,7 +7,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use mpc::ids::StudyId;
-use proto::v1::{self, Frame, peers_client::PeersClient};
+use proto::{
+    trace::Trace,
+    v1::{self, Frame, peers_client::PeersClient},
+};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Request, Status, transport::Channel};
@@ -16,7 +19,7 @@ mod link;
 pub mod mesh;
 pub mod sessions;
 
-pub use link::Greeting;
+pub use link::{Greeting, Trouble};
 
 use link::LinkState;
 use sessions::{ABANDONED, SessionId};
@@ -91,8 +94,10 @@ impl Peers {
             let client = PeersClient::new(channel)
                 .max_decoding_message_size(proto::MAX_OUTCOME)
                 .max_encoding_message_size(proto::MAX_MESSAGE);
-            let (publish, state) =
-                watch::channel(LinkState::Down { reason: "not connected yet".into() });
+            let (publish, state) = watch::channel(LinkState::Down {
+                trouble: Trouble::Starting,
+                reason: "not connected yet".into(),
+            });
             let retry = Arc::new(Notify::new());
             let link = link::Keeper {
                 peer: name.clone(),
@@ -169,8 +174,19 @@ impl Peers {
     pub fn trouble(&self, peer: &str) -> Option<String> {
         match &*self.link(peer)?.state.borrow() {
             LinkState::Up { .. } => None,
-            LinkState::Down { reason } => Some(reason.clone()),
+            LinkState::Down { reason, .. } => Some(reason.clone()),
         }
+    }
+
+    /// All peers, each with why the link to it is down.
+    pub fn standing(&self) -> impl Iterator<Item = (&str, Option<Trouble>)> {
+        self.links.iter().map(|(name, link)| {
+            let trouble = match *link.state.borrow() {
+                LinkState::Up { .. } => None,
+                LinkState::Down { trouble, .. } => Some(trouble),
+            };
+            (name.as_str(), trouble)
+        })
     }
 
     /// Where a study is at `peer`.
@@ -195,14 +211,17 @@ impl Peers {
         Ok(client.outcome(call(request)).await.map_err(|status| error(peer, &status))?.into_inner())
     }
 
-    /// Asks `peer` to join a session.
+    /// Asks `peer` to join a session, which both log under `trace`.
     pub async fn start_session(
         &self,
         peer: &str,
         request: v1::StartRequest,
+        trace: Trace,
     ) -> Result<(), PeerError> {
         let mut client = self.client(peer)?;
-        client.start(call(request)).await.map_err(|status| error(peer, &status))?;
+        let mut request = call(request);
+        trace.attach(&mut request);
+        client.start(request).await.map_err(|status| error(peer, &status))?;
         Ok(())
     }
 
@@ -211,9 +230,14 @@ impl Peers {
         let link = self.link(peer).ok_or_else(|| unreachable("it is not in the roster".into()))?;
         match &*link.state.borrow() {
             LinkState::Up { .. } => Ok(link.client.clone()),
-            LinkState::Down { reason } => Err(unreachable(reason.clone())),
+            LinkState::Down { reason, .. } => Err(unreachable(reason.clone())),
         }
     }
+}
+
+/// A failed call in words.
+pub(crate) fn reason(status: &Status) -> String {
+    link::reason(status)
 }
 
 fn call<T>(message: T) -> Request<T> {

@@ -1,6 +1,14 @@
 //! One server: starts its services, keeps them healthy, and stops them in order.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use proto::v1;
 use study::Study;
@@ -14,6 +22,7 @@ use crate::{
     config::Config,
     jobs,
     limits::{InFlight, RateLimit},
+    metrics::{self, Metrics},
     node::Node,
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
@@ -76,6 +85,7 @@ pub struct Server;
 pub struct Running {
     node: Arc<Node>,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     stop_serving: CancellationToken,
     health: HealthReporter,
@@ -104,18 +114,24 @@ impl Server {
         let server_tls = tls::server_config(&config.tls, &config.roster)?;
         let connections = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
         let limits = ListenerLimits::of_connections(connections);
+        let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
+        let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
         let node = node(config, storage)?;
         resume(&node).await?;
         let (health, health_service) = tonic_health::server::health_reporter();
         let router = router(&node)?.add_service(health_service);
         let stop_serving = CancellationToken::new();
-        let incoming = tls::listener(listener, server_tls, limits);
+        let connections = node.metrics.connections.of_roster(&node.config.roster);
+        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(connections));
         let stopped = stop_serving.clone().cancelled_owned();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
         set_health(&health, true).await;
         node.tasks.spawn(watch_health(node.clone(), health.clone()));
+        if let Some(listener) = metrics_listener {
+            node.tasks.spawn(metrics::serve(listener, node.clone()));
+        }
         tracing::info!(name = node.name(), %address, "serving");
-        Ok(Running { node, address, serving, stop_serving, health })
+        Ok(Running { node, address, metrics_address, serving, stop_serving, health })
     }
 }
 
@@ -123,6 +139,11 @@ impl Running {
     /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that metrics are served on, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The server's name in its roster.
@@ -149,7 +170,7 @@ impl Running {
     /// does not care for the commitments.
     #[cfg(feature = "testing")]
     pub fn add_wrongly(&self) {
-        self.node.adds_wrongly.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.node.adds_wrongly.store(true, Ordering::Relaxed);
     }
 
     /// Stops without waiting for requests or runs that are under way. For tests of what is
@@ -185,12 +206,33 @@ impl Running {
     }
 }
 
+/// The socket for metrics, which everybody can read who can connect to it.
+fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bind = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let bound = listener.local_addr()?;
+        if address.ip().is_unspecified() {
+            tracing::warn!(address = %bound, "metrics are served on every address of this machine, \
+                without a password: keep them behind a firewall, or listen on one address");
+        }
+        tracing::info!(address = %bound, "metrics");
+        Ok(listener)
+    };
+    bind().map_err(|cause| StartError::Listen { address, cause })
+}
+
 fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelError> {
+    let metrics = Arc::new(Metrics::new());
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let greeting = Arc::new(Greeting { roster_hash: config.roster.hash() });
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
     let channels = others
-        .map(|server| Ok((server.name.clone(), tls::peer_channel(&config.tls, server)?)))
+        .map(|server| {
+            let traffic = metrics.connections.traffic(&server.name);
+            Ok((server.name.clone(), tls::peer_channel(&config.tls, server, traffic)?))
+        })
         .collect::<Result<Vec<_>, ChannelError>>()?;
     let per_second = NonZeroU32::new(config.limits.calls_per_second);
     Ok(Arc::new(Node {
@@ -199,6 +241,8 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
         rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
         in_flight: InFlight::new(config.limits.requests_in_flight),
         records: InFlight::new(RECORDS),
+        metrics,
+        storage_healthy: AtomicBool::new(true),
         catalog: crate::catalog::Catalog::default(),
         config,
         storage,
@@ -206,7 +250,7 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
         stop,
         tasks,
         #[cfg(feature = "testing")]
-        adds_wrongly: std::sync::atomic::AtomicBool::default(),
+        adds_wrongly: AtomicBool::default(),
     }))
 }
 
@@ -221,11 +265,30 @@ async fn resume(node: &Arc<Node>) -> Result<(), StartError> {
             Err(cause) => return Err(StartError::Study { study: row.id, cause }),
         };
         let context = node.catalog.insert(context);
+        if !row.state.is_final() {
+            note_backlog(node, row.id).await?;
+        }
         if !row.state.is_final() && row.state != StudyState::Proposed {
             jobs::start(node, context);
         }
     }
     Ok(())
+}
+
+/// Notes what waited for its verification before this start.
+async fn note_backlog(node: &Node, study: mpc::ids::StudyId) -> Result<(), StorageError> {
+    const PAGE: usize = 1_000;
+    let (now, mut after) = (Instant::now(), None);
+    loop {
+        let page = node.storage.unverified(study, after, PAGE).await?;
+        for row in &page {
+            node.metrics.backlog.enter(study, row.id, now);
+        }
+        after = page.last().map(|row| row.arrival);
+        if page.len() < PAGE {
+            return Ok(());
+        }
+    }
 }
 
 fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
@@ -252,7 +315,12 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
-        .add_service(limited!(v1::directory_server::DirectoryServer::new(directory)))
+        .add_service(
+            v1::directory_server::DirectoryServer::new(directory)
+                // A measurement, and its framing.
+                .max_decoding_message_size(proto::MAX_MEASURE + 1024)
+                .max_encoding_message_size(proto::MAX_MESSAGE),
+        )
         .add_service(
             v1::studies_server::StudiesServer::new(studies)
                 .max_decoding_message_size(proto::MAX_MESSAGE)
@@ -280,6 +348,7 @@ async fn watch_health(node: Arc<Node>, health: HealthReporter) {
             continue;
         }
         serving = healthy.is_ok();
+        node.storage_healthy.store(serving, Ordering::Relaxed);
         match healthy {
             Ok(()) => tracing::info!("storage works again"),
             Err(error) => tracing::error!(%error, "storage does not work"),

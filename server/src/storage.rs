@@ -18,7 +18,7 @@ pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
 pub use rows::{
     Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
-    PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState,
+    PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, Summary,
     UnverifiedRow, Verdict,
 };
 
@@ -284,6 +284,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The study's counters. Cheap: they are maintained, not computed.
     async fn counts(&self, study: StudyId) -> Result<Counts, StorageError>;
+
+    /// How many studies there are, and what waits. Cheap: the operator's metrics ask for it.
+    async fn summary(&self) -> Result<Summary, StorageError>;
 
     /// Whether reading and writing work.
     async fn health(&self) -> Result<(), StorageError>;

@@ -21,9 +21,11 @@ use crate::config::{Roster, RosterServer};
 mod channel;
 mod identity;
 
-pub use channel::{ChannelError, peer_channel};
+pub use channel::{ChannelError, peer_certificate, peer_channel};
 pub use identity::{IdentityError, TlsIdentity};
-pub use proto::listener::{ConnectInfo, Connection, Incoming, ListenerLimits, listener};
+pub use proto::listener::{
+    ConnectInfo, Connection, Incoming, ListenerLimits, listener, listener_watched,
+};
 pub use proto::pin::{Facts, NotACertificate, Pin};
 
 /// The only application protocol spoken here.

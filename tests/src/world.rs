@@ -20,6 +20,10 @@ use server::{
     certs::{DevRequest, dev},
     config::Config,
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
@@ -120,6 +124,24 @@ impl World {
     /// Makes a server open result shares that are 1 too large from now on.
     pub fn add_wrongly(&self, server: usize) {
         self.servers[server].as_ref().unwrap().add_wrongly();
+    }
+
+    /// What a server with `[metrics]` in its configuration answers to this first line of a request.
+    pub async fn metrics_request(&self, server: usize, line: &str) -> String {
+        let address = self.servers[server].as_ref().unwrap().metrics_address().unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// The metrics of a server, as Prometheus reads them.
+    pub async fn metrics(&self, server: usize) -> String {
+        let answer = self.metrics_request(server, "GET /metrics").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        answer
     }
 
     /// Stops all servers.

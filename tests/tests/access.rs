@@ -13,7 +13,7 @@ use client::{
 };
 use mpc::{dst, sign::Signer};
 use proto::v1::{self, peers_client::PeersClient, studies_client::StudiesClient};
-use server::{config::Config, tls};
+use server::{config::Config, metrics::Traffic, tls};
 use sotto_tests::{Provider, World};
 use study::Value;
 use tokio_util::sync::CancellationToken;
@@ -76,17 +76,18 @@ async fn an_unlisted_peer_and_a_wrong_certificate_are_refused_in_the_handshake()
     let (ours, theirs) = (config_of(&world, 0), config_of(&other, 0));
     let alpha = ours.roster.get("alpha").unwrap();
     // A server that is not in the roster presents its certificate: no connection.
-    let channel = tls::peer_channel(&theirs.tls, alpha).unwrap();
+    let channel = tls::peer_channel(&theirs.tls, alpha, Traffic::default()).unwrap();
     let status = PeersClient::new(channel).hello(hello()).await.unwrap_err();
     assert!(never_connected(&status), "{status:?}");
     // A listed server that finds another certificate than the pinned one: no connection.
     let mut impostor = theirs.roster.get("alpha").unwrap().clone();
     impostor.tls = ours.roster.get("beta").unwrap().tls;
-    let channel = tls::peer_channel(&config_of(&world, 1).tls, &impostor).unwrap();
+    let channel =
+        tls::peer_channel(&config_of(&world, 1).tls, &impostor, Traffic::default()).unwrap();
     let status = PeersClient::new(channel).hello(hello()).await.unwrap_err();
     assert!(never_connected(&status), "{status:?}");
     // The same servers with the right keys understand each other.
-    let channel = tls::peer_channel(&config_of(&world, 1).tls, alpha).unwrap();
+    let channel = tls::peer_channel(&config_of(&world, 1).tls, alpha, Traffic::default()).unwrap();
     let request = v1::HelloRequest {
         roster_hash: ours.roster.hash().to_vec().into(),
         unix_ms: server::clock::now_ms(),

@@ -46,6 +46,7 @@ fn the_sample_configuration_loads_once_the_sample_keys_are_replaced() {
     let config = Config::load(&dir.path().join("server.toml")).unwrap();
     assert_eq!(config.name, name);
     assert!(config.roster.servers().len() >= 2);
+    assert!(config.metrics.is_some_and(|address| address.ip().is_loopback()));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    memchr::memmem::find(haystack, needle).is_some()
 }
 
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
@@ -95,7 +95,8 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
         .finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
-    let world = World::servers(3).await;
+    let metrics = |_, config: String| config + "\n[metrics]\nlisten = \"127.0.0.1:0\"\n";
+    let world = World::with_configs(3, metrics).await;
     let study = world.create(STUDY).await;
     let mut provider = Provider::new(&world, study, 1).await;
     let records = [
@@ -152,17 +153,24 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
             secrets.push((format!("{key} of S{server}"), line));
         }
     }
+    let mut metrics = String::new();
+    for server in 0..3 {
+        metrics += &world.metrics(server).await;
+    }
     world.end().await;
 
     let log = log.0.lock().unwrap();
+    assert_eq!(metrics.matches("outcome=\"accepted\",reason=\"\"} 1").count(), 3, "{metrics}");
     assert!(log.len() > 10_000, "the log is there: {} bytes", log.len());
     for (name, secret) in &secrets {
         for spelling in spellings(secret) {
             assert!(!holds(&log, &spelling), "{name} is in the log");
+            assert!(!holds(metrics.as_bytes(), &spelling), "{name} is in the metrics");
         }
     }
     let planted = [PLANTED.to_string(), format!("{PLANTED:x}"), format!("{PLANTED:X}")];
     for text in planted {
         assert!(!holds(&log, text.as_bytes()), "a planted input is in the log");
+        assert!(!metrics.contains(&text), "a planted input is in the metrics");
     }
 }

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
 
+use proto::v1::{MeasureRequest, directory_client::DirectoryClient};
 use sotto_tests::World;
+use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -20,6 +22,28 @@ async fn health_is_serving_for_the_server_and_for_submissions() {
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving, "{service:?}");
     }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_measurement_takes_half_a_mebibyte_and_counts_as_a_call() {
+    let slow =
+        |_, config: String| config.replace("calls_per_second = 100000", "calls_per_second = 8");
+    let world = World::with_configs(2, slow).await;
+    let mut directory = DirectoryClient::new(world.channel(1).await);
+    let filler = |len: usize| MeasureRequest { filler: vec![7; len].into() };
+    directory.measure(filler(proto::MAX_MEASURE)).await.unwrap();
+    let more = directory.measure(filler(proto::MAX_MEASURE + 1)).await.unwrap_err();
+    assert_eq!(more.code(), Code::InvalidArgument);
+    let much = directory.measure(filler(2 * proto::MAX_MEASURE)).await.unwrap_err();
+    assert_eq!(much.code(), Code::OutOfRange);
+    let mut codes = Vec::new();
+    for _ in 0..50 {
+        codes.push(
+            directory.measure(filler(1)).await.map_or_else(|refused| refused.code(), |_| Code::Ok),
+        );
+    }
+    assert!(codes.contains(&Code::ResourceExhausted), "{codes:?}");
     world.end().await;
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use server::{Server, config::Config};
 
-use crate::{failure::Failure, signal};
+use crate::{failure::Failure, logging, signal};
 
 /// Run one server.
 ///
-/// Logs to stderr, in JSON unless stderr is a terminal. SIGTERM and SIGINT drain: nothing new is
+/// Logs to stderr, in JSON unless stderr is a terminal. With `[metrics] listen` in the configuration
+/// metrics for Prometheus are served there; with `[tracing] otlp` spans are exported. SIGTERM and SIGINT drain: nothing new is
 /// taken, what is under way is finished, and the process ends within 30 s. What was acknowledged
 /// is durable, and the next start goes on where this one stopped.
 #[derive(Debug, clap::Args)]
@@ -27,13 +28,17 @@ impl Serve {
         let stop = signal::stop();
         let failed = |error: &dyn std::fmt::Display| Failure::Server(error.to_string());
         let config = Config::load(&self.config).map_err(|error| failed(&error))?;
+        let spans = logging::start_server(&config.name, config.otlp.as_deref())
+            .map_err(|error| failed(&format!("tracing.otlp cannot be used: {error}")))?;
         let mut running = Server::start(config).await.map_err(|error| failed(&error))?;
-        tokio::select! {
+        let served = tokio::select! {
             () = stop.cancelled() => {
                 running.shutdown().await;
                 Ok(())
             }
             error = running.failed() => Err(failed(&error)),
-        }
+        };
+        spans.end().await;
+        served
     }
 }

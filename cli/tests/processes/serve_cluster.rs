@@ -22,6 +22,8 @@ pub struct Servers {
     // Declared first, so that the processes end before their directory goes.
     processes: [Option<Process>; 3],
     ports: [u16; 3],
+    /// What `SOTTO_LOG` is for the servers.
+    log: &'static str,
     /// Analyst and provider.
     pub client: Client,
     /// Each server's operator.
@@ -34,8 +36,17 @@ impl Servers {
         Self::with_limits("")
     }
 
+    /// Servers that log what `log` says.
+    pub fn talkative(log: &'static str) -> Self {
+        Self::make("", log)
+    }
+
     /// With `limits` in the configuration of every server.
     pub fn with_limits(limits: &str) -> Self {
+        Self::make(limits, "info")
+    }
+
+    fn make(limits: &str, log: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = [(); 3].map(|()| free_port());
         let client = Client::new(dir.path().join("client"), &dir.path().join("client/sotto.toml"));
@@ -43,7 +54,8 @@ impl Servers {
             let dir = dir.path().join(format!("operator-{name}"));
             Client::new(dir.clone(), &dir.join("sotto.toml"))
         });
-        let mut servers = Self { processes: [None, None, None], ports, client, operators, dir };
+        let mut servers =
+            Self { processes: [None, None, None], ports, log, client, operators, dir };
         servers.configure(limits);
         for server in 0..NAMES.len() {
             servers.start(server);
@@ -87,8 +99,9 @@ impl Servers {
     #[track_caller]
     pub fn start(&mut self, server: usize) {
         let config = self.dir.path().join(NAMES[server]).join("server.toml");
-        let mut process =
-            Process::start(sotto(&self.client.dir).args(["serve", "--config"]).arg(config));
+        let mut serve = sotto(&self.client.dir);
+        serve.args(["serve", "--config"]).arg(config).env("SOTTO_LOG", self.log);
+        let mut process = Process::start(&mut serve);
         wait_until("a server to listen", || {
             assert!(process.is_running(), "{}", process.stderr());
             TcpStream::connect(("127.0.0.1", self.ports[server])).is_ok()

@@ -16,7 +16,7 @@ use mpc::{
     ids::PublicHash,
     receipt::{AmendmentReceipt, Receipt},
 };
-use proto::v1;
+use proto::{trace::Trace, v1};
 use rand::RngExt as _;
 use tonic::{Response, Status};
 
@@ -51,6 +51,7 @@ pub struct Lane {
 /// The ways to all servers of a study, in party order.
 pub struct Lanes {
     lanes: Vec<Lane>,
+    trace: Trace,
     /// Without any acknowledgement for this long, a server is given up.
     timeout: Duration,
 }
@@ -94,26 +95,27 @@ fn all(
 }
 
 impl Lanes {
-    /// Lanes to `servers`, in party order.
-    pub fn new(servers: Vec<Server>, timeout: Duration) -> Self {
+    /// Lanes to `servers`, in party order. All of them log what comes as one `trace`.
+    pub fn new(servers: Vec<Server>, timeout: Duration, trace: Trace) -> Self {
         let lane = |server| Lane {
             server,
             progressed: Mutex::new(Instant::now()),
             bytes: AtomicU64::new(0),
         };
-        Self { lanes: servers.into_iter().map(lane).collect(), timeout }
+        Self { lanes: servers.into_iter().map(lane).collect(), trace, timeout }
     }
 
     /// Sends a batch to all servers; returns their receipts, verified.
     pub async fn send(&self, batch: &Batch, progress: &dyn Progress) -> Result<Entry, ClientError> {
         let hash = PublicPart::hash_encoded(&batch.public_bytes);
+        let trace = self.trace.step(&mut rand::rng());
         let sends = self.lanes.iter().zip(&batch.payloads).map(|(lane, payload)| async move {
             let message = v1::SubmitRequest {
                 public_part: batch.public_bytes.clone(),
                 payload: payload.clone(),
                 credential: batch.credential.0.to_vec().into(),
             };
-            let answer = lane.submit(message, self.timeout, progress).await?;
+            let answer = lane.submit(message, trace, self.timeout, progress).await?;
             let receipt = lane.check(answer, &batch.public, hash)?;
             Ok::<_, ClientError>((lane.server.name().to_owned(), hex::encode(receipt.signature.0)))
         });
@@ -140,7 +142,7 @@ impl Lanes {
             credential: signed.signature.0.to_vec().into(),
         };
         let sends = self.lanes.iter().map(|lane| async {
-            let answer = lane.amend(message.clone(), self.timeout, progress).await?;
+            let answer = lane.amend(message.clone(), self.trace, self.timeout, progress).await?;
             lane.check_amendment(answer, signed)
         });
         let answers = join_all(sends).await;
@@ -165,12 +167,14 @@ impl Lane {
     async fn submit(
         &self,
         message: v1::SubmitRequest,
+        trace: Trace,
         timeout: Duration,
         progress: &dyn Progress,
     ) -> Result<v1::Receipt, ClientError> {
         let len = message.public_part.len() + message.payload.len() + message.credential.len();
         let submit = || {
-            let call = request(message.clone(), deadline::SUBMIT);
+            let mut call = request(message.clone(), deadline::SUBMIT);
+            trace.attach(&mut call);
             let mut server = self.server.submissions();
             async move { server.submit(call).await }
         };
@@ -180,12 +184,14 @@ impl Lane {
     async fn amend(
         &self,
         message: v1::AmendRequest,
+        trace: Trace,
         timeout: Duration,
         progress: &dyn Progress,
     ) -> Result<v1::AmendmentReceipt, ClientError> {
         let len = message.amendment.len() + message.credential.len();
         let amend = || {
-            let call = request(message.clone(), deadline::SUBMIT);
+            let mut call = request(message.clone(), deadline::SUBMIT);
+            trace.attach(&mut call);
             let mut server = self.server.submissions();
             async move { server.amend(call).await }
         };

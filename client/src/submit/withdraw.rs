@@ -7,6 +7,7 @@ use std::{
 };
 
 use mpc::ids::AmendmentId;
+use proto::trace::Trace;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +42,8 @@ pub struct WithdrawReport {
     pub servers: Vec<String>,
     /// Whether an earlier run had done it.
     pub earlier: bool,
+    /// The id under which every server logs what came in this run.
+    pub trace: String,
     /// How long the run took.
     pub elapsed_seconds: f64,
 }
@@ -54,7 +57,7 @@ pub async fn withdraw(
     stop: &CancellationToken,
     progress: &dyn Progress,
 ) -> Result<WithdrawReport, ClientError> {
-    let started = Instant::now();
+    let (started, trace) = (Instant::now(), Trace::start(&mut rand::rng()));
     let mut previous = Previous::open(path)?;
     let provider = profile.signer(Role::Provider)?;
     let id = previous.study()?;
@@ -73,7 +76,7 @@ pub async fn withdraw(
         }
         previous.retire(Change::draw(), None)?;
         let signed = Change::of(&previous)?.sign(BTreeSet::new(), &provider);
-        let lanes = Lanes::new(cluster.servers().to_vec(), timeout);
+        let lanes = Lanes::new(cluster.servers().to_vec(), timeout, trace);
         let acknowledged = change::send(&cluster, &lanes, &signed, stop, progress).await?;
         previous.acknowledge(acknowledged)?;
     }
@@ -90,6 +93,7 @@ pub async fn withdraw(
         submissions: old.iter().map(ToString::to_string).collect(),
         servers: servers.unwrap_or_default(),
         earlier,
+        trace: trace.id().to_string(),
         elapsed_seconds: started.elapsed().as_secs_f64(),
     })
 }

@@ -83,6 +83,7 @@ fn paths_start_at_the_file_that_names_them_and_the_rest_has_defaults() {
     assert_eq!(config.approve, Approve::Manual);
     assert!(config.operators.is_empty());
     assert_eq!(config.limits, Limits { connections: 12, ..Limits::default() });
+    assert_eq!((config.metrics, config.otlp), (None, None));
     assert_eq!(config.roster.get("beta").unwrap().identity, site.beta.identity);
     let own = config.roster.by_pin(&site.alpha.tls).unwrap();
     assert_eq!(config.roster.by_identity(&site.alpha.identity), Some(own));
@@ -98,6 +99,31 @@ fn named_tls_files_are_used() {
     let tls = "[tls]\ncertificate = \"other.pem\"\nkey = \"other.key\"\n[limits]";
     site.write("server.toml", &GOOD.replace("[limits]", tls));
     assert_eq!(site.load().unwrap().tls.pin(), site.alpha.tls);
+}
+
+#[test]
+fn metrics_and_spans_stay_in_the_operator_s_own_network() {
+    let site = Site::new();
+    let with = |text: &str| {
+        site.write("server.toml", &format!("{GOOD}{text}"));
+        site.load()
+    };
+    let config = with("[metrics]\nlisten = \"127.0.0.1:9464\"\n").unwrap();
+    assert_eq!(config.metrics, Some(([127, 0, 0, 1], 9464).into()));
+    let config = with("[tracing]\notlp = \"http://127.0.0.1:4317\"\n").unwrap();
+    assert_eq!(config.otlp.as_deref(), Some("http://127.0.0.1:4317"));
+    with("[tracing]\notlp = \"http://collector:4317\"\n").unwrap();
+    for listen in ["203.0.113.1:9464", "127.0.0.1", "[2001:db8::1]:9464", "localhost:9464"] {
+        let error = with(&format!("[metrics]\nlisten = \"{listen}\"\n")).unwrap_err().to_string();
+        assert!(
+            error.contains("server.toml:10:10: metrics.listen must be an address of"),
+            "{error}"
+        );
+    }
+    for otlp in ["http://203.0.113.1:4317", "https://127.0.0.1:4317", "http://127.0.0.1", "tcp"] {
+        let error = with(&format!("[tracing]\notlp = \"{otlp}\"\n")).unwrap_err().to_string();
+        assert!(error.contains("server.toml:10:8: tracing.otlp must be a collector"), "{error}");
+    }
 }
 
 #[test]

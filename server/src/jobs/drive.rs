@@ -60,7 +60,7 @@ pub async fn drive(node: &Arc<Node>, context: &Arc<StudyContext>) {
             Ok(Progress::Waiting) => driver.backoff.next(),
             Err(error) => {
                 tracing::debug!(study = %context.id, %error, "step");
-                settle(node, context, Err(error)).await;
+                settle(node, context, &error).await;
                 driver.backoff.next()
             }
         };

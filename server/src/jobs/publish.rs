@@ -19,6 +19,7 @@ use words::Words;
 use super::{JobError, begin, end, ended, evidence, verify};
 use crate::{
     catalog::StudyContext,
+    metrics::Submission,
     node::Node,
     storage::{Detail, EntryStatus, Finish, StorageError, StudyState},
 };
@@ -48,9 +49,13 @@ pub async fn run<M: Mesh + 'static>(
     let heard = Recording::of(&transcript, session);
     match ending {
         Ok(Ending::Published(published)) => store(node, context, &published, heard.encode()).await,
-        Ok(Ending::Refused { detail, rejected }) => {
+        Ok(Ending::Refused { detail, left_out }) => {
             let finish = ended(StudyState::Refused, detail, heard.encode());
-            Ok(end(node, context, Finish { rejected, ..finish }).await?)
+            let rejected = left_out.len() as u64;
+            if end(node, context, Finish { rejected, ..finish }).await? {
+                count(node, &left_out);
+            }
+            Ok(())
         }
         Ok(Ending::Pending) => {
             let text = "submissions that all servers hold could not be verified".into();
@@ -71,7 +76,7 @@ enum Ending {
     /// A rule of the study forbids a result.
     Refused {
         detail: Detail,
-        rejected: u64,
+        left_out: Vec<(SubmissionId, Reason)>,
     },
     /// Submissions wait for a verdict that did not come.
     Pending,
@@ -114,7 +119,7 @@ async fn speak<M: Mesh + 'static>(
         let confirmed = publish::confirm(transcript, &mut mesh, mine, &set).await;
         confirmed.map_err(Failure::Publish)?;
         if let Some(detail) = refusal(context, set.records) {
-            return Ok(Ending::Refused { detail, rejected: set.rejected.len() as u64 });
+            return Ok(Ending::Refused { detail, left_out: set.rejected });
         }
         let published = open(node, context, transcript, &mut mesh, &set, salt_seed).await?;
         return Ok(Ending::Published(published));
@@ -161,7 +166,19 @@ pub async fn store(
         rejected: published.rejected.len() as u64,
         ..ended(StudyState::Published, Detail::default(), transcript)
     };
-    Ok(end(node, context, finish).await?)
+    if end(node, context, finish).await? {
+        count(node, &published.rejected);
+    }
+    Ok(())
+}
+
+/// Counts what a study leaves out, but for what its verification has counted.
+fn count(node: &Node, left_out: &[(SubmissionId, Reason)]) {
+    for (_, reason) in left_out {
+        if !matches!(reason, Reason::InvalidProof | Reason::PublicPartsDiffer) {
+            node.metrics.submission(Submission::LeftOut(*reason));
+        }
+    }
 }
 
 /// The rule of the study that forbids a result over so many records.

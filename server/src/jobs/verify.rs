@@ -8,11 +8,13 @@ use mpc::{
     mesh::Mesh,
     transcript::{About, Recording, Session, Transcript},
 };
+use tracing::{Instrument as _, Span};
 use zeroize::Zeroizing;
 
 use super::JobError;
 use crate::{
     catalog::StudyContext,
+    metrics::Submission,
     node::Node,
     storage::{self, Stage, StoredSubmission, StudyState},
 };
@@ -48,14 +50,16 @@ pub async fn run_on<M: Mesh + 'static>(
     };
     let stored = node.storage.submissions(context.id, &submissions).await?;
     let session = Session { nonce, about: About::Verify(submissions.clone()) };
+    let records: Vec<_> =
+        stored.iter().map(|stored| stored.as_ref().map_or(0, |s| s.records)).collect();
     let items = prepare(context.clone(), key, stored).await?;
     // Proofs are checked on a thread of their own: the async threads keep answering.
     let runtime = tokio::runtime::Handle::current();
-    let (in_thread, signer) = (context.clone(), node.signer().clone());
+    let (in_thread, signer, span) = (context.clone(), node.signer().clone(), Span::current());
     let (mesh, verdicts, heard) = tokio::task::spawn_blocking(move || {
         let mut transcript = Transcript::new(session.place(in_thread.id), &in_thread.keys, &signer);
         let verified = verify(&mut transcript, &mut mesh, &in_thread.collect, items);
-        let verdicts = runtime.block_on(verified);
+        let verdicts = runtime.block_on(verified.instrument(span));
         (mesh, verdicts, Recording::of(&transcript, session))
     })
     .await
@@ -63,24 +67,30 @@ pub async fn run_on<M: Mesh + 'static>(
     let verdicts = verdicts.map_err(|error| JobError::from_transcript(context, &error, &heard))?;
     let mut deferred = Vec::new();
     let mut decided = Vec::with_capacity(verdicts.len());
-    for (submission, verdict) in submissions.into_iter().zip(verdicts) {
+    let mut counted = Vec::with_capacity(verdicts.len());
+    for ((submission, records), verdict) in submissions.into_iter().zip(records).zip(verdicts) {
         match verdict {
             Verdict::Deferred => deferred.push(submission),
             Verdict::Known => {}
             Verdict::Accepted { output_share, verifier_share } => {
                 let output_share = Zeroizing::new(output_share);
                 let verdict = storage::Verdict::Accepted { output_share, verifier_share };
+                counted.push(Submission::Accepted { records });
                 decided.push((submission, verdict));
             }
             Verdict::Rejected { reason, verifier_share } => {
                 tracing::info!(%submission, reason = reason.describe(), "submission rejected");
+                counted.push(Submission::LeftOut(reason));
                 let reason = reason as u8;
                 decided.push((submission, storage::Verdict::Rejected { reason, verifier_share }));
             }
         }
     }
     if !decided.is_empty() {
+        let ids: Vec<_> = decided.iter().map(|(submission, _)| *submission).collect();
         node.storage.record_verdicts(context.id, decided).await?;
+        node.metrics.backlog.leave(context.id, &ids);
+        counted.into_iter().for_each(|submission| node.metrics.submission(submission));
     }
     Ok((mesh, deferred))
 }

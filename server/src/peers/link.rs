@@ -1,12 +1,12 @@
 //! One link: connect, greet, carry frames, and again after a failure.
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use proto::v1::{Frame, HelloRequest, HelloResponse, peers_client::PeersClient};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::clock;
 
@@ -22,8 +22,59 @@ const CLOCK_MS: u64 = 5 * 60 * 1000;
 /// Whether frames can be sent to a peer.
 #[derive(Clone)]
 pub(super) enum LinkState {
-    Down { reason: String },
+    Down { trouble: Trouble, reason: String },
     Up { generation: u64, frames: mpsc::Sender<Frame> },
+}
+
+/// Why a link is down, in one of a few words; the reason beside it is for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It was not tried yet.
+    Starting,
+    /// Nobody answers.
+    Unreachable,
+    /// Who answers is not the peer, or does not take this server for one.
+    Certificate,
+    /// Version, roster or clock differ.
+    Misfit,
+    /// It was up, and ended.
+    Lost,
+}
+
+impl Trouble {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::Starting, Self::Unreachable, Self::Certificate, Self::Misfit, Self::Lost];
+
+    /// Its name in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Unreachable => "unreachable",
+            Self::Certificate => "certificate",
+            Self::Misfit => "misfit",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// What a failed call of the greeting shows.
+    fn of(status: &Status) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = status.source();
+        while let Some(error) = cause {
+            // An error of TLS hides in one of reading and writing, and is not its source.
+            let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            let is_tls = |error: &(dyn Error + 'static)| error.is::<rustls::Error>();
+            if is_tls(error) || hidden.is_some_and(|error| error.is::<rustls::Error>()) {
+                return Self::Certificate;
+            }
+            cause = error.source();
+        }
+        match status.code() {
+            Code::FailedPrecondition => Self::Misfit,
+            Code::PermissionDenied => Self::Certificate,
+            _ => Self::Unreachable,
+        }
+    }
 }
 
 /// What servers compare before they work together.
@@ -96,20 +147,20 @@ impl Keeper {
                 connected = connect(self.client.clone(), &self.greeting) => connected,
                 () = self.stop.cancelled() => return,
             };
-            let reason = match connected {
+            let (trouble, reason) = match connected {
                 Ok((frames, mut acks)) => {
                     generation += 1;
                     pause = PAUSE.0;
                     tracing::info!(peer = self.peer, "link up");
                     self.state.send_replace(LinkState::Up { generation, frames });
                     tokio::select! {
-                        reason = ended(&mut acks) => reason,
+                        reason = ended(&mut acks) => (Trouble::Lost, reason),
                         () = self.stop.cancelled() => return,
                     }
                 }
-                Err(reason) => reason,
+                Err(down) => down,
             };
-            self.down(reason);
+            self.down(trouble, reason);
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
                 () = self.retry.notified() => pause = PAUSE.0,
@@ -118,15 +169,15 @@ impl Keeper {
         }
     }
 
-    fn down(&self, reason: String) {
+    fn down(&self, trouble: Trouble, reason: String) {
         let news = match &*self.state.borrow() {
-            LinkState::Down { reason: before } => *before != reason,
+            LinkState::Down { reason: before, .. } => *before != reason,
             LinkState::Up { .. } => true,
         };
         if news {
             tracing::warn!(peer = self.peer, reason, "link down");
         }
-        self.state.send_replace(LinkState::Down { reason });
+        self.state.send_replace(LinkState::Down { trouble, reason });
     }
 }
 
@@ -135,20 +186,22 @@ type Acks = tonic::Streaming<proto::v1::LinkAck>;
 async fn connect(
     mut client: PeersClient<Channel>,
     greeting: &Greeting,
-) -> Result<(mpsc::Sender<Frame>, Acks), String> {
+) -> Result<(mpsc::Sender<Frame>, Acks), (Trouble, String)> {
+    let failed = |status: Status| (Trouble::of(&status), reason(&status));
+    let misfit = |reason| (Trouble::Misfit, reason);
     let mut hello = Request::new(greeting.request());
     hello.set_timeout(HELLO);
-    let answer = client.hello(hello).await.map_err(|status| reason(&status))?.into_inner();
+    let answer = client.hello(hello).await.map_err(failed)?.into_inner();
     let HelloResponse { protocol, unix_ms, .. } = answer;
     if !proto::PROTOCOL.contains(&protocol) {
-        return Err(format!("the peer wants to speak protocol version {protocol}"));
+        return Err(misfit(format!("the peer wants to speak protocol version {protocol}")));
     }
-    check_clock(unix_ms)?;
+    check_clock(unix_ms).map_err(misfit)?;
     let (frames, queue) = mpsc::channel(QUEUE);
     let acks = tokio::time::timeout(HELLO, client.link(ReceiverStream::new(queue)))
         .await
-        .map_err(|_| "no answer in time".to_owned())?
-        .map_err(|status| reason(&status))?;
+        .map_err(|_| (Trouble::Unreachable, "no answer in time".to_owned()))?
+        .map_err(failed)?;
     Ok((frames, acks.into_inner()))
 }
 
@@ -183,6 +236,22 @@ mod tests {
 
     fn greeting() -> Greeting {
         Greeting { roster_hash: [1; 32] }
+    }
+
+    #[test]
+    fn the_class_of_a_trouble_is_told_by_what_failed() {
+        let hidden = io::Error::other(rustls::Error::DecryptError);
+        let cases = [
+            (Status::failed_precondition("rosters"), Trouble::Misfit),
+            (Status::permission_denied("not a peer"), Trouble::Certificate),
+            (Status::from_error(Box::new(hidden)), Trouble::Certificate),
+            (Status::from_error(Box::new(rustls::Error::DecryptError)), Trouble::Certificate),
+            (Status::from_error(Box::new(io::Error::other("refused"))), Trouble::Unreachable),
+            (Status::unavailable("stopping"), Trouble::Unreachable),
+        ];
+        for (status, class) in cases {
+            assert_eq!(Trouble::of(&status), class, "{status:?}");
+        }
     }
 
     #[test]

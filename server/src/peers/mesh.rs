@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Peers, sessions::Joined};
+use crate::metrics::{Metrics, Word};
 
 /// Bytes of a message that travel in one frame.
 const PART: usize = 1 << 20;
@@ -29,6 +30,16 @@ pub struct GrpcMesh {
     /// The links' generations when the session began: a link that reconnected lost frames.
     generations: Vec<Option<u64>>,
     ended: CancellationToken,
+    pace: Pace,
+}
+
+/// Where the duration of rounds is counted.
+#[derive(Clone)]
+pub struct Pace {
+    /// What counts them.
+    pub metrics: Arc<Metrics>,
+    /// The protocol that is spoken.
+    pub protocol: Word,
 }
 
 impl GrpcMesh {
@@ -40,9 +51,10 @@ impl GrpcMesh {
         session: Joined,
         round_timeout: Duration,
         ended: CancellationToken,
+        pace: Pace,
     ) -> Self {
         let generations = names.iter().map(|name| peers.generation(name)).collect();
-        Self { me, names, peers, session, round: 0, round_timeout, generations, ended }
+        Self { me, names, peers, session, round: 0, round_timeout, generations, ended, pace }
     }
 
     fn others(&self) -> impl Iterator<Item = (Party, &str)> {
@@ -132,9 +144,12 @@ impl Mesh for GrpcMesh {
     async fn gather(&mut self, message: Vec<u8>) -> Result<Vec<Option<Vec<u8>>>, MeshError> {
         let round = self.round;
         self.round += 1;
-        let deadline = Instant::now() + self.round_timeout;
+        let started = Instant::now();
+        let deadline = started + self.round_timeout;
         let gone = self.send(round, &message, deadline).await;
         self.wait(round, &gone, deadline).await?;
+        self.pace.metrics.round(self.pace.protocol, round, started.elapsed());
+        tracing::debug!(round, silent = gone.len(), "round");
         let mut mine = Some(message);
         let mut received = Vec::with_capacity(self.names.len());
         for (party, name) in (0..).map(Party).zip(&self.names) {

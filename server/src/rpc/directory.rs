@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use proto::v1::{DescribeRequest, DescribeResponse, RosterEntry, directory_server::Directory};
+use proto::{
+    MAX_MEASURE,
+    v1::{
+        DescribeRequest, DescribeResponse, MeasureRequest, MeasureResponse, RosterEntry,
+        directory_server::Directory,
+    },
+};
 use tonic::{Request, Response, Status};
 
 use super::status::RpcError;
@@ -33,5 +39,18 @@ impl Directory for DirectoryService {
             unix_ms: clock::now_ms(),
             roster: roster.collect(),
         }))
+    }
+
+    async fn measure(
+        &self,
+        request: Request<MeasureRequest>,
+    ) -> Result<Response<MeasureResponse>, Status> {
+        let node = &self.0;
+        // Any call brings its bytes; these are limited more closely than others, and cost no work.
+        let _place = node.admit(&request).map_err(RpcError::from)?;
+        if request.get_ref().filler.len() > MAX_MEASURE {
+            return Err(RpcError::Invalid("filler: longer than 512 KiB").into());
+        }
+        Ok(Response::new(MeasureResponse {}))
     }
 }

@@ -9,13 +9,15 @@ use mpc::{
 };
 use proto::{
     convert::field,
+    trace::Trace,
     v1::{self, peers_server::Peers},
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument as _;
 
 use super::{status::RpcError, studies::study_id};
-use crate::{clock, jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls};
+use crate::{clock, jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls, trace};
 
 /// Parts of a transcript that are read from the database at a time.
 const TRANSCRIPT_PAGE: usize = 8;
@@ -57,7 +59,9 @@ impl Peers for PeersService {
         request: Request<v1::StartRequest>,
     ) -> Result<Response<v1::StartResponse>, Status> {
         let peer = self.0.peer(&request)?;
-        self.0.start_session(&peer, request.get_ref()).await?;
+        let trace = trace::of(&request);
+        let starting = self.0.start_session(&peer, request.get_ref(), trace);
+        starting.instrument(trace::call(trace, "start")).await?;
         Ok(Response::new(v1::StartResponse {}))
     }
 
@@ -121,6 +125,7 @@ impl Node {
         self: &Arc<Self>,
         peer: &str,
         request: &v1::StartRequest,
+        trace: Trace,
     ) -> Result<(), RpcError> {
         let id = study_id(&request.study_id)?;
         let nonce = request.nonce[..]
@@ -152,7 +157,7 @@ impl Node {
                 return Err(RpcError::NoLink { peer: other.to_owned(), reason });
             }
         }
-        match jobs::join(self, context, Session { nonce, about }) {
+        match jobs::join(self, context, Session { nonce, about }, trace) {
             true => Ok(()),
             false => Err(RpcError::Busy {
                 what: "runs of this study wait for each other",

@@ -13,6 +13,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::{
     catalog::CatalogError,
     limits::Refused,
+    metrics::Word,
     storage::{StorageError, StudyState},
 };
 
@@ -125,6 +126,36 @@ pub enum RpcError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl RpcError {
+    /// The reason's name in metrics.
+    pub fn word(&self) -> Word {
+        match self {
+            Self::Upload(CollectError::Opening) => "commitment",
+            Self::Upload(CollectError::PayloadHash) => "payload_hash",
+            Self::Field(_)
+            | Self::Invalid(_)
+            | Self::PublicPart(_)
+            | Self::Amendment(_)
+            | Self::Upload(_)
+            | Self::Study(_) => "malformed",
+            Self::UnknownStudy => "unknown_study",
+            Self::State { .. } | Self::NoTranscript | Self::Unpublished => "study_state",
+            Self::Conflict | Self::AmendmentConflict => "conflict",
+            Self::SecondOfProvider | Self::OneRecordPerProvider => "one_per_provider",
+            Self::RecordsExhausted => "records_exhausted",
+            Self::SubmissionsExhausted => "submissions_exhausted",
+            Self::AmendmentsOfProvider | Self::AmendmentsExhausted => "amendments_exhausted",
+            Self::Busy { .. } => "backlog",
+            Self::Refused(refused) => refused.word(),
+            Self::Signature(_) => "signature",
+            Self::NotAuthorised(_) | Self::NotAPeer(_) => "not_authorised",
+            Self::NoLink { .. } | Self::Greeting(_) => "peer",
+            Self::Stopping | Self::Storage(StorageError::Closed) => "stopping",
+            Self::Storage(_) => "storage",
+        }
+    }
 }
 
 impl From<RpcError> for Status {

@@ -242,6 +242,7 @@ impl Node {
         // A publication that has begun must not be left half done.
         let _running = context.running.lock().await;
         if self.storage.finish(id, finish).await? {
+            self.metrics.backlog.end(id);
             tracing::info!(study = %id, "study cancelled");
             context.wake.notify_one();
             return Ok(id);

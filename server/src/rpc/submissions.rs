@@ -1,7 +1,10 @@
 //! Submissions: everything about an upload is checked before it is stored, and a receipt is signed
 //! only when it is durable.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mpc::{
     collect::{CollectError, PublicPart, check_credential},
@@ -15,14 +18,17 @@ use proto::{
     v1::{self, submissions_server::Submissions},
 };
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use super::status::RpcError;
 use crate::{
     catalog::StudyContext,
     door::Unchecked,
+    metrics::Submission,
     node::Node,
     storage::{NewSubmission, PutLimits, PutOutcome},
+    trace,
 };
 
 /// Payloads from this size on are checked on a thread of their own,
@@ -43,18 +49,31 @@ impl Submissions for SubmissionsService {
         &self,
         request: Request<v1::SubmitRequest>,
     ) -> Result<Response<v1::Receipt>, Status> {
-        let _place = self.0.admit(&request).map_err(RpcError::from)?;
-        let receipt = self.0.submit(request.into_inner()).await?;
-        Ok(Response::new(receipt.into()))
+        let span = trace::call(trace::of(&request), "submit");
+        let answer = async {
+            let _place = self.0.admit(&request)?;
+            self.0.submit(request.into_inner()).await
+        };
+        let answer = answer.instrument(span).await;
+        self.0.metrics.submission(match &answer {
+            Ok((_, submission)) => *submission,
+            Err(error) => Submission::Refused(error.word()),
+        });
+        Ok(Response::new(answer?.0.into()))
     }
 
     async fn amend(
         &self,
         request: Request<v1::AmendRequest>,
     ) -> Result<Response<v1::AmendmentReceipt>, Status> {
-        let _place = self.0.admit(&request).map_err(RpcError::from)?;
-        let receipt = self.0.amend(request.into_inner()).await?;
-        Ok(Response::new(receipt.into()))
+        let span = trace::call(trace::of(&request), "amend");
+        let answer = async {
+            let _place = self.0.admit(&request)?;
+            self.0.amend(request.into_inner()).await
+        };
+        let answer = answer.instrument(span).await;
+        self.0.metrics.amendment(answer.as_ref().map(drop).map_err(RpcError::word));
+        Ok(Response::new(answer?.into()))
     }
 }
 
@@ -66,7 +85,10 @@ struct Checked {
 }
 
 impl Node {
-    async fn submit(self: &Arc<Self>, request: v1::SubmitRequest) -> Result<Receipt, RpcError> {
+    async fn submit(
+        self: &Arc<Self>,
+        request: v1::SubmitRequest,
+    ) -> Result<(Receipt, Submission), RpcError> {
         if self.stop.is_cancelled() {
             return Err(RpcError::Stopping);
         }
@@ -98,8 +120,9 @@ impl Node {
             amendment: public.amendment,
             payload: Zeroizing::new(request.payload.into()),
         };
-        self.store(&context, submission).await?;
-        Ok(Receipt::sign(self.signer(), public.study, public.submission, hash))
+        let stored = self.put(&context, submission).await?;
+        tracing::debug!(study = %public.study, submission = %public.submission, ?stored, "receipt");
+        Ok((Receipt::sign(self.signer(), public.study, public.submission, hash), stored))
     }
 
     /// Refuses an upload whose commitment does not open to it; others that arrived with it stay.
@@ -115,11 +138,27 @@ impl Node {
         }
     }
 
+    /// Stores a submission, and notes since when it waits for its verification.
+    async fn put(
+        &self,
+        context: &StudyContext,
+        submission: NewSubmission,
+    ) -> Result<Submission, RpcError> {
+        let id = submission.id;
+        let waits = self.metrics.backlog.enter(context.id, id, Instant::now());
+        let stored = self.store(context, submission).await;
+        if waits && !matches!(stored, Ok(Submission::Received { .. })) {
+            self.metrics.backlog.leave(context.id, [&id]);
+        }
+        stored
+    }
+
     async fn store(
         &self,
         context: &StudyContext,
         submission: NewSubmission,
-    ) -> Result<(), RpcError> {
+    ) -> Result<Submission, RpcError> {
+        let records = submission.records;
         let limits = PutLimits {
             max_submissions: MAX_SUBMISSIONS,
             max_records: context.study.max_records(),
@@ -131,9 +170,9 @@ impl Node {
                 if context.me.is_leader() {
                     context.wake.notify_one();
                 }
-                Ok(())
+                Ok(Submission::Received { records })
             }
-            PutOutcome::Same => Ok(()),
+            PutOutcome::Same => Ok(Submission::Duplicate),
             PutOutcome::Conflict => Err(RpcError::Conflict),
             PutOutcome::NotOpen(state) => Err(RpcError::State { call: "submitting", state }),
             PutOutcome::SecondOfProvider => Err(RpcError::SecondOfProvider),

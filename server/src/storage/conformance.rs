@@ -45,7 +45,8 @@ pub use model::check_agrees_with_a_plain_model;
 pub use studies::{
     check_close_is_final, check_commitments_are_fixed_once, check_opening_stores_the_key,
     check_studies_are_listed_in_pages, check_study_survives_reopening,
-    check_transition_compares_and_sets, check_unknown_study_is_named,
+    check_summary_counts_states_and_what_waits, check_transition_compares_and_sets,
+    check_unknown_study_is_named,
 };
 pub use submissions::{
     check_acknowledged_submission_survives_a_crash, check_concurrent_puts_store_exactly_one,

@@ -376,6 +376,15 @@ pub struct Finish {
     pub now_ms: u64,
 }
 
+/// What a server holds in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Studies in each state, in the order of [`StudyState::ALL`].
+    pub studies: [u64; StudyState::ALL.len()],
+    /// Submissions that wait for their verification, of studies that have not ended.
+    pub unverified: u64,
+}
+
 /// A study's counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {

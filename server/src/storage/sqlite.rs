@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish,
     NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Storage, StorageError,
-    StoredSubmission, StudyRow, StudyState, UnverifiedRow, Verdict,
+    StoredSubmission, StudyRow, StudyState, Summary, UnverifiedRow, Verdict,
 };
 use readers::Readers;
 use writer::{Order, Writer};
@@ -22,6 +22,7 @@ mod amendments;
 mod charges;
 mod columns;
 mod ending;
+pub mod inspect;
 mod readers;
 mod schema;
 mod studies;
@@ -274,6 +275,10 @@ impl Storage for SqliteStorage {
 
     async fn counts(&self, study: StudyId) -> Result<Counts, StorageError> {
         self.readers.run(move |c| studies::counts(c, study)).await
+    }
+
+    async fn summary(&self) -> Result<Summary, StorageError> {
+        self.readers.run(studies::summary).await
     }
 
     async fn health(&self) -> Result<(), StorageError> {

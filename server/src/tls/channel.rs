@@ -3,13 +3,14 @@
 use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
+use proto::metered::Metered;
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use super::{TlsIdentity, peer_config};
-use crate::config::RosterServer;
+use super::{Facts, TlsIdentity, peer_config};
+use crate::{config::RosterServer, metrics::Traffic};
 
 /// Time for name resolution, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,15 +42,16 @@ pub enum ChannelError {
     Tls(#[from] rustls::Error),
 }
 
-/// A channel to `peer` that connects at the first call, and again after a connection is lost.
-pub fn peer_channel(own: &TlsIdentity, peer: &RosterServer) -> Result<Channel, ChannelError> {
+/// A channel to `peer` that connects at the first call, and again after a connection is lost. Its
+/// bytes are counted as `traffic`.
+pub fn peer_channel(
+    own: &TlsIdentity,
+    peer: &RosterServer,
+    traffic: Traffic,
+) -> Result<Channel, ChannelError> {
     let malformed = || ChannelError::Endpoint { endpoint: peer.endpoint.clone() };
-    let uri: Uri = peer.endpoint.parse().map_err(|_| malformed())?;
-    let host = uri.host().ok_or_else(malformed)?.trim_matches(['[', ']']).to_owned();
-    let port = uri.port_u16().ok_or_else(malformed)?;
-    let name = ServerName::try_from(host.clone())
-        .map_err(|source| ChannelError::Host { endpoint: peer.endpoint.clone(), source })?;
-    let connector = TlsConnector::from(peer_config(own, peer.tls)?);
+    let target = Arc::new(Target::new(own, peer)?);
+    let uri = &target.uri;
     let authority = uri.authority().ok_or_else(malformed)?;
     // The connector below speaks TLS by itself, which tonic takes for plain text.
     let endpoint = Endpoint::from_shared(format!("http://{authority}"))
@@ -59,15 +61,57 @@ pub fn peer_channel(own: &TlsIdentity, peer: &RosterServer) -> Result<Channel, C
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
-    let target = Arc::new((host, port, name, connector));
-    Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
-        let target = Arc::clone(&target);
-        async move {
-            let (host, port, name, connector) = &*target;
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            let stream = connector.connect(name.clone(), stream).await?;
-            Ok::<_, io::Error>(TokioIo::new(stream))
-        }
-    })))
+    let connected = Arc::clone(&target);
+    Ok(
+        endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
+            let (target, traffic) = (Arc::clone(&connected), traffic.clone());
+            async move {
+                Ok::<_, io::Error>(TokioIo::new(Metered::new(target.connect().await?, traffic)))
+            }
+        })),
+    )
+}
+
+/// The certificate that `peer` shows now, over its pinned key.
+pub async fn peer_certificate(
+    own: &TlsIdentity,
+    peer: &RosterServer,
+) -> Result<Result<Facts, io::Error>, ChannelError> {
+    let target = Target::new(own, peer)?;
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, target.connect());
+    Ok(connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).and_then(
+        |stream| {
+            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let facts = shown.and_then(|certificate| Facts::of(certificate).ok());
+            facts.ok_or_else(|| io::Error::other("it shows no certificate"))
+        },
+    ))
+}
+
+/// Where a peer is, and how to speak to it.
+struct Target {
+    uri: Uri,
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl Target {
+    fn new(own: &TlsIdentity, peer: &RosterServer) -> Result<Self, ChannelError> {
+        let malformed = || ChannelError::Endpoint { endpoint: peer.endpoint.clone() };
+        let uri: Uri = peer.endpoint.parse().map_err(|_| malformed())?;
+        let host = uri.host().ok_or_else(malformed)?.trim_matches(['[', ']']).to_owned();
+        let port = uri.port_u16().ok_or_else(malformed)?;
+        let name = ServerName::try_from(host.clone())
+            .map_err(|source| ChannelError::Host { endpoint: peer.endpoint.clone(), source })?;
+        let connector = TlsConnector::from(peer_config(own, peer.tls)?);
+        Ok(Self { uri, host, port, name, connector })
+    }
+
+    async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        self.connector.connect(self.name.clone(), stream).await
+    }
 }

@@ -19,7 +19,10 @@ use tokio_stream::StreamExt as _;
 use tonic::transport::server::Connected as _;
 
 use super::*;
-use crate::certs::{Authority, ServerKeys};
+use crate::{
+    certs::{Authority, ServerKeys},
+    metrics::Traffic,
+};
 
 const YEAR_S: u64 = 365 * 24 * 60 * 60;
 
@@ -283,9 +286,9 @@ async fn a_peer_channel_carries_calls_and_reconnects() {
     let address = tcp.local_addr().unwrap();
     let mut peer = site.roster.get("alpha").unwrap().clone();
     peer.endpoint = format!("https://{address}");
-    let beta = peer_channel(&site.identity("beta"), &peer).unwrap();
+    let beta = peer_channel(&site.identity("beta"), &peer, Traffic::default()).unwrap();
     peer.tls = site.pin("gamma");
-    let deceived = peer_channel(&site.identity("beta"), &peer).unwrap();
+    let deceived = peer_channel(&site.identity("beta"), &peer, Traffic::default()).unwrap();
     let mut tcp = Some(tcp);
     for _ in 0..2 {
         let tcp = match tcp.take() {

@@ -2,8 +2,8 @@
 
 use mpc::ids::StudyId;
 
-use super::{AMPLE, Place, opened, study, submission};
-use crate::storage::{Charge, Detail, Storage, StorageError, StudyState};
+use super::{AMPLE, Place, accepted, filled, finish, opened, rejected, study, submission};
+use crate::storage::{Charge, Detail, Storage, StorageError, StudyState, Summary};
 
 /// A study comes back as it was stored, after a reopening too, and is stored once.
 pub async fn check_study_survives_reopening<P: Place>(place: P) {
@@ -42,6 +42,27 @@ pub async fn check_studies_are_listed_in_pages<P: Place>(place: P) {
         seen.extend(page.iter().map(|row| row.id));
     }
     assert_eq!(seen, [1, 2, 3, 4, 5].map(|tag| StudyId([tag; 32])));
+}
+
+/// The summary has every study in its state, and what waits in those that have not ended.
+pub async fn check_summary_counts_states_and_what_waits<P: Place>(place: P) {
+    let storage = place.open().await;
+    assert_eq!(storage.summary().await.unwrap(), Summary::default());
+    for tag in [3, 4] {
+        assert!(storage.insert_study(study(tag)).await.unwrap());
+    }
+    let open = filled(&storage, 1, &[7, 8, 9]).await;
+    let ended = filled(&storage, 2, &[7, 8, 9]).await;
+    let decided = vec![(submission(7).id, accepted(7)), (submission(8).id, rejected(1))];
+    storage.record_verdicts(open, decided).await.unwrap();
+    assert!(storage.finish(ended, finish(StudyState::Cancelled, 0, true)).await.unwrap());
+    let summary = storage.summary().await.unwrap();
+    let expected = StudyState::ALL.map(|state| match state {
+        StudyState::Proposed => 2,
+        StudyState::Open | StudyState::Cancelled => 1,
+        _ => 0,
+    });
+    assert_eq!(summary, Summary { studies: expected, unverified: 1 });
 }
 
 /// A transition happens from a listed state alone, and from there exactly once.

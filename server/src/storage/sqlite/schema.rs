@@ -238,6 +238,11 @@ fn configure(connection: &Connection, cache_kib: i64) -> Result<(), StorageError
     Ok(())
 }
 
+/// Requires a database of Sotto's, of a version that this program understands. Changes nothing.
+pub(super) fn require_known(connection: &Connection, path: &Path) -> Result<(), StorageError> {
+    known_version(connection, path).map(drop)
+}
+
 /// The schema version of the file; 0 for a new one. Changes nothing.
 fn known_version(connection: &Connection, path: &Path) -> Result<usize, StorageError> {
     let foreign = || StorageError::ForeignFile { path: path.display().to_string() };

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use zeroize::Zeroizing;
 
 use super::columns::{integer, limit, state, study_number, unsigned};
-use super::{Counts, Detail, NewStudy, StorageError, StudyRow, StudyState, charges};
+use super::{Counts, Detail, NewStudy, StorageError, StudyRow, StudyState, Summary, charges};
 use crate::storage::StudySecrets;
 
 const COLUMNS: &str = "SELECT s.id, s.bytes, s.signature, s.state, s.detail, s.servers, \
@@ -150,6 +150,26 @@ pub(super) fn counts(connection: &Connection, id: StudyId) -> Result<Counts, Sto
         share_bytes: unsigned(row, 5)?,
         charged: charges::charged(connection, number)?,
     })
+}
+
+pub(super) fn summary(connection: &Connection) -> Result<Summary, StorageError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.state, count(*), sum(c.submissions - c.verified) \
+         FROM study s JOIN study_count c ON c.study = s.number GROUP BY s.state",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut summary = Summary::default();
+    while let Some(row) = rows.next()? {
+        let state = state(row, 0)?;
+        let slots = StudyState::ALL.into_iter().zip(&mut summary.studies);
+        for (_, slot) in slots.filter(|(of, _)| *of == state) {
+            *slot = unsigned(row, 1)?;
+        }
+        if !state.is_final() {
+            summary.unverified += unsigned::<u64>(row, 2)?;
+        }
+    }
+    Ok(summary)
 }
 
 pub(super) fn servers_text(detail: &Detail) -> Result<String, StorageError> {

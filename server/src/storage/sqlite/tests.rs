@@ -53,6 +53,7 @@ macro_rules! conforms {
 conforms! {
     check_study_survives_reopening => study_survives_reopening,
     check_studies_are_listed_in_pages => studies_are_listed_in_pages,
+    check_summary_counts_states_and_what_waits => summary_counts_states_and_what_waits,
     check_transition_compares_and_sets => transition_compares_and_sets,
     check_commitments_are_fixed_once => commitments_are_fixed_once,
     check_opening_stores_the_key => opening_stores_the_key,

@@ -1,0 +1,108 @@
+//! The other servers, over mutual TLS with this server's own key, as its links reach them.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use proto::{
+    checkup::{self, Finding},
+    v1::peers_client::PeersClient,
+};
+use tonic::{Code, Request, Status, transport::Channel};
+
+use crate::{
+    clock,
+    config::{Config, RosterServer},
+    metrics::Traffic,
+    peers::{Greeting, reason},
+    tls,
+};
+
+/// Deadline of the greeting.
+const HELLO: Duration = Duration::from_secs(10);
+
+pub(super) async fn findings(config: &Config) -> Vec<Finding> {
+    let others = config.roster.servers().iter().filter(|server| server.name != config.name);
+    join_all(others.map(|peer| of_peer(config, peer))).await.into_iter().flatten().collect()
+}
+
+async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
+    let name = peer.name.as_str();
+    let shown = match tls::peer_certificate(&config.tls, peer).await {
+        Ok(shown) => shown,
+        Err(error) => {
+            let remedy = "correct its endpoint in the roster";
+            return vec![Finding::fail(name, "connection", error.to_string(), remedy)];
+        }
+    };
+    let facts = match shown {
+        Ok(facts) => facts,
+        Err(error) => {
+            let is_tls = error.get_ref().is_some_and(|error| error.is::<rustls::Error>());
+            let remedy = match is_tls {
+                true => "compare the rosters: its key or its certificate is not the one listed",
+                false => "ask its operator whether it runs, and whether a firewall is in between",
+            };
+            let found = format!("{}: {}", peer.endpoint, plain(&error));
+            return vec![Finding::fail(name, "connection", found, remedy)];
+        }
+    };
+    let now_s = i64::try_from(clock::now_ms() / 1_000).unwrap_or(i64::MAX);
+    let mut findings = vec![
+        Finding::ok(name, "connection", peer.endpoint.clone()),
+        checkup::certificate(name, facts, now_s),
+    ];
+    let channel = match tls::peer_channel(&config.tls, peer, Traffic::default()) {
+        Ok(channel) => channel,
+        Err(error) => {
+            let remedy = "correct its endpoint in the roster";
+            findings.push(Finding::fail(name, "connection", error.to_string(), remedy));
+            return findings;
+        }
+    };
+    findings.push(greeting(config, name, channel.clone()).await);
+    match checkup::measure(channel).await {
+        Ok(measured) => findings.extend(measured.findings(name)),
+        Err(status) => {
+            let remedy = "look into its log, and into this server's";
+            findings.push(Finding::fail(name, "round trip", reason(&status), remedy));
+        }
+    }
+    findings
+}
+
+/// Whether the peer takes this server for one of its roster, and version, roster and clock fit.
+async fn greeting(config: &Config, name: &str, channel: Channel) -> Finding {
+    let greeting = Greeting { roster_hash: config.roster.hash() };
+    let mut hello = Request::new(greeting.request());
+    hello.set_timeout(HELLO);
+    let check = "roster and version";
+    match PeersClient::new(channel).hello(hello).await {
+        Ok(answer) => {
+            let (ours, theirs) = (env!("CARGO_PKG_VERSION"), answer.into_inner().version);
+            let theirs: String = theirs.chars().filter(|c| !c.is_control()).take(32).collect();
+            let found = format!("the same roster; sotto {theirs} there, {ours} here");
+            Finding::ok(name, check, found)
+        }
+        Err(status) => Finding::fail(name, check, words(&status), remedy(status.code())),
+    }
+}
+
+fn remedy(code: Code) -> &'static str {
+    match code {
+        Code::FailedPrecondition => "compare roster.toml, versions and clocks with its operator",
+        Code::PermissionDenied => "its roster has another key for this server: compare them",
+        _ => "ask its operator to compare its roster with this server's key and certificate",
+    }
+}
+
+/// A status in words that steer no terminal.
+fn words(status: &Status) -> String {
+    let cleaned = |c: char| if c.is_control() { ' ' } else { c };
+    reason(status).chars().map(cleaned).take(300).collect()
+}
+
+/// What the operating system said, without the number of it.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
