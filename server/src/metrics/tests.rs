@@ -1,6 +1,7 @@
 //! What is counted, as it is read.
 
 use prometheus_client::encoding::text::encode;
+use proto::listener::Watch as _;
 
 use super::*;
 
@@ -67,12 +68,14 @@ fn runs_are_counted_by_how_they_ended() {
 #[test]
 fn a_connection_is_counted_until_it_ends_and_its_bytes_stay() {
     let metrics = Metrics::new();
-    let open = metrics.connections.open();
+    let open = metrics.connections.opened(None);
+    open.received(70);
     assert!(text(&metrics).contains("\nsotto_connections 1\n"));
     drop(open);
-    metrics.connections.refuse();
+    metrics.connections.refused();
     let text = text(&metrics);
     assert!(text.contains("\nsotto_connections 0\n"));
     assert!(text.contains("\nsotto_connections_refused_total 1\n"));
     assert!(text.contains("sotto_traffic_bytes_total{with=\"clients\",direction=\"sent\"} 0"));
+    assert!(text.contains("sotto_traffic_bytes_total{with=\"clients\",direction=\"received\"} 70"));
 }

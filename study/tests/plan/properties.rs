@@ -57,7 +57,8 @@ fn answers_equal_the_plaintext_oracle() {
 fn check_variety(seen: &Seen) {
     for kind in kinds() {
         let tally = &seen.kinds[kind.name()];
-        let (name, is_often) = (kind.name(), tally.values * 8 > tally.cells);
+        // The cells of a case are alike, so that shares differ much from run to run.
+        let (name, is_often) = (kind.name(), tally.values * 20 > tally.cells);
         assert!(tally.values >= 20 && is_often, "{name}: {tally:?}");
         assert!(tally.withheld * 3 < tally.cells, "{name}: {tally:?}");
     }
