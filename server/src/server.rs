@@ -111,22 +111,31 @@ impl Server {
         let listener = TcpListener::from_std(listener).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.database())?);
-        let server_tls = tls::server_config(&config.tls, &config.roster)?;
+        let credentials =
+            tls::Credentials::new(&config.tls, &config.roster, config.revoked.clone())?;
+        let server_tls = tls::server_config(&credentials, &config.roster)?;
         let connections = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let node = node(config, storage)?;
+        let node = node(config, storage, credentials)?;
         resume(&node).await?;
         let (health, health_service) = tonic_health::server::health_reporter();
         let router = router(&node)?.add_service(health_service);
         let stop_serving = CancellationToken::new();
-        let connections = node.metrics.connections.of_roster(&node.config.roster);
-        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(connections));
+        let counts = node.metrics.connections.of_roster(&node.config.roster);
+        let entrance = tls::Entrance { counts, credentials: node.credentials.clone() };
+        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(entrance));
         let stopped = stop_serving.clone().cancelled_owned();
         let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
         set_health(&health, true).await;
         node.tasks.spawn(watch_health(node.clone(), health.clone()));
+        node.tasks.spawn(tls::reload::keep(
+            node.config.tls_files.clone(),
+            node.credentials.clone(),
+            node.reload.clone(),
+            node.stop.clone(),
+        ));
         if let Some(listener) = metrics_listener {
             node.tasks.spawn(metrics::serve(listener, node.clone()));
         }
@@ -149,6 +158,20 @@ impl Running {
     /// The server's name in its roster.
     pub fn name(&self) -> &str {
         self.node.name()
+    }
+
+    /// Looks now whether the certificate was renewed or others were revoked, which is done every half
+    /// second in any case.
+    pub fn reload(&self) {
+        self.node.reload.notify_one();
+    }
+
+    /// Greets all peers again now, as is done every half minute in any case.
+    #[cfg(feature = "testing")]
+    pub fn greet(&self) {
+        for server in self.node.config.roster.servers() {
+            self.node.peers.retry(&server.name);
+        }
     }
 
     /// Waits until the server stops serving by itself, which only a fault does.
@@ -223,15 +246,20 @@ fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
     bind().map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelError> {
+fn node(
+    config: Config,
+    storage: Arc<dyn Storage>,
+    credentials: Arc<tls::Credentials>,
+) -> Result<Arc<Node>, ChannelError> {
     let metrics = Arc::new(Metrics::new());
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let greeting = Arc::new(Greeting { roster_hash: config.roster.hash() });
+    let roster_hash = config.roster.hash();
+    let greeting = Arc::new(Greeting { roster_hash, protocol: config.protocol.clone() });
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
     let channels = others
         .map(|server| {
             let traffic = metrics.connections.traffic(&server.name);
-            Ok((server.name.clone(), tls::peer_channel(&config.tls, server, traffic)?))
+            Ok((server.name.clone(), tls::peer_channel_as(&credentials, server, traffic)?))
         })
         .collect::<Result<Vec<_>, ChannelError>>()?;
     let per_second = NonZeroU32::new(config.limits.calls_per_second);
@@ -246,6 +274,8 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
         catalog: crate::catalog::Catalog::default(),
         config,
         storage,
+        credentials,
+        reload: Arc::default(),
         greeting,
         stop,
         tasks,
