@@ -49,10 +49,13 @@ pub fn hangup() -> Hangup {
 impl Hangup {
     /// Waits for the next one.
     pub async fn next(&mut self) {
-        match &mut self.0 {
-            // None: there will be no other.
-            Some(signal) if signal.recv().await.is_some() => {}
-            _ => std::future::pending().await,
+        let came = match &mut self.0 {
+            Some(signal) => signal.recv().await,
+            None => None,
+        };
+        if came.is_none() {
+            // There will be no other.
+            std::future::pending().await
         }
     }
 }
