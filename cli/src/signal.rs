@@ -49,13 +49,12 @@ pub fn hangup() -> Hangup {
 impl Hangup {
     /// Waits for the next one.
     pub async fn next(&mut self) {
-        let came = match &mut self.0 {
-            Some(signal) => signal.recv().await,
-            None => None,
-        };
-        if came.is_none() {
-            // There will be no other.
-            std::future::pending().await
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
         }
+        // There will be no other.
+        std::future::pending().await
     }
 }

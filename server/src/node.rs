@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::{Catalog, CatalogError, StudyContext},
+    clock::Clock,
     config::Config,
     limits::{InFlight, Place, RateLimit, Refused},
     metrics::Metrics,
@@ -36,6 +37,8 @@ pub struct Node {
     pub sessions: Arc<Sessions>,
     /// What is compared when servers meet.
     pub greeting: Arc<Greeting>,
+    /// What time it is.
+    pub clock: Clock,
     /// How fast one address may call.
     pub rate: RateLimit,
     /// How many calls are worked on at once.

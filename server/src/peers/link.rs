@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::clock;
+use crate::clock::Clock;
 
 /// Frames that may wait in a link: at most 1 MiB each.
 const QUEUE: usize = 4;
@@ -77,6 +77,8 @@ impl Trouble {
 pub struct Greeting {
     /// Hash of this server's roster.
     pub roster_hash: [u8; 32],
+    /// This server's clock.
+    pub clock: Clock,
     /// The versions of the protocol that it speaks.
     pub protocol: RangeInclusive<u32>,
 }
@@ -88,7 +90,7 @@ impl Greeting {
             protocol_min: *self.protocol.start(),
             protocol_max: *self.protocol.end(),
             roster_hash: self.roster_hash.to_vec().into(),
-            unix_ms: clock::now_ms(),
+            unix_ms: self.clock.now_ms(),
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }
@@ -111,19 +113,21 @@ impl Greeting {
                 "the two servers have different rosters: compare their roster.toml files".into()
             );
         }
-        check_clock(peer.unix_ms)?;
+        self.check_clock(peer.unix_ms)?;
         Ok(max.min(peer.protocol_max))
     }
-}
 
-fn check_clock(theirs_ms: u64) -> Result<(), String> {
-    let apart_ms = theirs_ms.abs_diff(clock::now_ms());
-    match apart_ms > CLOCK_MS {
-        true => {
-            let apart_s = apart_ms / 1000;
-            Err(format!("the two servers' clocks are {apart_s} s apart: synchronise them (NTP)"))
+    fn check_clock(&self, theirs_ms: u64) -> Result<(), String> {
+        let apart_ms = theirs_ms.abs_diff(self.clock.now_ms());
+        match apart_ms > CLOCK_MS {
+            true => {
+                let apart_s = apart_ms / 1000;
+                Err(format!(
+                    "the two servers' clocks are {apart_s} s apart: synchronise them (NTP)"
+                ))
+            }
+            false => Ok(()),
         }
-        false => Ok(()),
     }
 }
 
@@ -145,8 +149,9 @@ impl Keeper {
         let mut generation = 0;
         loop {
             let connected = tokio::select! {
-                connected = connect(self.client.clone(), &self.greeting) => connected,
+                biased;
                 () = self.stop.cancelled() => return,
+                connected = connect(self.client.clone(), &self.greeting) => connected,
             };
             let (trouble, reason) = match connected {
                 Ok((frames, mut acks)) => {
@@ -155,18 +160,20 @@ impl Keeper {
                     tracing::info!(peer = self.peer, "link up");
                     self.state.send_replace(LinkState::Up { generation, frames });
                     tokio::select! {
+                        biased;
+                        () = self.stop.cancelled() => return,
                         reason = ended(&mut acks) => (Trouble::Lost, reason),
                         drifted = self.greet_again() => drifted,
-                        () = self.stop.cancelled() => return,
                     }
                 }
                 Err(down) => down,
             };
             self.down(trouble, reason);
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
-                () = self.retry.notified() => pause = PAUSE.0,
+                biased;
                 () = self.stop.cancelled() => return,
+                () = self.retry.notified() => pause = PAUSE.0,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
             }
         }
     }
@@ -176,8 +183,9 @@ impl Keeper {
     async fn greet_again(&self) -> (Trouble, String) {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(AGAIN) => {}
+                biased;
                 () = self.retry.notified() => {}
+                () = tokio::time::sleep(AGAIN) => {}
             }
             match greet(&mut self.client.clone(), &self.greeting).await {
                 Err(drifted @ (Trouble::Misfit | Trouble::Certificate, _)) => return drifted,
@@ -217,7 +225,7 @@ async fn greet(
     if !greeting.protocol.contains(&protocol) {
         return Err(misfit(format!("the peer wants to speak protocol version {protocol}")));
     }
-    check_clock(unix_ms).map_err(misfit)
+    greeting.check_clock(unix_ms).map_err(misfit)
 }
 
 async fn connect(
@@ -290,7 +298,7 @@ mod tests {
     use super::*;
 
     fn greeting() -> Greeting {
-        Greeting { roster_hash: [1; 32], protocol: proto::PROTOCOL }
+        Greeting { roster_hash: [1; 32], clock: Clock::system(), protocol: proto::PROTOCOL }
     }
 
     #[test]
@@ -340,7 +348,10 @@ mod tests {
     fn another_roster_or_clock_is_refused() {
         let roster = HelloRequest { roster_hash: vec![2; 32].into(), ..greeting().request() };
         assert!(greeting().check(&roster).expect_err("differs").contains("roster"));
-        let late = HelloRequest { unix_ms: clock::now_ms() - 2 * CLOCK_MS, ..greeting().request() };
+        let late = HelloRequest {
+            unix_ms: greeting().clock.now_ms() - 2 * CLOCK_MS,
+            ..greeting().request()
+        };
         assert!(greeting().check(&late).expect_err("late").contains("clocks"));
     }
 }
