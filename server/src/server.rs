@@ -129,6 +129,15 @@ impl Server {
         config: Config,
         listener: std::net::TcpListener,
     ) -> Result<Running, StartError> {
+        Self::start_at(config, listener, Clock::system()).await
+    }
+
+    /// [`Server::start_on`] by another clock than the machine's.
+    pub async fn start_at(
+        config: Config,
+        listener: std::net::TcpListener,
+        clock: Clock,
+    ) -> Result<Running, StartError> {
         let listen = |cause| StartError::Listen { address: config.listen, cause };
         listener.set_nonblocking(true).map_err(listen)?;
         let listener = TcpListener::from_std(listener).map_err(listen)?;
@@ -140,7 +149,7 @@ impl Server {
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
         let around = Surroundings {
             storage,
-            clock: Clock::system(),
+            clock,
             channel: Box::new(tls::peer_channel_as),
         };
         let node = node(config, &around)?;
@@ -152,6 +161,7 @@ impl Server {
         node.tasks.spawn(tls::reload::keep(
             node.config.tls_files.clone(),
             node.credentials.clone(),
+            node.clock.clone(),
             node.reload.clone(),
             node.stop.clone(),
         ));
@@ -207,6 +217,12 @@ impl Running {
         for server in self.node.config.roster.servers() {
             self.node.peers.retry(&server.name);
         }
+    }
+
+    /// Why the link to a peer is down, as the log says it; `None` while it is up.
+    #[cfg(feature = "testing")]
+    pub fn trouble(&self, peer: &str) -> Option<String> {
+        self.node.peers.trouble(peer)
     }
 
     /// Waits until the server stops serving by itself, which only a fault does.
@@ -373,6 +389,12 @@ fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError
 async fn resume(node: &Arc<Node>) -> Result<(), StartError> {
     for row in node.all_studies().await? {
         let study = Study::decode(&row.bytes).map_err(CatalogError::from);
+        // What runs here has to be what its name says, and what it is elsewhere.
+        let is_other = study.as_ref().is_ok_and(|study| study.id() != row.id);
+        if is_other && !row.state.is_final() {
+            let what = "it holds the bytes of one study under the id of another: restore a backup";
+            return Err(StorageError::Damaged(what).into());
+        }
         let context = match study.and_then(|study| node.context(study)) {
             Ok(context) => context,
             // An ended study is history: it can be read, and nothing runs.
