@@ -4,6 +4,7 @@
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod absence;
 mod amendments;
 mod audit;
 mod bad_input;

@@ -133,7 +133,7 @@ fn closed_early(client: &Client, study: usize, tally: &Tally) {
 }
 
 /// The persons of a receipts file that was written with `--batch 1`.
-fn acknowledged(receipts: &Path) -> usize {
+pub fn acknowledged(receipts: &Path) -> usize {
     let text = fs::read_to_string(receipts).unwrap_or_default();
     // The first line is the header, and the last one may be half written.
     text.lines().skip(1).filter(|line| line.ends_with('}')).count()
@@ -162,7 +162,7 @@ fn result(client: &Client, id: &str) -> Value {
 
 /// Repeats a command as long as a server is not there (exit code 5), and requires its success.
 #[track_caller]
-fn repeat(command: impl Fn() -> Outcome) -> Outcome {
+pub fn repeat(command: impl Fn() -> Outcome) -> Outcome {
     let started = Instant::now();
     loop {
         let outcome = command();
