@@ -18,6 +18,7 @@ pub mod peers;
 pub mod rpc;
 pub mod server;
 pub mod storage;
+pub mod strangers;
 pub mod tls;
 pub mod trace;
 

@@ -86,7 +86,7 @@ pub fn peer_of_request<'a, T>(
 /// Where a request's connection comes from.
 pub fn remote_ip<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
     let info = request.extensions().get::<ConnectInfo>()?;
-    info.get_ref().remote_addr().map(|address| address.ip())
+    info.remote_addr().map(|address| address.ip())
 }
 
 fn provider() -> Arc<CryptoProvider> {
