@@ -2,9 +2,7 @@
 //! when more come than there are places.
 
 use std::{
-    fmt,
-    future::Future as _,
-    io,
+    fmt, io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     pin::Pin,
@@ -26,6 +24,7 @@ use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 
 use crate::{
+    ending::{End, Ending},
     metered::{Meter, Metered},
     rate::RateLimit,
 };
@@ -113,6 +112,13 @@ pub trait Watch: fmt::Debug + Send + Sync {
     /// A connection is open to somebody who presented these certificates, or none. Its bytes are
     /// counted by the answer, which is dropped with it.
     fn opened(&self, certificates: Option<&[CertificateDer<'_>]>) -> Box<dyn Meter>;
+
+    /// When a connection to somebody who presented these certificates has to end; none: nobody ends
+    /// it.
+    fn end(&self, certificates: Option<&[CertificateDer<'_>]>) -> Option<End> {
+        let _ = certificates;
+        None
+    }
 }
 
 /// Nobody counts.
@@ -134,19 +140,8 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 /// One encrypted connection; it holds its place until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
-    stream: Metered<TlsStream<TcpStream>, Box<dyn Meter>>,
+    stream: Ending<Metered<TlsStream<TcpStream>, Box<dyn Meter>>>,
     place: Place,
-    evicted: Evicted,
-}
-
-impl Connection {
-    /// An error, once the connection has lost its place. Whoever polls it is woken then.
-    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.evicted.is_terminated() || Pin::new(&mut self.evicted).poll(cx).is_ready() {
-            true => Err(io::ErrorKind::ConnectionAborted.into()),
-            false => Ok(()),
-        }
-    }
 }
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
@@ -178,7 +173,7 @@ impl Connected for Connection {
     type ConnectInfo = ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        let tls = self.stream.get_ref().connect_info();
+        let tls = self.stream.get_ref().get_ref().connect_info();
         ConnectInfo { tls, standing: self.place.standing().clone() }
     }
 }
@@ -189,7 +184,6 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.check(cx)?;
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -200,7 +194,6 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -209,7 +202,6 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 
@@ -218,7 +210,6 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -253,6 +244,7 @@ async fn accept_all(
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             () = ready.closed() => return,
             Some(_) = handshakes.join_next() => {}
             _ = sweep.tick() => {
@@ -302,6 +294,7 @@ async fn shake_hands(
     // Without it small messages wait for acknowledgements; with an error it works all the same.
     let _ = stream.set_nodelay(true);
     let shaken = tokio::select! {
+        biased;
         shaken = time::timeout(deadline, acceptor.accept(stream)) => shaken,
         // It was counted by whoever took its place.
         _ = &mut evicted => return,
@@ -313,10 +306,10 @@ async fn shake_hands(
                 // The handshake has verified that it is one of ours.
                 place.standing().keep();
             }
-            let meter = watch.opened(certificates);
-            let stream = Metered::new(stream, meter);
+            let (meter, end) = (watch.opened(certificates), watch.end(certificates));
+            let stream = Ending::new(Metered::new(stream, meter), Some(either(end, evicted)));
             // An error means that the server is stopping.
-            let _ = ready.send(Connection { stream, place, evicted }).await;
+            let _ = ready.send(Connection { stream, place }).await;
         }
         Ok(Err(error)) => {
             watch.failed();
@@ -324,4 +317,20 @@ async fn shake_hands(
         }
         Err(_) => watch.failed(),
     }
+}
+
+/// The end of a connection: that of its certificate, or the loss of its place.
+fn either(end: Option<End>, evicted: Evicted) -> End {
+    Box::pin(async {
+        // A place is lost by dropping the other end.
+        let evicted = async { drop(evicted.await) };
+        match end {
+            None => evicted.await,
+            Some(end) => tokio::select! {
+                biased;
+                () = end => {}
+                () = evicted => {}
+            },
+        }
+    })
 }

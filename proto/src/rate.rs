@@ -49,9 +49,7 @@ impl<C: Clock + Clone> RateLimit<C> {
     /// Counts one event of `address`; or says how long it has to wait.
     pub fn check(&self, address: IpAddr) -> Result<(), Duration> {
         let slot = self.spread.hash_one(network_of(address)) % self.slots;
-        self.limiter
-            .check_key(&slot)
-            .map_err(|not_yet| not_yet.wait_time_from(self.clock.now()))
+        self.limiter.check_key(&slot).map_err(|not_yet| not_yet.wait_time_from(self.clock.now()))
     }
 }
 

@@ -22,7 +22,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     catalog::StudyContext,
-    clock,
+    chance,
     metrics::RunEnd,
     node::Node,
     peers::{
@@ -199,7 +199,7 @@ async fn lead(
     about: About,
 ) -> Result<Vec<SubmissionId>, JobError> {
     let mut nonce = [0; 16];
-    rand::rng().fill_bytes(&mut nonce);
+    chance::rng().fill_bytes(&mut nonce);
     let session = Session { nonce, about };
     let trace = trace::start();
     let span = span(context, &session, trace);
@@ -337,7 +337,7 @@ async fn settle(node: &Node, context: &StudyContext, error: &JobError) {
     let stored = match error {
         JobError::Abort { text, servers, transcript } => {
             let detail = Detail { text: text.clone(), servers: servers.clone() };
-            let finish = ended(StudyState::Aborted, detail, transcript.clone());
+            let finish = ended(node, StudyState::Aborted, detail, transcript.clone());
             end(node, context, finish).await.map(drop)
         }
         _ => match error.detail() {
@@ -351,8 +351,8 @@ async fn settle(node: &Node, context: &StudyContext, error: &JobError) {
 }
 
 /// The end of a study without a result.
-fn ended(to: StudyState, detail: Detail, transcript: Vec<Vec<u8>>) -> Finish {
-    let now_ms = clock::now_ms();
+fn ended(node: &Node, to: StudyState, detail: Detail, transcript: Vec<Vec<u8>>) -> Finish {
+    let now_ms = node.clock.now_ms();
     Finish { to, detail, outcome: Vec::new(), transcript, rejected: 0, scrub: true, now_ms }
 }
 
@@ -371,7 +371,7 @@ async fn end(node: &Node, context: &StudyContext, finish: Finish) -> Result<bool
 async fn describe(node: &Node, context: &StudyContext, detail: Detail) -> Result<(), StorageError> {
     let Some(row) = node.storage.study(context.id).await? else { return Ok(()) };
     if !row.state.is_final() && row.detail != detail {
-        let now_ms = clock::now_ms();
+        let now_ms = node.clock.now_ms();
         node.storage.transition(context.id, &[row.state], row.state, detail, now_ms).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod certs;
+pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod doctor;
@@ -15,11 +16,14 @@ pub mod limits;
 pub mod metrics;
 pub mod node;
 pub mod peers;
+#[cfg(feature = "testing")]
+pub mod repeatable;
 pub mod rpc;
 pub mod server;
 pub mod storage;
 pub mod strangers;
 pub mod tls;
 pub mod trace;
+pub mod work;
 
 pub use server::{Running, Server, StartError};

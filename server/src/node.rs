@@ -15,6 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::{Catalog, CatalogError, StudyContext},
+    clock::Clock,
     config::Config,
     limits::{Held, InFlight, Place, Refused},
     metrics::Metrics,
@@ -37,6 +38,8 @@ pub struct Node {
     pub sessions: Arc<Sessions>,
     /// What is compared when servers meet.
     pub greeting: Arc<Greeting>,
+    /// What time it is.
+    pub clock: Clock,
     /// How fast one address may call.
     pub rate: RateLimit,
     /// What calls of strangers hold before they are complete.
@@ -45,6 +48,10 @@ pub struct Node {
     pub in_flight: InFlight,
     /// How many records are read by strangers at once.
     pub records: InFlight,
+    /// The certificate that is shown, and those that are not accepted any more.
+    pub credentials: Arc<tls::Credentials>,
+    /// Has the certificate's files looked at without waiting.
+    pub reload: Arc<tokio::sync::Notify>,
     /// What the operator sees.
     pub metrics: Arc<Metrics>,
     /// Whether the database worked when it was last tried.

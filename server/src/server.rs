@@ -12,18 +12,26 @@ use std::{
 
 use proto::{listener::Served, rate::RateLimit, v1};
 use study::Study;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    task::JoinHandle,
+};
+use tokio_stream::Stream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::server::Router;
-use tower::layer::util::{Identity, Stack};
+use tonic::{
+    service::{Routes, RoutesBuilder},
+    transport::{Channel, server::Connected},
+};
 use tonic_health::server::HealthReporter;
 
 use crate::{
     catalog::CatalogError,
-    config::Config,
+    clock::Clock,
+    config::{Config, RosterServer},
     jobs,
     limits::{Held, InFlight},
-    metrics::{self, Metrics},
+    metrics::{self, Metrics, Traffic},
     node::Node,
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
@@ -90,6 +98,20 @@ pub enum StartError {
 /// A server, before it runs.
 pub struct Server;
 
+/// What a server has around it, beside those who call it.
+pub struct Surroundings {
+    /// What it remembers.
+    pub storage: Arc<dyn Storage>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Makes the channel to a peer, which connects by itself and counts its bytes.
+    pub channel: Box<Connect>,
+}
+
+type Connect = dyn Fn(&Arc<tls::Credentials>, &RosterServer, Traffic) -> Result<Channel, ChannelError>
+    + Send
+    + Sync;
+
 /// A running server. Dropping it stops it without draining; call [`Running::shutdown`] instead.
 pub struct Running {
     node: Arc<Node>,
@@ -120,28 +142,48 @@ impl Server {
         let listener = TcpListener::from_std(listener).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.database())?);
-        let server_tls = tls::server_config(&config.tls, &config.roster)?;
         let connections = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let node = node(config, storage)?;
+        let around = Surroundings {
+            storage,
+            clock: Clock::system(),
+            channel: Box::new(tls::peer_channel_as),
+        };
+        let node = node(config, &around)?;
         resume(&node).await?;
-        let (health, health_service) = tonic_health::server::health_reporter();
-        let router =
-            router(&node)?.add_service(health_service.max_decoding_message_size(QUESTION));
-        let stop_serving = CancellationToken::new();
-        let connections = node.metrics.connections.of_roster(&node.config.roster);
-        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(connections));
-        let stopped = stop_serving.clone().cancelled_owned();
-        let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
-        set_health(&health, true).await;
-        node.tasks.spawn(watch_health(node.clone(), health.clone()));
+        let server_tls = tls::server_config(&node.credentials, &node.config.roster)?;
+        let counts = node.metrics.connections.of_roster(&node.config.roster);
+        let entrance = tls::Entrance { counts, credentials: node.credentials.clone() };
+        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(entrance));
+        node.tasks.spawn(tls::reload::keep(
+            node.config.tls_files.clone(),
+            node.credentials.clone(),
+            node.reload.clone(),
+            node.stop.clone(),
+        ));
+        let mut running = serve(node, address, incoming, |routes| routes).await?;
         if let Some(listener) = metrics_listener {
-            node.tasks.spawn(metrics::serve(listener, node.clone()));
+            running.metrics_address = metrics_address;
+            running.node.tasks.spawn(metrics::serve(listener, running.node.clone()));
         }
-        tracing::info!(name = node.name(), %address, "serving");
-        Ok(Running { node, address, metrics_address, serving, stop_serving, health })
+        Ok(running)
+    }
+
+    /// Starts a server in surroundings of a test's own making: its callers come as `incoming`, and
+    /// its calls pass through what `wrap` puts around them.
+    #[cfg(feature = "testing")]
+    pub async fn start_in<C: Caller>(
+        config: Config,
+        around: &Surroundings,
+        incoming: impl Stream<Item = Result<C, std::io::Error>> + Send + 'static,
+        wrap: impl FnOnce(Routes) -> Routes,
+    ) -> Result<Running, StartError> {
+        let address = config.listen;
+        let node = node(config, around)?;
+        resume(&node).await?;
+        serve(node, address, incoming, wrap).await
     }
 }
 
@@ -159,6 +201,20 @@ impl Running {
     /// The server's name in its roster.
     pub fn name(&self) -> &str {
         self.node.name()
+    }
+
+    /// Looks now whether the certificate was renewed or others were revoked, which is done every half
+    /// second in any case.
+    pub fn reload(&self) {
+        self.node.reload.notify_one();
+    }
+
+    /// Greets all peers again now, as is done every half minute in any case.
+    #[cfg(feature = "testing")]
+    pub fn greet(&self) {
+        for server in self.node.config.roster.servers() {
+            self.node.peers.retry(&server.name);
+        }
     }
 
     /// Waits until the server stops serving by itself, which only a fault does.
@@ -194,6 +250,14 @@ impl Running {
             abort.abort();
         }
         self.node.storage.close().await;
+    }
+
+    /// Gives everything up at once, as a process that is killed does; whoever calls this has cut
+    /// the server off from its storage and from everybody before.
+    #[cfg(feature = "testing")]
+    pub fn kill(self) {
+        self.node.stop.cancel();
+        self.serving.abort();
     }
 
     /// Stops within 30 s: takes nothing new, finishes what it is doing, closes the database. What
@@ -233,15 +297,62 @@ fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
     bind().map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelError> {
+/// A connection that a server can be called over.
+pub trait Caller:
+    AsyncRead
+    + AsyncWrite
+    + Connected<ConnectInfo: Clone + Send + Sync + 'static>
+    + Unpin
+    + Send
+    + 'static
+{
+}
+
+impl<C> Caller for C where
+    C: AsyncRead
+        + AsyncWrite
+        + Connected<ConnectInfo: Clone + Send + Sync + 'static>
+        + Unpin
+        + Send
+        + 'static
+{
+}
+
+/// Serves whoever comes as `incoming`, until the server is stopped.
+async fn serve<C: Caller>(
+    node: Arc<Node>,
+    address: SocketAddr,
+    incoming: impl Stream<Item = Result<C, std::io::Error>> + Send + 'static,
+    wrap: impl FnOnce(Routes) -> Routes,
+) -> Result<Running, StartError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let mut routes = routes(&node)?;
+    routes.add_service(health_service.max_decoding_message_size(QUESTION));
+    let strangers = Strangers(node.clone());
+    let router = listening().layer(Served).layer(strangers).add_routes(wrap(routes.routes()));
+    let stop_serving = CancellationToken::new();
+    let stopped = stop_serving.clone().cancelled_owned();
+    let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
+    set_health(&health, true).await;
+    node.tasks.spawn(watch_health(node.clone(), health.clone()));
+    tracing::info!(name = node.name(), %address, "serving");
+    Ok(Running { node, address, metrics_address: None, serving, stop_serving, health })
+}
+
+fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError> {
     let metrics = Arc::new(Metrics::new());
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let greeting = Arc::new(Greeting { roster_hash: config.roster.hash() });
+    let credentials = tls::Credentials::new(&config.tls, &config.roster, config.revoked.clone())?;
+    let greeting = Arc::new(Greeting {
+        roster_hash: config.roster.hash(),
+        clock: around.clock.clone(),
+        protocol: config.protocol.clone(),
+    });
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
     let channels = others
         .map(|server| {
             let traffic = metrics.connections.traffic(&server.name);
-            Ok((server.name.clone(), tls::peer_channel(&config.tls, server, traffic)?))
+            Ok((server.name.clone(), (around.channel)(&credentials, server, traffic)?))
         })
         .collect::<Result<Vec<_>, ChannelError>>()?;
     let per_second = NonZeroU32::new(config.limits.calls_per_second);
@@ -256,7 +367,10 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
         storage_healthy: AtomicBool::new(true),
         catalog: crate::catalog::Catalog::default(),
         config,
-        storage,
+        storage: around.storage.clone(),
+        clock: around.clock.clone(),
+        credentials,
+        reload: Arc::default(),
         greeting,
         stop,
         tasks,
@@ -302,10 +416,19 @@ async fn note_backlog(node: &Node, study: mpc::ids::StudyId) -> Result<(), Stora
     }
 }
 
-/// All services behind the layers that every call passes.
-type Services = Router<Stack<Strangers, Stack<Served, Identity>>>;
+/// How connections are listened to.
+fn listening() -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .timeout(CALL)
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+}
 
-fn router(node: &Arc<Node>) -> Result<Services, tonic_reflection::server::Error> {
+fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::Error> {
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -315,16 +438,8 @@ fn router(node: &Arc<Node>) -> Result<Services, tonic_reflection::server::Error>
     let submissions = rpc::submissions::SubmissionsService(node.clone());
     let audit = rpc::audit::AuditService(node.clone());
     let peers = rpc::peers::PeersService(node.clone());
-    Ok(tonic::transport::Server::builder()
-        .timeout(CALL)
-        .http2_keepalive_interval(Some(KEEPALIVE.0))
-        .http2_keepalive_timeout(Some(KEEPALIVE.1))
-        .max_concurrent_streams(STREAMS)
-        .http2_max_header_list_size(HEADERS)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20)
-        .layer(Served)
-        .layer(Strangers(node.clone()))
+    let mut routes = RoutesBuilder::default();
+    routes
         .add_service(
             v1::directory_server::DirectoryServer::new(directory)
                 // A measurement, and its framing.
@@ -352,15 +467,17 @@ fn router(node: &Arc<Node>) -> Result<Services, tonic_reflection::server::Error>
                 .max_decoding_message_size(proto::MAX_MESSAGE)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(reflection.max_decoding_message_size(QUESTION)))
+        .add_service(reflection.max_decoding_message_size(QUESTION));
+    Ok(routes)
 }
 
 async fn watch_health(node: Arc<Node>, health: HealthReporter) {
     let mut serving = true;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(HEALTH) => {}
+            biased;
             () = node.stop.cancelled() => return,
+            () = tokio::time::sleep(HEALTH) => {}
         }
         let healthy = node.storage.health().await;
         if healthy.is_ok() == serving {

@@ -73,7 +73,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        match self.node.receive(&request) {
+        match self.node.let_in(&request) {
             Ok(None) => Box::pin(self.service.call(request)),
             Ok(Some(call)) => {
                 let call = Arc::new(call);
@@ -95,10 +95,11 @@ where
 }
 
 impl Node {
-    /// Lets a call in, or refuses it; none: it comes from a server of the roster.
-    fn receive<B>(&self, request: &http::Request<B>) -> Result<Option<HeldCall>, RpcError> {
-        let info = request.extensions().get::<ConnectInfo>();
-        if info.is_some_and(|info| info.peer_certs().is_some()) {
+    /// Lets a call in, or refuses it; none: it is no stranger's.
+    fn let_in<B>(&self, request: &http::Request<B>) -> Result<Option<HeldCall>, RpcError> {
+        // Every connection of a network has one; a simulation has no network.
+        let Some(info) = request.extensions().get::<ConnectInfo>() else { return Ok(None) };
+        if info.peer_certs().is_some() {
             return Ok(None);
         }
         let path = request.uri().path();
@@ -106,14 +107,10 @@ impl Node {
             return Err(RpcError::STRANGER);
         }
         // A connection without an address has ended already.
-        let address = info.and_then(|info| info.remote_addr()).map(|address| address.ip());
-        let address = address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let address = info.remote_addr().map_or(IpAddr::from([0; 4]), |address| address.ip());
         let admitted = match self.rate.check(address) {
             Err(retry_after) => Err(Refused::TooFast { retry_after }),
-            Ok(()) => {
-                let standing = info.map(|info| info.standing().clone());
-                self.held.begin(address, standing, Instant::now())
-            }
+            Ok(()) => self.held.begin(address, Some(info.standing().clone()), Instant::now()),
         };
         admitted.map(Some).map_err(|refused| {
             let word = refused.word();

@@ -15,11 +15,9 @@ use prometheus_client::{
 
 use super::{PeerLabel, Word, Words};
 use crate::{
-    clock,
     node::Node,
     peers::Trouble,
     storage::{StudyState, Summary},
-    tls::Facts,
 };
 
 /// How long a scrape waits for the database.
@@ -141,8 +139,8 @@ pub(crate) fn free(database: &Path) -> Option<u64> {
 }
 
 fn certificate_days(node: &Node) -> Option<f64> {
-    let facts = Facts::of(node.config.tls.chain().first()?).ok()?;
-    let now_s = i64::try_from(clock::now_ms() / 1_000).ok()?;
+    let facts = node.credentials.facts();
+    let now_s = i64::try_from(node.clock.now_ms() / 1_000).ok()?;
     // Seconds of a few thousand years are exact.
     Some(facts.not_after.saturating_sub(now_s) as f64 / DAY_S)
 }

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
 use super::{status::RpcError, studies::study_id};
-use crate::{clock, jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls, trace};
+use crate::{jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls, trace};
 
 /// Parts of a transcript that are read from the database at a time.
 const TRANSCRIPT_PAGE: usize = 8;
@@ -38,7 +38,7 @@ impl Peers for PeersService {
         })?;
         Ok(Response::new(v1::HelloResponse {
             protocol,
-            unix_ms: clock::now_ms(),
+            unix_ms: self.0.clock.now_ms(),
             version: env!("CARGO_PKG_VERSION").into(),
         }))
     }
@@ -176,8 +176,9 @@ impl Node {
         let mut count = 0;
         loop {
             let frame = tokio::select! {
-                frame = frames.message() => frame,
+                biased;
                 () = self.stop.cancelled() => return,
+                frame = frames.message() => frame,
             };
             let Ok(Some(frame)) = frame else { return };
             count += 1;

@@ -19,11 +19,12 @@ use zeroize::Zeroizing;
 use super::status::RpcError;
 use crate::{
     catalog::{CatalogError, StudyContext},
-    clock,
+    chance,
     config::Approve,
     jobs,
     node::Node,
     storage::{Detail, Finish, NewStudy, StudyRow, StudySecrets, StudyState},
+    work,
 };
 
 /// Studies in one page of a list, and bytes after which a page takes no further study.
@@ -148,8 +149,7 @@ impl Node {
             let study = Study::decode(&bytes).map_err(CatalogError::from)?;
             node.context(study)
         };
-        let context =
-            tokio::task::spawn_blocking(derive).await.map_err(|_| RpcError::Stopping)??;
+        let context = work::aside(derive).await.map_err(|_| RpcError::Stopping)??;
         if self.storage.study(id).await?.is_none() {
             self.check_number_of_studies().await?;
             let detail = Detail { text: "waits for approval".into(), servers: Vec::new() };
@@ -159,7 +159,7 @@ impl Node {
                 signature,
                 detail,
                 secrets: draw_secrets(),
-                now_ms: clock::now_ms(),
+                now_ms: self.clock.now_ms(),
             };
             self.storage.insert_study(study).await?;
             tracing::info!(study = %id, %analyst, "study proposed");
@@ -193,7 +193,7 @@ impl Node {
     async fn approve_study(self: &Arc<Self>, context: &Arc<StudyContext>) -> Result<(), RpcError> {
         let (from, to) = ([StudyState::Proposed], StudyState::Approved);
         let detail = Detail::default();
-        if self.storage.transition(context.id, &from, to, detail, clock::now_ms()).await? {
+        if self.storage.transition(context.id, &from, to, detail, self.clock.now_ms()).await? {
             tracing::info!(study = %context.id, "study approved");
             jobs::start(self, context.clone());
         }
@@ -208,7 +208,7 @@ impl Node {
         }
         let (from, to) = ([StudyState::Open], StudyState::Closing);
         let detail = Detail { text: "the result is being computed".into(), servers: Vec::new() };
-        if self.storage.transition(id, &from, to, detail, clock::now_ms()).await? {
+        if self.storage.transition(id, &from, to, detail, self.clock.now_ms()).await? {
             tracing::info!(study = %id, "study closed");
             context.wake.notify_one();
             return Ok(id);
@@ -237,7 +237,7 @@ impl Node {
             transcript: Vec::new(),
             rejected: 0,
             scrub: true,
-            now_ms: clock::now_ms(),
+            now_ms: self.clock.now_ms(),
         };
         // A publication that has begun must not be left half done.
         let _running = context.running.lock().await;
@@ -334,7 +334,7 @@ impl Node {
 
 /// This server's secrets for a new study.
 fn draw_secrets() -> StudySecrets {
-    let mut rng = rand::rng();
+    let mut rng = chance::rng();
     let mut secrets = StudySecrets {
         contribution: Zeroizing::new([0; 32]),
         salt_seed: Zeroizing::new([0; 32]),

@@ -28,7 +28,7 @@ use crate::{
     metrics::Submission,
     node::Node,
     storage::{NewSubmission, PutLimits, PutOutcome, StudyState},
-    trace,
+    trace, work,
 };
 
 /// Payloads from this size on are checked on a thread of their own,
@@ -103,7 +103,7 @@ impl Node {
                 let checked = check(&context, public, &request);
                 (context, request, checked)
             }
-            false => tokio::task::spawn_blocking(move || {
+            false => work::aside(move || {
                 let checked = check(&context, public, &request);
                 (context, request, checked)
             })
