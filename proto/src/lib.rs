@@ -1,6 +1,6 @@
 //! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], the [`pin`]
-//! by which a server is known, the [`listener`] through which strangers come in and what is
-//! [`metered`] there, the [`trace`] that a call belongs to, and the [`checkup`] of a server.
+//! by which a server is known, the [`listener`] through which strangers come in, what is
+//! [`metered`] there and at what [`rate`], the [`trace`] that a call belongs to, and the [`checkup`] of a server.
 
 pub mod checkup;
 pub mod convert;
@@ -8,6 +8,7 @@ pub mod ending;
 pub mod listener;
 pub mod metered;
 pub mod pin;
+pub mod rate;
 pub mod trace;
 
 /// The generated messages and services of `sotto.v1`.

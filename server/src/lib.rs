@@ -21,6 +21,7 @@ pub mod repeatable;
 pub mod rpc;
 pub mod server;
 pub mod storage;
+pub mod strangers;
 pub mod tls;
 pub mod trace;
 pub mod work;

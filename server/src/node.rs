@@ -9,6 +9,7 @@ use std::{
 };
 
 use mpc::sign::Signer;
+use proto::rate::RateLimit;
 use study::Study;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,7 +17,7 @@ use crate::{
     catalog::{Catalog, CatalogError, StudyContext},
     clock::Clock,
     config::Config,
-    limits::{InFlight, Place, RateLimit, Refused},
+    limits::{Held, InFlight, Place, Refused},
     metrics::Metrics,
     peers::{Greeting, Peers, sessions::Sessions},
     storage::{Storage, StorageError, StudyRow},
@@ -41,6 +42,8 @@ pub struct Node {
     pub clock: Clock,
     /// How fast one address may call.
     pub rate: RateLimit,
+    /// What calls of strangers hold before they are complete.
+    pub held: Arc<Held>,
     /// How many calls are worked on at once.
     pub in_flight: InFlight,
     /// How many records are read by strangers at once.
@@ -78,14 +81,11 @@ impl Node {
         &self.config.identity
     }
 
-    /// Counts one call of a stranger against its address and against what is worked on at once;
+    /// Counts one call of a stranger, whose message is complete, against what is worked on at once;
     /// the place is taken until it is dropped.
     pub fn admit<T>(&self, request: &tonic::Request<T>) -> Result<Place, Refused> {
-        let address = tls::remote_ip(request);
-        address
-            .map_or(Ok(()), |address| self.rate.check(address))
-            .and_then(|()| self.in_flight.enter())
-            .inspect_err(|refused| self.metrics.limit(refused.word()))
+        let place = self.in_flight.enter(tls::remote_ip(request));
+        place.inspect_err(|refused| self.metrics.limit(refused.word()))
     }
 
     /// Whether the database worked when it was last tried.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::v1;
+use proto::{listener::Served, rate::RateLimit, v1};
 use study::Study;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -30,12 +30,13 @@ use crate::{
     clock::Clock,
     config::{Config, RosterServer},
     jobs,
-    limits::{InFlight, RateLimit},
+    limits::{Held, InFlight},
     metrics::{self, Metrics, Traffic},
     node::Node,
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
     storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
+    strangers::Strangers,
     tls::{self, ChannelError, ListenerLimits},
 };
 
@@ -49,6 +50,13 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from
 const HEALTH: Duration = Duration::from_secs(5);
 /// Streams that one connection may have open: each may hold an unread answer.
 const STREAMS: u32 = 32;
+/// Bytes of the headers of one call, each counted with 32 bytes more.
+const HEADERS: u32 = 8 << 10;
+/// The largest question of an auditor: 256 ids.
+const QUESTION: usize = 16 << 10;
+/// The largest proposal of a study, and its framing; more than a study may have, so that who sends
+/// too much is told what the limit is.
+const PROPOSAL: usize = 2 << 20;
 /// Public records that are read at once: each reads the database page by page.
 const RECORDS: u32 = 8;
 
@@ -335,8 +343,9 @@ async fn serve<C: Caller>(
 ) -> Result<Running, StartError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let mut routes = routes(&node)?;
-    routes.add_service(health_service);
-    let router = listening().add_routes(wrap(routes.routes()));
+    routes.add_service(health_service.max_decoding_message_size(QUESTION));
+    let strangers = Strangers(node.clone());
+    let router = listening().layer(Served).layer(strangers).add_routes(wrap(routes.routes()));
     let stop_serving = CancellationToken::new();
     let stopped = stop_serving.clone().cancelled_owned();
     let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
@@ -367,6 +376,7 @@ fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError
         peers: Peers::start(channels, &greeting, &tasks, &stop),
         sessions: Arc::new(Sessions::default()),
         rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
+        held: Arc::new(Held::default()),
         in_flight: InFlight::new(config.limits.requests_in_flight),
         records: InFlight::new(RECORDS),
         metrics,
@@ -435,6 +445,7 @@ fn listening() -> tonic::transport::Server {
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
         .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20)
 }
@@ -444,13 +455,6 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
         .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    macro_rules! limited {
-        ($service:expr) => {
-            $service
-                .max_decoding_message_size(proto::MAX_MESSAGE)
-                .max_encoding_message_size(proto::MAX_MESSAGE)
-        };
-    }
     let directory = rpc::directory::DirectoryService(node.clone());
     let studies = rpc::studies::StudiesService(node.clone());
     let submissions = rpc::submissions::SubmissionsService(node.clone());
@@ -466,17 +470,26 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
         )
         .add_service(
             v1::studies_server::StudiesServer::new(studies)
-                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_decoding_message_size(PROPOSAL)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(limited!(v1::submissions_server::SubmissionsServer::new(submissions)))
-        .add_service(limited!(v1::audit_server::AuditServer::new(audit)))
+        .add_service(
+            v1::submissions_server::SubmissionsServer::new(submissions)
+                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_encoding_message_size(proto::MAX_MESSAGE),
+        )
+        .add_service(
+            v1::audit_server::AuditServer::new(audit)
+                // Empty ids are two bytes each, and many times as much when they are decoded.
+                .max_decoding_message_size(QUESTION)
+                .max_encoding_message_size(proto::MAX_MESSAGE),
+        )
         .add_service(
             v1::peers_server::PeersServer::new(peers)
                 .max_decoding_message_size(proto::MAX_MESSAGE)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(reflection);
+        .add_service(reflection.max_decoding_message_size(QUESTION));
     Ok(routes)
 }
 

@@ -118,7 +118,7 @@ impl Node {
     fn peer<T>(&self, request: &Request<T>) -> Result<String, RpcError> {
         tls::peer_of_request(request, &self.config.roster)
             .map(|peer| peer.name.clone())
-            .ok_or(RpcError::NotAPeer("only servers of the roster may call this"))
+            .ok_or(RpcError::STRANGER)
     }
 
     async fn start_session(

@@ -129,6 +129,9 @@ pub enum RpcError {
 }
 
 impl RpcError {
+    /// A call for peers by somebody who is none.
+    pub const STRANGER: Self = Self::NotAPeer("only servers of the roster may call this");
+
     /// The reason's name in metrics.
     pub fn word(&self) -> Word {
         match self {
