@@ -8,7 +8,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    lives::{LifeError, Lives},
+};
 
 /// Frames that may wait in a link: at most 1 MiB each.
 const QUEUE: usize = 4;
@@ -133,6 +136,7 @@ pub(super) struct Keeper {
     pub peer: String,
     pub client: PeersClient<Channel>,
     pub greeting: Arc<Greeting>,
+    pub lives: Arc<Lives>,
     pub state: watch::Sender<LinkState>,
     /// Cuts a pause short.
     pub retry: Arc<Notify>,
@@ -148,7 +152,7 @@ impl Keeper {
             let connected = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                connected = connect(self.client.clone(), &self.greeting) => connected,
+                connected = self.connected() => connected,
             };
             let (trouble, reason) = match connected {
                 Ok((frames, mut acks)) => {
@@ -172,6 +176,17 @@ impl Keeper {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
             }
         }
+    }
+
+    async fn connected(&self) -> Result<(mpsc::Sender<Frame>, Acks), (Trouble, String)> {
+        let connected = connect(self.client.clone(), &self.greeting).await?;
+        let met = self.lives.meet(&self.peer, self.client.clone()).await;
+        met.map_err(|error| match error {
+            LifeError::Call(status) => (Trouble::of(&status), reason(&status)),
+            LifeError::Storage(_) => (Trouble::Lost, error.to_string()),
+            _ => (Trouble::Misfit, error.to_string()),
+        })?;
+        Ok(connected)
     }
 
     fn down(&self, trouble: Trouble, reason: String) {

@@ -2,20 +2,21 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use zeroize::Zeroizing;
 
-use super::StorageError;
+use super::{StorageError, lives};
 
 /// Marks the file as Sotto's, for `file` and for us: "SOTT".
 const APPLICATION_ID: i64 = 0x534f_5454;
 
 /// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// Versions before this one can corrupt the database when the log is reset.
 const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
@@ -28,6 +29,8 @@ const LOG_LIMIT_BYTES: i64 = 32 << 20;
 /// payloads are written once and read once.
 const WRITER_CACHE_KIB: i64 = 1024;
 const READER_CACHE_KIB: i64 = 256;
+/// Bytes of the log that are written again at a time.
+const REWRITTEN: usize = 1 << 20;
 /// How long a statement waits for another connection's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements kept prepared per connection; more than there are.
@@ -166,6 +169,25 @@ ALTER TABLE study_count ADD COLUMN amended_records INTEGER NOT NULL DEFAULT 0;
 UPDATE study_count SET own_records = accepted_records;
 ";
 
+/// What tells this database from an older copy of itself: an identity that is drawn once, and an age
+/// that rises with every transaction. And how far the peers' databases were seen to have come.
+const VERSION_5: &str = "
+CREATE TABLE life (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    identity BLOB NOT NULL CHECK (length(identity) = 16),
+    age INTEGER NOT NULL
+) STRICT;
+INSERT INTO life VALUES (1, randomblob(16), 0);
+CREATE TABLE peer_life (
+    peer BLOB NOT NULL CHECK (length(peer) = 32),
+    identity BLOB NOT NULL CHECK (length(identity) = 16),
+    age INTEGER NOT NULL,
+    signature BLOB NOT NULL CHECK (length(signature) = 64),
+    seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (peer, identity)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Locks the database against other processes for as long as the file is held.
 pub(super) fn lock(database: &Path) -> Result<File, StorageError> {
     if let Some(directory) = database.parent() {
@@ -201,9 +223,12 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // The log is copied by [`checkpoint_if_large`], which says when that fails.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
-    migrate(&mut connection, version)?;
+    migrate(&mut connection, version, MIGRATIONS)?;
+    // Who starts has to know that what it writes stays.
+    lives::grow(&connection)?;
     // A process that was killed may have left scrubbed bytes in the log.
     checkpoint(&connection)?;
     if let Some(directory) = path.parent() {
@@ -225,6 +250,49 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<bool, StorageError> 
     let busy: i64 =
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(busy == 0)
+}
+
+/// Copies the log into the database if it is large. What a reader still needs stays.
+pub(super) fn checkpoint_if_large(connection: &Connection) -> Result<(), StorageError> {
+    let pages = |mode: &str| -> Result<i64, StorageError> {
+        let mut statement = connection.prepare_cached(mode)?;
+        Ok(statement.query_row([], |row| row.get(1))?)
+    };
+    if pages("PRAGMA wal_checkpoint(NOOP)")? >= CHECKPOINT_PAGES {
+        pages("PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    Ok(())
+}
+
+/// Writes every byte of the log again, and asks for it to be durable. After an error the system may
+/// take what it could not write for written; what is written anew it has to answer for. Nobody may
+/// have the database open.
+pub(super) fn rewrite_log(database: &Path) -> Result<(), StorageError> {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    let rewrite = || {
+        let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let mut part = Zeroizing::new(vec![0; REWRITTEN]);
+        loop {
+            let read = file.read(&mut part)?;
+            let Some(bytes) = part.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+            // At most a part: it fits.
+            file.seek_relative(-(read as i64))?;
+            file.write_all(bytes)?;
+        }
+        file.sync_all()
+    };
+    rewrite().map_err(|cause| of_disk(&cause))
+}
+
+fn of_disk(cause: &io::Error) -> StorageError {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full,
+        _ => StorageError::Failing(cause.to_string()),
+    }
 }
 
 fn configure(connection: &Connection, cache_kib: i64) -> Result<(), StorageError> {
@@ -270,13 +338,26 @@ fn known_version(connection: &Connection, path: &Path) -> Result<usize, StorageE
     Ok(version)
 }
 
-fn migrate(connection: &mut Connection, from: usize) -> Result<(), StorageError> {
-    for (index, script) in MIGRATIONS.iter().enumerate().skip(from) {
-        let transaction = connection.transaction()?;
+/// Takes the database from a version to the last one in a single transaction: whatever happens in
+/// between, the program of the old version can use it.
+fn migrate(
+    connection: &mut Connection,
+    from: usize,
+    migrations: &[&str],
+) -> Result<(), StorageError> {
+    if from == migrations.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for script in migrations.iter().skip(from) {
         transaction.execute_batch(script)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(0))?;
-        transaction.commit()?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let version = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()?;
+    if from > 0 {
+        tracing::info!(from, to = version, "the database was taken over from an older version");
     }
     Ok(())
 }
