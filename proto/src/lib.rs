@@ -4,6 +4,7 @@
 
 pub mod checkup;
 pub mod convert;
+pub mod ending;
 pub mod listener;
 pub mod metered;
 pub mod pin;

@@ -22,7 +22,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 
-use crate::metered::{Meter, Metered};
+use crate::{
+    ending::{End, Ending},
+    metered::{Meter, Metered},
+};
 
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
@@ -68,6 +71,13 @@ pub trait Watch: fmt::Debug + Send + Sync {
     /// A connection is open to somebody who presented these certificates, or none. Its bytes are
     /// counted by the answer, which is dropped with it.
     fn opened(&self, certificates: Option<&[CertificateDer<'_>]>) -> Box<dyn Meter>;
+
+    /// When a connection to somebody who presented these certificates has to end; none: nobody ends
+    /// it.
+    fn end(&self, certificates: Option<&[CertificateDer<'_>]>) -> Option<End> {
+        let _ = certificates;
+        None
+    }
 }
 
 /// Nobody counts.
@@ -89,7 +99,7 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 /// One encrypted connection; it holds its place in the total until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
-    stream: Metered<TlsStream<TcpStream>, Box<dyn Meter>>,
+    stream: Ending<Metered<TlsStream<TcpStream>, Box<dyn Meter>>>,
     _place: Place,
 }
 
@@ -162,7 +172,7 @@ impl Connected for Connection {
     type ConnectInfo = ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.get_ref().connect_info()
+        self.stream.get_ref().get_ref().connect_info()
     }
 }
 
@@ -269,8 +279,9 @@ async fn shake_hands(
     let _ = stream.set_nodelay(true);
     match acceptor.accept(stream).await {
         Ok(stream) => {
-            let meter = watch.opened(stream.get_ref().1.peer_certificates());
-            let stream = Metered::new(stream, meter);
+            let certificates = stream.get_ref().1.peer_certificates();
+            let (meter, end) = (watch.opened(certificates), watch.end(certificates));
+            let stream = Ending::new(Metered::new(stream, meter), end);
             // An error means that the server is stopping.
             let _ = ready.send(Connection { stream, _place: place }).await;
         }

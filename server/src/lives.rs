@@ -190,10 +190,7 @@ pub fn signed(life: Life, signer: &Signer) -> v1::Life {
 }
 
 /// What a word says that `key` has signed.
-pub fn heard(
-    word: Option<&v1::Life>,
-    key: &PublicKey,
-) -> Result<(Life, Signature), LifeError> {
+pub fn heard(word: Option<&v1::Life>, key: &PublicKey) -> Result<(Life, Signature), LifeError> {
     let word = word.ok_or(LifeError::Malformed)?;
     let identity = word.identity[..].try_into().map_err(|_| LifeError::Malformed)?;
     let signature = field("signature", &word.signature).map_err(|_| LifeError::Malformed)?;
@@ -253,7 +250,8 @@ mod tests {
 
     #[test]
     fn a_time_is_said_in_words() {
-        let cases = [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")];
+        let cases =
+            [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")];
         for (seconds, words) in cases {
             assert_eq!(ago(seconds * 1000, 0), format!("{words} ago"));
         }

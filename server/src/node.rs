@@ -53,6 +53,10 @@ pub struct Node {
     pub in_flight: InFlight,
     /// How many records are read by strangers at once.
     pub records: InFlight,
+    /// The certificate that is shown, and those that are not accepted any more.
+    pub credentials: Arc<tls::Credentials>,
+    /// Has the certificate's files looked at without waiting.
+    pub reload: Arc<tokio::sync::Notify>,
     /// What the operator sees.
     pub metrics: Arc<Metrics>,
     /// How far the databases of all servers have come.

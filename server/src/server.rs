@@ -38,7 +38,7 @@ use crate::{
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
     storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
-    tls::{self, ChannelError, ListenerLimits, TlsIdentity},
+    tls::{self, ChannelError, ListenerLimits},
 };
 
 /// How long requests that are being worked on may take while the server stops.
@@ -104,8 +104,9 @@ pub struct Surroundings {
     pub channel: Box<Connect>,
 }
 
-type Connect =
-    dyn Fn(&TlsIdentity, &RosterServer, Traffic) -> Result<Channel, ChannelError> + Send + Sync;
+type Connect = dyn Fn(&Arc<tls::Credentials>, &RosterServer, Traffic) -> Result<Channel, ChannelError>
+    + Send
+    + Sync;
 
 /// A running server. Dropping it stops it without draining; call [`Running::shutdown`] instead.
 pub struct Running {
@@ -137,17 +138,27 @@ impl Server {
         let listener = TcpListener::from_std(listener).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.database())?);
-        let server_tls = tls::server_config(&config.tls, &config.roster)?;
         let connections = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let around =
-            Surroundings { storage, clock: Clock::system(), channel: Box::new(tls::peer_channel) };
+        let around = Surroundings {
+            storage,
+            clock: Clock::system(),
+            channel: Box::new(tls::peer_channel_as),
+        };
         let node = node(config, &around)?;
         resume(&node).await?;
-        let connections = node.metrics.connections.of_roster(&node.config.roster);
-        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(connections));
+        let server_tls = tls::server_config(&node.credentials, &node.config.roster)?;
+        let counts = node.metrics.connections.of_roster(&node.config.roster);
+        let entrance = tls::Entrance { counts, credentials: node.credentials.clone() };
+        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(entrance));
+        node.tasks.spawn(tls::reload::keep(
+            node.config.tls_files.clone(),
+            node.credentials.clone(),
+            node.reload.clone(),
+            node.stop.clone(),
+        ));
         let mut running = serve(node, address, incoming, |routes| routes).await?;
         if let Some(listener) = metrics_listener {
             running.metrics_address = metrics_address;
@@ -186,6 +197,20 @@ impl Running {
     /// The server's name in its roster.
     pub fn name(&self) -> &str {
         self.node.name()
+    }
+
+    /// Looks now whether the certificate was renewed or others were revoked, which is done every half
+    /// second in any case.
+    pub fn reload(&self) {
+        self.node.reload.notify_one();
+    }
+
+    /// Greets all peers again now, as is done every half minute in any case.
+    #[cfg(feature = "testing")]
+    pub fn greet(&self) {
+        for server in self.node.config.roster.servers() {
+            self.node.peers.retry(&server.name);
+        }
     }
 
     /// Waits until the server stops serving by itself, which only a fault does.
@@ -312,13 +337,17 @@ async fn serve<C: Caller>(
 fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError> {
     let metrics = Arc::new(Metrics::new());
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let greeting =
-        Arc::new(Greeting { roster_hash: config.roster.hash(), clock: around.clock.clone() });
+    let credentials = tls::Credentials::new(&config.tls, &config.roster, config.revoked.clone())?;
+    let greeting = Arc::new(Greeting {
+        roster_hash: config.roster.hash(),
+        clock: around.clock.clone(),
+        protocol: config.protocol.clone(),
+    });
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
     let channels = others
         .map(|server| {
             let traffic = metrics.connections.traffic(&server.name);
-            Ok((server.name.clone(), (around.channel)(&config.tls, server, traffic)?))
+            Ok((server.name.clone(), (around.channel)(&credentials, server, traffic)?))
         })
         .collect::<Result<Vec<_>, ChannelError>>()?;
     let lives = Arc::new(Lives::new(&config, around.storage.clone(), around.clock.clone()));
@@ -335,6 +364,8 @@ fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError
         config,
         storage: around.storage.clone(),
         clock: around.clock.clone(),
+        credentials,
+        reload: Arc::default(),
         greeting,
         stop,
         tasks,

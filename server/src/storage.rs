@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 mod amendments;
 mod charges;
-mod lives;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod lives;
 mod rows;
 pub mod sqlite;
 

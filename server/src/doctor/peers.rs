@@ -75,7 +75,11 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
 
 /// Whether the peer takes this server for one of its roster, and version, roster and clock fit.
 async fn greeting(config: &Config, name: &str, channel: Channel) -> Finding {
-    let greeting = Greeting { roster_hash: config.roster.hash(), clock: clock::Clock::system() };
+    let greeting = Greeting {
+        roster_hash: config.roster.hash(),
+        clock: clock::Clock::system(),
+        protocol: config.protocol.clone(),
+    };
     let mut hello = Request::new(greeting.request());
     hello.set_timeout(HELLO);
     let check = "roster and version";

@@ -18,7 +18,6 @@ use crate::{
     node::Node,
     peers::Trouble,
     storage::{StudyState, Summary, sqlite::free},
-    tls::Facts,
 };
 
 /// How long a scrape waits for the database.
@@ -134,7 +133,7 @@ fn files(database: &Path) -> [(Word, u64); 2] {
 }
 
 fn certificate_days(node: &Node) -> Option<f64> {
-    let facts = Facts::of(node.config.tls.chain().first()?).ok()?;
+    let facts = node.credentials.facts();
     let now_s = i64::try_from(node.clock.now_ms() / 1_000).ok()?;
     // Seconds of a few thousand years are exact.
     Some(facts.not_after.saturating_sub(now_s) as f64 / DAY_S)

@@ -20,8 +20,10 @@ use crate::{
 };
 
 /// What strangers are told while nothing can be written; where and why is in the operator's log.
-const FULL: &str = "the server's disk is full, and nothing was stored: it goes on when its operator has made room";
-const FAILING: &str = "the server's disk fails, and nothing was stored: it goes on when the disk works again";
+const FULL: &str =
+    "the server's disk is full, and nothing was stored: it goes on when its operator has made room";
+const FAILING: &str =
+    "the server's disk fails, and nothing was stored: it goes on when the disk works again";
 /// When to try again then.
 const RECOVERY: Duration = Duration::from_secs(2);
 
@@ -228,9 +230,10 @@ impl From<RpcError> for Status {
                 with_reason(Code::FailedPrecondition, &text, "AMENDMENTS_EXHAUSTED")
             }
             RpcError::Behind => with_reason(Code::FailedPrecondition, &text, "OLD_BACKUP"),
-            RpcError::Greeting(_) | RpcError::Life(_) | RpcError::NoLink { .. } | RpcError::Unpublished => {
-                Self::failed_precondition(text)
-            }
+            RpcError::Greeting(_)
+            | RpcError::Life(_)
+            | RpcError::NoLink { .. }
+            | RpcError::Unpublished => Self::failed_precondition(text),
             RpcError::Conflict | RpcError::AmendmentConflict => Self::already_exists(text),
             RpcError::Busy { retry, .. } => exhausted(&text, retry),
             RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),

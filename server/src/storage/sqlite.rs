@@ -56,10 +56,9 @@ impl SqliteStorage {
     /// can be written.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let unopened = |error: StorageError| match error.is_of_disk() {
-            true => StorageError::Unopened {
-                path: path.display().to_string(),
-                cause: Box::new(error),
-            },
+            true => {
+                StorageError::Unopened { path: path.display().to_string(), cause: Box::new(error) }
+            }
             false => error,
         };
         let lock = schema::lock(path).map_err(unopened)?;
@@ -278,7 +277,11 @@ impl Storage for SqliteStorage {
             return Err(StorageError::NotFinal(finish.to));
         }
         let said: usize = finish.transcript.iter().map(Vec::len).sum();
-        let order = Order { bytes: finish.outcome.len() + said, empty_log: finish.scrub, ..Order::default() };
+        let order = Order {
+            bytes: finish.outcome.len() + said,
+            empty_log: finish.scrub,
+            ..Order::default()
+        };
         self.writer()?.run(order, move |c| ending::finish(c, study, &finish)).await
     }
 

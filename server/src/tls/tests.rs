@@ -73,6 +73,10 @@ impl Site {
         TlsIdentity::load(&place.join("tls.pem"), &place.join("tls.key")).unwrap()
     }
 
+    fn credentials(&self, name: &str) -> Arc<Credentials> {
+        Credentials::fixed(&self.identity(name)).unwrap()
+    }
+
     fn pin(&self, name: &str) -> Pin {
         self.roster.get(name).unwrap().tls
     }
@@ -81,7 +85,7 @@ impl Site {
     async fn serve(&self, name: &str, limits: ListenerLimits) -> SocketAddr {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
-        let config = server_config(&self.identity(name), &self.roster).unwrap();
+        let config = server_config(&self.credentials(name), &self.roster).unwrap();
         let mut incoming = listener(tcp, config, limits);
         let roster = self.roster.clone();
         tokio::spawn(async move {
@@ -109,7 +113,7 @@ impl Site {
         name: &str,
         expected: Pin,
     ) -> std::io::Result<String> {
-        talk(address, peer_config(&self.identity(name), expected).unwrap()).await
+        talk(address, peer_config(&self.credentials(name), expected).unwrap()).await
     }
 
     fn client(&self) -> Arc<ClientConfig> {
@@ -270,7 +274,7 @@ async fn a_dropped_listener_frees_its_port() {
     let site = Site::new();
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
-    let config = server_config(&site.identity("alpha"), &site.roster).unwrap();
+    let config = server_config(&site.credentials("alpha"), &site.roster).unwrap();
     drop(listener(tcp, config, ample()));
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
@@ -295,7 +299,7 @@ async fn a_peer_channel_carries_calls_and_reconnects() {
             Some(tcp) => tcp,
             None => TcpListener::bind(address).await.unwrap(),
         };
-        let config = server_config(&site.identity("alpha"), &site.roster).unwrap();
+        let config = server_config(&site.credentials("alpha"), &site.roster).unwrap();
         let roster = site.roster.clone();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let routes = tonic::service::Routes::default();
