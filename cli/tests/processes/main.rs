@@ -13,6 +13,7 @@ mod cost;
 mod demo;
 mod dev;
 mod dev_cluster;
+mod disk;
 mod doctor;
 mod one_hot;
 mod operations;
