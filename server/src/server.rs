@@ -3,18 +3,19 @@
 use std::{
     net::SocketAddr,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::{listener::Served, rate::RateLimit, v1};
 use study::Study;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_stream::Stream;
@@ -31,8 +32,9 @@ use crate::{
     config::{Config, RosterServer},
     jobs,
     limits::{Held, InFlight},
+    lives::Lives,
     metrics::{self, Metrics, Traffic},
-    node::Node,
+    node::{Ailment, Node},
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
     storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
@@ -48,6 +50,8 @@ const CALL: Duration = Duration::from_secs(60);
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// How often storage is tried, for the health service.
 const HEALTH: Duration = Duration::from_secs(5);
+/// How often it is tried after it has failed.
+const RECOVERY: Duration = Duration::from_secs(1);
 /// Streams that one connection may have open: each may hold an unread answer.
 const STREAMS: u32 = 32;
 /// Bytes of the headers of one call, each counted with 32 bytes more.
@@ -155,11 +159,7 @@ impl Server {
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let around = Surroundings {
-            storage,
-            clock,
-            channel: Box::new(tls::peer_channel_as),
-        };
+        let around = Surroundings { storage, clock, channel: Box::new(tls::peer_channel_as) };
         let node = node(config, &around)?;
         resume(&node).await?;
         let server_tls = tls::server_config(&node.credentials, &node.config.roster)?;
@@ -371,16 +371,17 @@ fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError
             Ok((server.name.clone(), (around.channel)(&credentials, server, traffic)?))
         })
         .collect::<Result<Vec<_>, ChannelError>>()?;
+    let lives = Arc::new(Lives::new(&config, around.storage.clone(), around.clock.clone()));
     let per_second = NonZeroU32::new(config.limits.calls_per_second);
     Ok(Arc::new(Node {
-        peers: Peers::start(channels, &greeting, &tasks, &stop),
+        peers: Peers::start(channels, &greeting, &lives, &tasks, &stop),
         sessions: Arc::new(Sessions::default()),
         rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
         held: Arc::new(Held::default()),
         in_flight: InFlight::new(config.limits.requests_in_flight),
         records: InFlight::new(RECORDS),
         metrics,
-        storage_healthy: AtomicBool::new(true),
+        lives,
         catalog: crate::catalog::Catalog::default(),
         config,
         storage: around.storage.clone(),
@@ -493,25 +494,43 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
     Ok(routes)
 }
 
+/// Says whether the server takes anything in: at once when a write fails, and otherwise by trying.
 async fn watch_health(node: Arc<Node>, health: HealthReporter) {
-    let mut serving = true;
+    let (mut failure, mut behind) = (node.storage.failure(), node.lives.behind());
+    let mut before = None;
     loop {
+        let mut tried = Ok(());
         tokio::select! {
             biased;
             () = node.stop.cancelled() => return,
-            () = tokio::time::sleep(HEALTH) => {}
+            () = changed(&mut failure) => {}
+            () = changed(&mut behind) => {}
+            () = tokio::time::sleep(if before.is_none() { HEALTH } else { RECOVERY }) => {
+                tried = node.storage.health().await;
+            }
         }
-        let healthy = node.storage.health().await;
-        if healthy.is_ok() == serving {
+        let ailment = node.ailment().or_else(|| tried.err().map(Ailment::Storage));
+        let now = ailment.map(|ailment| ailment.to_string());
+        if now == before {
             continue;
         }
-        serving = healthy.is_ok();
-        node.storage_healthy.store(serving, Ordering::Relaxed);
-        match healthy {
-            Ok(()) => tracing::info!("storage works again"),
-            Err(error) => tracing::error!(%error, "storage does not work"),
+        match &now {
+            None => tracing::info!("the server takes submissions again"),
+            Some(reason) => {
+                let database = node.config.database();
+                let database = database.display();
+                tracing::error!(%database, reason, "the server takes nothing in");
+            }
         }
-        set_health(&health, serving).await;
+        set_health(&health, now.is_none()).await;
+        before = now;
+    }
+}
+
+/// Waits for news; for ever if there can be none.
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -237,9 +237,7 @@ async fn a_revoked_peer_is_cut_off_named_on_both_sides_and_taken_back() {
         trouble(&world, 1, "alpha", "has revoked this server's certificate").await;
         let findings = doctor(world.config(0)).await;
         let is_it = findings.iter().any(|found| {
-            found.about == "beta"
-                && found.state == State::Fail
-                && found.found.contains("revoked")
+            found.about == "beta" && found.state == State::Fail && found.found.contains("revoked")
         });
         assert!(is_it, "{findings:#?}");
         // A list that cannot be read changes nothing.

@@ -14,6 +14,7 @@ mod cost;
 mod demo;
 mod dev;
 mod dev_cluster;
+mod disk;
 mod doctor;
 mod kills;
 mod network;
