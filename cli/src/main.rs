@@ -4,6 +4,7 @@ mod cluster;
 mod command;
 mod failure;
 mod logging;
+mod memory;
 mod report;
 mod signal;
 mod terminal;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    memory::keep_out_of_dumps();
     let cli = command::Cli::parse();
     if let Some(logs) = cli.logs() {
         logging::start(logs);

@@ -7,6 +7,7 @@ pub mod convert;
 pub mod listener;
 pub mod metered;
 pub mod pin;
+mod redacted;
 pub mod trace;
 
 /// The generated messages and services of `sotto.v1`.

@@ -14,6 +14,7 @@ mod demo;
 mod dev;
 mod dev_cluster;
 mod doctor;
+mod memory;
 mod one_hot;
 mod operations;
 mod process;
