@@ -12,6 +12,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let secret = ["SubmitRequest", "Frame", "RingJoin", "MaskedNumber", "RingMessage",
         "RingGarbage", "RingView"];
     let secret = secret.map(|message| format!(".sotto.v1.{message}"));
-    tonic_prost_build::configure().bytes(".").skip_debug(secret).compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .skip_debug(secret)
+        .codec_path("crate::codec::BoundedCodec")
+        .compile_fds(descriptors)?;
     Ok(())
 }

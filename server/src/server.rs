@@ -296,13 +296,6 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
         .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    macro_rules! limited {
-        ($service:expr) => {
-            $service
-                .max_decoding_message_size(proto::MAX_MESSAGE)
-                .max_encoding_message_size(proto::MAX_MESSAGE)
-        };
-    }
     let directory = rpc::directory::DirectoryService(node.clone());
     let studies = rpc::studies::StudiesService(node.clone());
     let submissions = rpc::submissions::SubmissionsService(node.clone());
@@ -326,8 +319,16 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
                 .max_decoding_message_size(proto::MAX_MESSAGE)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(limited!(v1::submissions_server::SubmissionsServer::new(submissions)))
-        .add_service(limited!(v1::audit_server::AuditServer::new(audit)))
+        .add_service(
+            v1::submissions_server::SubmissionsServer::new(submissions)
+                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_encoding_message_size(proto::MAX_MESSAGE),
+        )
+        .add_service(
+            v1::audit_server::AuditServer::new(audit)
+                .max_decoding_message_size(proto::MAX_QUESTION)
+                .max_encoding_message_size(proto::MAX_MESSAGE),
+        )
         .add_service(
             v1::peers_server::PeersServer::new(peers)
                 .max_decoding_message_size(proto::MAX_MESSAGE)

@@ -93,7 +93,7 @@ pub const TARGETS: [Target; 11] = [
         name: "messages",
         covers: "every message of `sotto.v1`, and ids and cursors in them",
         check: messages::check,
-        memory: (64 << 10, 512),
+        memory: (2 << 20, 256),
     },
     Target {
         name: "ring",

@@ -8,7 +8,7 @@ use mpc::{
     record::Section,
 };
 use prost::Message;
-use proto::{convert::field, v1};
+use proto::{codec::has_too_many_fields, convert::field, v1};
 
 use crate::choice;
 
@@ -63,6 +63,10 @@ pub fn code(message: &str) -> u8 {
 
 pub(crate) fn check(data: &[u8]) {
     let (which, rest) = choice(data);
+    // As it is on every connection.
+    if has_too_many_fields(rest) {
+        return;
+    }
     let (_, check) = MESSAGES[usize::from(which) % MESSAGES.len()];
     check(rest);
 }

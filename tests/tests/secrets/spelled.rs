@@ -18,7 +18,7 @@ impl Secret {
 
     /// A number: in decimal digits, and as bytes of either order.
     pub fn number(name: impl Into<String>, number: u64) -> Self {
-        let mut texts = vec![number.to_string(), format!("{number:x}"), format!("{number:X}")];
+        let mut texts = vec![number.to_string(), format!("{number:#x}"), format!("{number:#X}")];
         let digits = number.to_string();
         let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
         let groups: Vec<_> = groups.collect();
@@ -26,10 +26,8 @@ impl Secret {
         let mut all: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
         // What JSON, a query string or a header could have been packed into.
         all.extend(based(digits.as_bytes()));
-        // As many bytes as it has, and not fewer than four: fewer are somewhere by accident.
-        let bytes = number.to_be_bytes();
-        let start = bytes.iter().take_while(|byte| **byte == 0).count().min(4);
-        all.extend(spellings(&bytes[start..]));
+        // All eight bytes: fewer are somewhere by accident.
+        all.extend(spellings(&number.to_be_bytes()));
         Self { name: name.into(), spellings: all }
     }
 
