@@ -56,8 +56,6 @@ const RECOVERY: Duration = Duration::from_secs(1);
 const STREAMS: u32 = 32;
 /// Bytes of the headers of one call, each counted with 32 bytes more.
 const HEADERS: u32 = 8 << 10;
-/// The largest question of an auditor: 256 ids.
-const QUESTION: usize = 16 << 10;
 /// The largest proposal of a study, and its framing; more than a study may have, so that who sends
 /// too much is told what the limit is.
 const PROPOSAL: usize = 2 << 20;
@@ -343,7 +341,7 @@ async fn serve<C: Caller>(
 ) -> Result<Running, StartError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let mut routes = routes(&node)?;
-    routes.add_service(health_service.max_decoding_message_size(QUESTION));
+    routes.add_service(health_service.max_decoding_message_size(proto::MAX_QUESTION));
     let strangers = Strangers(node.clone());
     let router = listening().layer(Served).layer(strangers).add_routes(wrap(routes.routes()));
     let stop_serving = CancellationToken::new();
@@ -481,8 +479,7 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
         )
         .add_service(
             v1::audit_server::AuditServer::new(audit)
-                // Empty ids are two bytes each, and many times as much when they are decoded.
-                .max_decoding_message_size(QUESTION)
+                .max_decoding_message_size(proto::MAX_QUESTION)
                 .max_encoding_message_size(proto::MAX_MESSAGE),
         )
         .add_service(
@@ -490,7 +487,7 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
                 .max_decoding_message_size(proto::MAX_MESSAGE)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(reflection.max_decoding_message_size(QUESTION));
+        .add_service(reflection.max_decoding_message_size(proto::MAX_QUESTION));
     Ok(routes)
 }
 

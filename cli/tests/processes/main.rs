@@ -17,6 +17,7 @@ mod dev_cluster;
 mod disk;
 mod doctor;
 mod kills;
+mod memory;
 mod network;
 mod one_hot;
 mod operations;
