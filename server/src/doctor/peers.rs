@@ -37,12 +37,13 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
     let facts = match shown {
         Ok(facts) => facts,
         Err(error) => {
-            let is_tls = error.get_ref().is_some_and(|error| error.is::<rustls::Error>());
-            let remedy = match is_tls {
-                true => "compare the rosters: its key or its certificate is not the one listed",
-                false => "ask its operator whether it runs, and whether a firewall is in between",
+            let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+            let remedy = match tls {
+                Some(error) => of_certificates(error),
+                None => "ask its operator whether it runs, and whether a firewall is in between",
             };
-            let found = format!("{}: {}", peer.endpoint, plain(&error));
+            let why = tls.and_then(proto::pin::refusal).unwrap_or_else(|| plain(&error));
+            let found = format!("{}: {why}", peer.endpoint);
             return vec![Finding::fail(name, "connection", found, remedy)];
         }
     };
@@ -88,6 +89,26 @@ async fn greeting(config: &Config, name: &str, channel: Channel) -> Finding {
             Finding::ok(name, check, found)
         }
         Err(status) => Finding::fail(name, check, words(&status), remedy(status.code())),
+    }
+}
+
+/// What to do when one of the two certificates was refused.
+fn of_certificates(error: &rustls::Error) -> &'static str {
+    use rustls::{AlertDescription as Alert, CertificateError as Refused, Error};
+    match error {
+        Error::InvalidCertificate(
+            Refused::ExpiredContext { .. } | Refused::NotValidYetContext { .. },
+        ) => "its operator repeats `sotto certs new` with the same arguments; compare the clocks",
+        Error::InvalidCertificate(Refused::Revoked) => {
+            "agree with its operator on a new key for it, or take it out of [tls] revoked"
+        }
+        Error::AlertReceived(Alert::CertificateExpired) => {
+            "repeat `sotto certs new` with the same arguments; compare the clocks"
+        }
+        Error::AlertReceived(Alert::CertificateRevoked) => {
+            "ask its operator why, and agree on a new key for this server"
+        }
+        _ => "compare the rosters: a key or a certificate is not the one listed",
     }
 }
 
