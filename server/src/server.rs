@@ -147,11 +147,7 @@ impl Server {
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let around = Surroundings {
-            storage,
-            clock,
-            channel: Box::new(tls::peer_channel_as),
-        };
+        let around = Surroundings { storage, clock, channel: Box::new(tls::peer_channel_as) };
         let node = node(config, &around)?;
         resume(&node).await?;
         let server_tls = tls::server_config(&node.credentials, &node.config.roster)?;

@@ -81,7 +81,8 @@ fn renew(world: &World, server: usize, unix_s: u64) {
 async fn shown(world: &World, server: usize) -> Option<Facts> {
     let config = Config::load(world.config((server + 1) % 2)).unwrap();
     let peer = config.roster.get(NAMES[server]).unwrap();
-    tls::peer_certificate(&config.tls, peer).await.unwrap().ok()
+    let own = tls::Credentials::fixed(&config.tls).unwrap();
+    tls::peer_certificate(&own, peer).await.unwrap().ok()
 }
 
 /// Asks until there is an answer.
@@ -237,9 +238,7 @@ async fn a_revoked_peer_is_cut_off_named_on_both_sides_and_taken_back() {
         trouble(&world, 1, "alpha", "has revoked this server's certificate").await;
         let findings = doctor(world.config(0)).await;
         let is_it = findings.iter().any(|found| {
-            found.about == "beta"
-                && found.state == State::Fail
-                && found.found.contains("revoked")
+            found.about == "beta" && found.state == State::Fail && found.found.contains("revoked")
         });
         assert!(is_it, "{findings:#?}");
         // A list that cannot be read changes nothing.

@@ -183,8 +183,7 @@ async fn a_clock_that_drifts_while_servers_are_linked_is_named_and_forgotten_whe
     let study = world.create(STUDY).await;
     let ahead_ms = Arc::new(AtomicU64::new(0));
     let drifting = ahead_ms.clone();
-    let clock =
-        Clock::new(move || server::clock::now_ms() + drifting.load(Ordering::Relaxed));
+    let clock = Clock::new(move || server::clock::now_ms() + drifting.load(Ordering::Relaxed));
     world.stop(1).await;
     world.start_at(1, clock, |_| {}).await;
     let is_linked = async |world: &World| {
@@ -251,6 +250,9 @@ async fn a_server_whose_stored_study_is_not_the_one_of_its_id_does_not_start() {
     let error = Server::start(Config::load(world.config(1)).unwrap()).await.err().unwrap();
     assert!(matches!(error, StartError::Storage(_)), "{error}");
     let text = error.to_string();
-    assert!(text.contains("one study under the id of another") && text.contains("restore"), "{text}");
+    assert!(
+        text.contains("one study under the id of another") && text.contains("restore"),
+        "{text}"
+    );
     world.end().await;
 }

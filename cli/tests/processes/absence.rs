@@ -107,13 +107,16 @@ impl Scene {
     fn survives(&self, moment: Moment, pause: Duration) {
         let client = self.client(&format!("{moment:?}"));
         let id = client.create(&one_hot::study(PEOPLE));
-        let others = one_hot::study(2).replace("[privacy]", "servers = [\"alpha\", \"beta\"]\n[privacy]");
+        let others =
+            one_hot::study(2).replace("[privacy]", "servers = [\"alpha\", \"beta\"]\n[privacy]");
         let others = client.create(&others);
         client.write("people.csv", one_hot::people(0..PEOPLE));
         let submit = client.start(&["submit", &id, "people.csv", "--batch", "1"]);
         let submit = match moment {
             Moment::Ingest => {
-                wait_until("receipts", || acknowledged(&client.dir.join("people.csv.receipts")) > 1);
+                wait_until("receipts", || {
+                    acknowledged(&client.dir.join("people.csv.receipts")) > 1
+                });
                 Some(submit)
             }
             Moment::Verification => {

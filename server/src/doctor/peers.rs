@@ -1,10 +1,10 @@
 //! The other servers, over mutual TLS with this server's own key, as its links reach them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use proto::{
-    checkup::{self, Finding},
+    checkup::{self, Finding, HERE},
     v1::peers_client::PeersClient,
 };
 use tonic::{Code, Request, Status, transport::Channel};
@@ -14,20 +14,35 @@ use crate::{
     config::{Config, RosterServer},
     metrics::Traffic,
     peers::{Greeting, reason},
-    tls,
+    tls::{self, Credentials},
 };
 
 /// Deadline of the greeting.
 const HELLO: Duration = Duration::from_secs(10);
 
 pub(super) async fn findings(config: &Config) -> Vec<Finding> {
+    let credentials = match Credentials::new(&config.tls, &config.roster, config.revoked.clone()) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let remedy = "restore key and certificate";
+            return vec![Finding::fail(HERE, "certificate", error.to_string(), remedy)];
+        }
+    };
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
-    join_all(others.map(|peer| of_peer(config, peer))).await.into_iter().flatten().collect()
+    join_all(others.map(|peer| of_peer(config, &credentials, peer)))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
+async fn of_peer(
+    config: &Config,
+    credentials: &Arc<Credentials>,
+    peer: &RosterServer,
+) -> Vec<Finding> {
     let name = peer.name.as_str();
-    let shown = match tls::peer_certificate(&config.tls, peer).await {
+    let shown = match tls::peer_certificate(credentials, peer).await {
         Ok(shown) => shown,
         Err(error) => {
             let remedy = "correct its endpoint in the roster";
@@ -52,7 +67,7 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
         Finding::ok(name, "connection", peer.endpoint.clone()),
         checkup::certificate(name, facts, now_s),
     ];
-    let channel = match tls::peer_channel(&config.tls, peer, Traffic::default()) {
+    let channel = match tls::peer_channel_as(credentials, peer, Traffic::default()) {
         Ok(channel) => channel,
         Err(error) => {
             let remedy = "correct its endpoint in the roster";

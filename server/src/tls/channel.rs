@@ -83,10 +83,10 @@ pub fn peer_channel_as(
 
 /// The certificate that `peer` shows now, over its pinned key.
 pub async fn peer_certificate(
-    own: &TlsIdentity,
+    own: &Arc<Credentials>,
     peer: &RosterServer,
 ) -> Result<Result<Facts, io::Error>, ChannelError> {
-    let target = Target::new(&Credentials::fixed(own)?, peer)?;
+    let target = Target::new(own, peer)?;
     let connecting = tokio::time::timeout(CONNECT_TIMEOUT, target.connect());
     Ok(connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).and_then(
         |stream| shown(&stream).ok_or_else(|| io::Error::other("it shows no certificate")),
