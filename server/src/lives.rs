@@ -38,8 +38,7 @@ pub struct Lives {
 /// This server's database is behind what it has said of it before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{name}'s database was put back to an older state: {peer} saw it {ago} with {theirs} \
-     transactions, and now it has {ours}"
+    "{name}'s database is an old copy: {peer} saw {theirs} transactions {ago}, and it has {ours}"
 )]
 pub struct Behind {
     /// The server with that database.
@@ -58,7 +57,7 @@ pub struct Behind {
 #[derive(Debug, thiserror::Error)]
 pub enum LifeError {
     /// One of the two has an old backup.
-    #[error("{0}: its operator stops it and restores its newest backup, or lets it begin anew")]
+    #[error("{0}: restore the newest")]
     Behind(Behind),
     /// The database failed.
     #[error(transparent)]

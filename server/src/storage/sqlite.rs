@@ -56,9 +56,10 @@ impl SqliteStorage {
     /// can be written.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let unopened = |error: StorageError| match error.is_of_disk() {
-            true => {
-                StorageError::Unopened { path: path.display().to_string(), cause: Box::new(error) }
-            }
+            true => StorageError::Unopened {
+                path: path.display().to_string(),
+                cause: Box::new(room::named(path, error)),
+            },
             false => error,
         };
         let lock = schema::lock(path).map_err(unopened)?;

@@ -32,6 +32,7 @@ fn what_a_failing_disk_acknowledged_survives_a_loss_of_power() {
     }
     let faulty = Faulty::new(servers.dir.path().join("faulty"));
     servers.start_with(BETA, |serve| faulty.put_under(serve));
+    wait_until("beta to serve", || is_serving(&servers, BETA));
 
     let id = client.create(&one_hot::study(people));
     servers.approve(&id);
@@ -59,6 +60,8 @@ fn what_a_failing_disk_acknowledged_survives_a_loss_of_power() {
         servers.kill(BETA);
         faulty.lose_power(&data);
         servers.start_with(BETA, |serve| faulty.put_under(serve));
+        // It listens before it has opened its database.
+        wait_until("beta to serve", || is_serving(&servers, BETA));
     }
     client.close(&id);
     assert_everybody_counts_once(&client.result(&id), people);

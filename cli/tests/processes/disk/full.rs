@@ -27,6 +27,7 @@ fn servers() -> (Servers, SmallDisk) {
     let config = fs::read_to_string(beta.join("server.toml")).unwrap();
     fs::write(beta.join("server.toml"), config.replace("\"data\"", "\"small\"")).unwrap();
     servers.start_with(BETA, |serve| disk.put_under(serve));
+    wait_until_beta_takes(&servers, true);
     (servers, disk)
 }
 
@@ -71,7 +72,7 @@ fn a_full_disk_is_named_takes_nothing_and_goes_on_by_itself_when_there_is_room()
         }
         let shown = client.show(&id);
         let beta = shown["servers"].as_array().unwrap();
-        let beta = beta.iter().find(|server| server["name"] == "beta").unwrap();
+        let beta = beta.iter().find(|server| server["server"] == "beta").unwrap();
         assert!(beta.to_string().contains("disk is full"), "{shown}");
         if disk.is_real() {
             let found = disk_at_the_doctor(&servers);

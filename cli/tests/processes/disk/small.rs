@@ -15,7 +15,7 @@ const SIZE: &str = "size=48m,mode=700";
 /// The disk of one server, of which a test can use up the room.
 pub enum SmallDisk {
     Mounted(PathBuf),
-    Told(Faulty, PathBuf),
+    Told(Faulty),
 }
 
 impl SmallDisk {
@@ -31,7 +31,7 @@ impl SmallDisk {
                     "!!! NO SMALL FILE SYSTEM: mount needs root, and says {other:?}.\n\
                      !!! The disk is told to be full instead, by failing_disk.c."
                 );
-                Self::Told(Faulty::new(place.with_extension("faulty")), place.clone())
+                Self::Told(Faulty::new(place.with_extension("faulty")))
             }
         };
         for entry in fs::read_dir(data).unwrap() {
@@ -46,7 +46,7 @@ impl SmallDisk {
     }
 
     pub fn put_under(&self, serve: &mut Command) {
-        if let Self::Told(faulty, _) = self {
+        if let Self::Told(faulty) = self {
             faulty.put_under(serve);
         }
     }
@@ -59,7 +59,7 @@ impl SmallDisk {
     /// Uses up all room.
     pub fn fill(&self) {
         match self {
-            Self::Told(faulty, _) => faulty.fail("room"),
+            Self::Told(faulty) => faulty.fail("room"),
             Self::Mounted(place) => {
                 let mut ballast = File::create(place.join("ballast")).unwrap();
                 for size in [1 << 20, 4096] {
@@ -73,7 +73,7 @@ impl SmallDisk {
     /// Gives the room back.
     pub fn make_room(&self) {
         match self {
-            Self::Told(faulty, _) => faulty.work(),
+            Self::Told(faulty) => faulty.work(),
             Self::Mounted(place) => fs::remove_file(place.join("ballast")).unwrap(),
         }
     }

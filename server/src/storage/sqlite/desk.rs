@@ -76,11 +76,7 @@ impl Desk {
     }
 
     fn fail(&self, error: &StorageError) {
-        let is_full = room::free(&self.path).is_some_and(|free| free < room::NOTHING);
-        match is_full && error.is_of_disk() {
-            true => self.failure.note(&StorageError::Full),
-            false => self.failure.note(error),
-        }
+        self.failure.note(&room::named(&self.path, error.clone()));
     }
 
     fn reopen(&mut self, error: &StorageError) -> Result<(), StorageError> {
