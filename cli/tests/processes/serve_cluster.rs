@@ -109,6 +109,10 @@ impl Servers {
         self.processes[server] = Some(process);
     }
 
+    pub fn process(&self, server: usize) -> &Process {
+        self.processes[server].as_ref().unwrap()
+    }
+
     pub fn take(&mut self, server: usize) -> Process {
         self.processes[server].take().unwrap()
     }

@@ -269,7 +269,7 @@ async fn a_peer_keeps_its_place_whoever_else_comes() {
     let second = std::time::Duration::from_secs(1);
     let limits = ListenerLimits { connections: 2, first_call_deadline: second, ..ample() };
     let alpha = site.serve("alpha", limits).await;
-    let config = peer_config(&site.identity("beta"), site.pin("alpha")).unwrap();
+    let config = peer_config(&site.credentials("beta"), site.pin("alpha")).unwrap();
     let mut peer = connect_with(alpha, config).await;
     let mut stranger = connect(alpha, &site).await;
     // It is closed, because it says nothing.
