@@ -51,7 +51,12 @@ impl People {
             let begun = Instant::now();
             loop {
                 let submit = ::client::submit::submit(
-                    &profile, self.study, &file, &options, &stop, silent.clone(),
+                    &profile,
+                    self.study,
+                    &file,
+                    &options,
+                    &stop,
+                    silent.clone(),
                 );
                 match submit.await {
                     Ok(report) => break assert_eq!(report.records, 1),
