@@ -109,6 +109,11 @@ impl Process {
         writeln!(stdin, "{line}").unwrap();
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
