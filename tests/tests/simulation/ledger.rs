@@ -37,7 +37,6 @@ pub struct Submission {
 
 pub struct Amendment {
     pub study: usize,
-    pub provider: usize,
     pub signed: SignedAmendment,
     pub sent: bool,
     pub receipts: BTreeSet<usize>,

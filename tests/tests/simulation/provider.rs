@@ -176,7 +176,6 @@ impl Provider {
         let signed = amendment.sign(&self.signer);
         let noted = ledger::Amendment {
             study,
-            provider: self.index,
             signed: signed.clone(),
             sent: false,
             receipts: BTreeSet::new(),

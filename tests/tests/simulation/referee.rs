@@ -204,11 +204,10 @@ fn is_taken_back(books: &Books, id: &SubmissionId, servers: usize) -> bool {
 /// What was published, by cell.
 fn counts(prepared: &Prepared, published: &Published) -> BTreeMap<u32, u64> {
     let totals = Totals { records: published.records, values: published.totals.clone() };
-    let result = serde_json::to_value(prepared.plan.decode(&totals)).unwrap();
-    let cells = result[0]["cells"].as_array().unwrap();
-    let count = |cell: &serde_json::Value| {
-        let who = cell["by"]["who"].as_str()?.strip_prefix('r')?.parse().ok()?;
-        Some((who, cell["value"].as_f64()? as u64))
+    let result = prepared.plan.decode(&totals);
+    let count = |cell: &study::result::Cell| {
+        let who = cell.by.get("who")?.strip_prefix('r')?.parse().ok()?;
+        Some((who, cell.number()? as u64))
     };
-    cells.iter().filter_map(count).collect()
+    result.statistics[0].cells.iter().filter_map(count).collect()
 }

@@ -57,12 +57,17 @@ pub fn run(plan: &Plan, broken: Option<Broken>, keep: bool) -> Report {
         .build()
         .unwrap();
     let directory = place();
-    let mut report = runtime.block_on(async {
-        let trace = Trace::new(keep);
-        let world = World::new(plan, broken, directory.path(), trace.clone());
-        let report = world.play(plan).await;
-        Report { hash: trace.hash(), lines: trace.lines(), ..report }
-    });
+    let playing = || {
+        runtime.block_on(async {
+            let trace = Trace::new(keep);
+            let world = World::new(plan, broken, directory.path(), trace.clone());
+            let report = world.play(plan).await;
+            Report { hash: trace.hash(), lines: trace.lines(), ..report }
+        })
+    };
+    // A panic is noted where it happens.
+    let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(playing));
+    let mut report = played.unwrap_or_default();
     drop(runtime);
     report.wrong.extend(panics::take());
     report
