@@ -35,7 +35,7 @@ impl<S> Ending<S> {
             Some(Poll::Ready(())) => {
                 // A future is not asked again once it is done.
                 self.end = Some(Box::pin(std::future::ready(())));
-                let text = "the connection was ended: its certificate is not valid any more";
+                let text = "this side has ended the connection";
                 Err(io::Error::new(io::ErrorKind::ConnectionAborted, text))
             }
             _ => Ok(()),

@@ -134,7 +134,7 @@ pub struct Claimed(pub Option<Pin>);
 /// Where a request's connection comes from.
 pub fn remote_ip<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
     let info = request.extensions().get::<ConnectInfo>()?;
-    info.get_ref().remote_addr().map(|address| address.ip())
+    info.remote_addr().map(|address| address.ip())
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use server::{Server, config::Config};
 
-use crate::{failure::Failure, logging, signal};
+use crate::{descriptors, failure::Failure, logging, signal};
 
 /// Run one server.
 ///
@@ -31,6 +31,7 @@ impl Serve {
         let config = Config::load(&self.config).map_err(|error| failed(&error))?;
         let spans = logging::start_server(&config.name, config.otlp.as_deref())
             .map_err(|error| failed(&format!("tracing.otlp cannot be used: {error}")))?;
+        descriptors::raise(config.limits.connections);
         let mut running = Server::start(config).await.map_err(|error| failed(&error))?;
         let mut hangup = signal::hangup();
         let served = loop {

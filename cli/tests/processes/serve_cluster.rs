@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{TcpListener, TcpStream},
     path::Path,
+    process::Command,
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -133,15 +134,26 @@ impl Servers {
     /// Starts a server and waits until it can be connected to.
     #[track_caller]
     pub fn start(&mut self, server: usize) {
+        self.start_with(server, |_| {});
+    }
+
+    /// [`Servers::start`] after `change` has changed the command.
+    #[track_caller]
+    pub fn start_with(&mut self, server: usize, change: impl FnOnce(&mut Command)) {
         let config = self.dir.path().join(NAMES[server]).join("server.toml");
         let mut serve = sotto(&self.client.dir);
         serve.args(["serve", "--config"]).arg(config).env("SOTTO_LOG", self.log);
+        change(&mut serve);
         let mut process = Process::start(&mut serve);
         wait_until("a server to listen", || {
             assert!(process.is_running(), "{}", process.stderr());
             TcpStream::connect(("127.0.0.1", self.ports[server])).is_ok()
         });
         self.processes[server] = Some(process);
+    }
+
+    pub fn port(&self, server: usize) -> u16 {
+        self.ports[server]
     }
 
     /// A process that runs, for what it has said and for signals.

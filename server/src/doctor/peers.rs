@@ -5,15 +5,17 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use proto::{
     checkup::{self, Finding, HERE},
-    v1::peers_client::PeersClient,
+    v1::{self, peers_client::PeersClient},
 };
 use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{
     clock,
     config::{Config, RosterServer},
+    lives,
     metrics::Traffic,
     peers::{Greeting, reason},
+    storage::sqlite::inspect::life,
     tls::{self, Credentials},
 };
 
@@ -76,6 +78,7 @@ async fn of_peer(
         }
     };
     findings.push(greeting(config, name, channel.clone()).await);
+    findings.extend(meeting(config, peer, channel.clone()).await);
     match checkup::measure(channel).await {
         Ok(measured) => findings.extend(measured.findings(name)),
         Err(status) => {
@@ -105,6 +108,35 @@ async fn greeting(config: &Config, name: &str, channel: Channel) -> Finding {
         }
         Err(status) => Finding::fail(name, check, words(&status), remedy(status.code())),
     }
+}
+
+/// Whether the peer has seen more of this server's database than is in it; nothing if there is none
+/// yet, or the peer did not answer.
+async fn meeting(config: &Config, peer: &RosterServer, channel: Channel) -> Option<Finding> {
+    let (name, check) = (peer.name.as_str(), "backup");
+    let database = config.database();
+    let mine = tokio::task::spawn_blocking(move || life(&database)).await.ok()?.ok()??;
+    let said = lives::signed(mine, &config.identity);
+    let mut request = Request::new(v1::MeetRequest { life: Some(said) });
+    request.set_timeout(HELLO);
+    let answer = PeersClient::new(channel).meet(request).await.ok()?.into_inner();
+    let (seen, _) = lives::heard(answer.seen.as_ref(), &config.identity.public()).ok()?;
+    // A server that runs may have gone on in the meantime.
+    let database = config.database();
+    let now = tokio::task::spawn_blocking(move || life(&database)).await.ok()?.ok()??;
+    if seen.identity != now.identity || seen.age <= now.age {
+        let found = "it has seen no more of this server's database than is in it";
+        return Some(Finding::ok(name, check, found));
+    }
+    let ago = lives::ago(clock::now_ms(), answer.seen_ms);
+    let found = format!(
+        "the database was put back to an older state: {name} saw it {ago} with {} transactions, and \
+         now it has {}",
+        seen.age, now.age
+    );
+    let remedy = "stop the server and restore its newest backup; or move sotto.db, -wal and -shm away, \
+                  begin with an empty database, and have its studies cancelled at another server";
+    Some(Finding::fail(name, check, found, remedy))
 }
 
 /// What to do when one of the two certificates was refused.
