@@ -183,6 +183,7 @@ impl Scene {
             let shown = client.run(&["study", "show", id, "--json"]).json();
             let alpha = &shown["servers"][0];
             let detail = alpha["detail"].as_str().unwrap_or_default();
+            eprintln!("alpha says ({}): {detail}", alpha["state"]);
             alpha["state"] == "published"
                 || (detail.contains("gamma") && alpha["waits_for"][0] == "gamma")
         });
