@@ -3,7 +3,7 @@
 //!
 //! Clients and peers name it, what does not need it goes on, and everything is finished by itself when
 //! it is back. `SOTTO_PAUSE=60` keeps it away for so many seconds, at every moment; otherwise it is
-//! away until everybody has named it.
+//! away until everybody has named it, at one moment or two.
 
 use std::{
     fs,
@@ -183,6 +183,7 @@ impl Scene {
             let shown = client.run(&["study", "show", id, "--json"]).json();
             let alpha = &shown["servers"][0];
             let detail = alpha["detail"].as_str().unwrap_or_default();
+            eprintln!("alpha says ({}): {detail}", alpha["state"]);
             alpha["state"] == "published"
                 || (detail.contains("gamma") && alpha["waits_for"][0] == "gamma")
         });
@@ -206,9 +207,13 @@ impl Scene {
         }
     }
 
-    /// A study of the other two servers is not concerned.
+    /// A study of the other two servers is not concerned, for people whose profile has these two.
     fn others_go_on(&self, others: &str) {
-        let client = self.client(others);
+        let profile = fs::read_to_string(&self.servers.client.profile).unwrap();
+        let (two, _) = profile.rsplit_once("[[server]]").unwrap();
+        let file = self.servers.client.dir.join("two.toml");
+        fs::write(&file, two).unwrap();
+        let client = Client::new(self.servers.client.dir.join(others), &file);
         client.write("people.csv", one_hot::people(0..2));
         client.run(&["submit", others, "people.csv"]).ok();
         client.close(others);
