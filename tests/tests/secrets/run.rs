@@ -258,9 +258,9 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
     let kept_files: Vec<_> = databases().into_iter().map(|(path, _)| path).collect();
     let has = |name: &str| kept_files.iter().any(|path| path.ends_with(name));
     assert!(has("sotto.db") && has("sotto.db-wal") && has("sotto.db-shm"), "{kept_files:?}");
-    let outlived: Vec<_> =
-        kept.iter().filter(|one| in_databases(std::slice::from_ref(one)) > 0).collect();
-    let outlived: Vec<_> = outlived.into_iter().map(|one| &one.name).collect();
+    let files_after = databases();
+    let outlived = kept.iter().filter(|one| files_after.iter().any(|(_, bytes)| one.is_in(bytes)));
+    let outlived: Vec<&str> = outlived.map(|one| &*one.name).collect();
     assert!(outlived.is_empty(), "outlived the publication: {outlived:?}");
     secrets.extend(kept);
 
