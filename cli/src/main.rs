@@ -5,6 +5,7 @@ mod command;
 mod descriptors;
 mod failure;
 mod logging;
+mod memory;
 mod report;
 mod signal;
 mod terminal;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    memory::keep_out_of_dumps();
     let cli = command::Cli::parse();
     if let Some(logs) = cli.logs() {
         logging::start(logs);

@@ -13,6 +13,7 @@ pub mod door;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+pub mod lives;
 pub mod metrics;
 pub mod node;
 pub mod peers;

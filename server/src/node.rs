@@ -1,12 +1,8 @@
 //! Node: everything that the handlers and jobs of one server share.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+#[cfg(feature = "testing")]
+use std::sync::atomic::AtomicBool;
+use std::{sync::Arc, time::Duration};
 
 use mpc::sign::Signer;
 use proto::rate::RateLimit;
@@ -18,11 +14,23 @@ use crate::{
     clock::Clock,
     config::Config,
     limits::{Held, InFlight, Place, Refused},
+    lives::{Behind, Lives},
     metrics::Metrics,
     peers::{Greeting, Peers, sessions::Sessions},
     storage::{Storage, StorageError, StudyRow},
     tls,
 };
+
+/// Why a server takes nothing in.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Ailment {
+    /// Nothing can be written.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// Its database is an old backup.
+    #[error(transparent)]
+    Behind(Behind),
+}
 
 /// The shared state of one server.
 pub struct Node {
@@ -54,8 +62,8 @@ pub struct Node {
     pub reload: Arc<tokio::sync::Notify>,
     /// What the operator sees.
     pub metrics: Arc<Metrics>,
-    /// Whether the database worked when it was last tried.
-    pub storage_healthy: AtomicBool,
+    /// How far the databases of all servers have come.
+    pub lives: Arc<Lives>,
     /// Ends everything.
     pub stop: CancellationToken,
     /// Everything that runs in the background.
@@ -88,9 +96,15 @@ impl Node {
         place.inspect_err(|refused| self.metrics.limit(refused.word()))
     }
 
-    /// Whether the database worked when it was last tried.
+    /// Why this server takes nothing in at the moment, if there is a reason.
+    pub fn ailment(&self) -> Option<Ailment> {
+        let behind = self.lives.behind().borrow().clone().map(Ailment::Behind);
+        behind.or_else(|| self.storage.failure().borrow().clone().map(Ailment::Storage))
+    }
+
+    /// Whether the database can be written.
     pub fn is_storage_healthy(&self) -> bool {
-        self.storage_healthy.load(Ordering::Relaxed)
+        self.storage.failure().borrow().is_none()
     }
 
     /// Derives a study's context; an error says why it cannot run here.

@@ -3,18 +3,19 @@
 use std::{
     net::SocketAddr,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::{listener::Served, rate::RateLimit, v1};
 use study::Study;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_stream::Stream;
@@ -31,8 +32,9 @@ use crate::{
     config::{Config, RosterServer},
     jobs,
     limits::{Held, InFlight},
+    lives::Lives,
     metrics::{self, Metrics, Traffic},
-    node::Node,
+    node::{Ailment, Node},
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
     storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
@@ -48,12 +50,12 @@ const CALL: Duration = Duration::from_secs(60);
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// How often storage is tried, for the health service.
 const HEALTH: Duration = Duration::from_secs(5);
+/// How often it is tried after it has failed.
+const RECOVERY: Duration = Duration::from_secs(1);
 /// Streams that one connection may have open: each may hold an unread answer.
 const STREAMS: u32 = 32;
 /// Bytes of the headers of one call, each counted with 32 bytes more.
 const HEADERS: u32 = 8 << 10;
-/// The largest question of an auditor: 256 ids.
-const QUESTION: usize = 16 << 10;
 /// The largest proposal of a study, and its framing; more than a study may have, so that who sends
 /// too much is told what the limit is.
 const PROPOSAL: usize = 2 << 20;
@@ -137,6 +139,15 @@ impl Server {
         config: Config,
         listener: std::net::TcpListener,
     ) -> Result<Running, StartError> {
+        Self::start_at(config, listener, Clock::system()).await
+    }
+
+    /// [`Server::start_on`] by another clock than the machine's.
+    pub async fn start_at(
+        config: Config,
+        listener: std::net::TcpListener,
+        clock: Clock,
+    ) -> Result<Running, StartError> {
         let listen = |cause| StartError::Listen { address: config.listen, cause };
         listener.set_nonblocking(true).map_err(listen)?;
         let listener = TcpListener::from_std(listener).map_err(listen)?;
@@ -146,11 +157,7 @@ impl Server {
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let around = Surroundings {
-            storage,
-            clock: Clock::system(),
-            channel: Box::new(tls::peer_channel_as),
-        };
+        let around = Surroundings { storage, clock, channel: Box::new(tls::peer_channel_as) };
         let node = node(config, &around)?;
         resume(&node).await?;
         let server_tls = tls::server_config(&node.credentials, &node.config.roster)?;
@@ -160,6 +167,7 @@ impl Server {
         node.tasks.spawn(tls::reload::keep(
             node.config.tls_files.clone(),
             node.credentials.clone(),
+            node.clock.clone(),
             node.reload.clone(),
             node.stop.clone(),
         ));
@@ -215,6 +223,12 @@ impl Running {
         for server in self.node.config.roster.servers() {
             self.node.peers.retry(&server.name);
         }
+    }
+
+    /// Why the link to a peer is down, as the log says it; `None` while it is up.
+    #[cfg(feature = "testing")]
+    pub fn trouble(&self, peer: &str) -> Option<String> {
+        self.node.peers.trouble(peer)
     }
 
     /// Waits until the server stops serving by itself, which only a fault does.
@@ -327,7 +341,7 @@ async fn serve<C: Caller>(
 ) -> Result<Running, StartError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let mut routes = routes(&node)?;
-    routes.add_service(health_service.max_decoding_message_size(QUESTION));
+    routes.add_service(health_service.max_decoding_message_size(proto::MAX_QUESTION));
     let strangers = Strangers(node.clone());
     let router = listening().layer(Served).layer(strangers).add_routes(wrap(routes.routes()));
     let stop_serving = CancellationToken::new();
@@ -355,16 +369,17 @@ fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError
             Ok((server.name.clone(), (around.channel)(&credentials, server, traffic)?))
         })
         .collect::<Result<Vec<_>, ChannelError>>()?;
+    let lives = Arc::new(Lives::new(&config, around.storage.clone(), around.clock.clone()));
     let per_second = NonZeroU32::new(config.limits.calls_per_second);
     Ok(Arc::new(Node {
-        peers: Peers::start(channels, &greeting, &tasks, &stop),
+        peers: Peers::start(channels, &greeting, &lives, &tasks, &stop),
         sessions: Arc::new(Sessions::default()),
         rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
         held: Arc::new(Held::default()),
         in_flight: InFlight::new(config.limits.requests_in_flight),
         records: InFlight::new(RECORDS),
         metrics,
-        storage_healthy: AtomicBool::new(true),
+        lives,
         catalog: crate::catalog::Catalog::default(),
         config,
         storage: around.storage.clone(),
@@ -383,6 +398,12 @@ fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError
 async fn resume(node: &Arc<Node>) -> Result<(), StartError> {
     for row in node.all_studies().await? {
         let study = Study::decode(&row.bytes).map_err(CatalogError::from);
+        // What runs here has to be what its name says, and what it is elsewhere.
+        let is_other = study.as_ref().is_ok_and(|study| study.id() != row.id);
+        if is_other && !row.state.is_final() {
+            let what = "it holds the bytes of one study under the id of another: restore a backup";
+            return Err(StorageError::Damaged(what).into());
+        }
         let context = match study.and_then(|study| node.context(study)) {
             Ok(context) => context,
             // An ended study is history: it can be read, and nothing runs.
@@ -458,8 +479,7 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
         )
         .add_service(
             v1::audit_server::AuditServer::new(audit)
-                // Empty ids are two bytes each, and many times as much when they are decoded.
-                .max_decoding_message_size(QUESTION)
+                .max_decoding_message_size(proto::MAX_QUESTION)
                 .max_encoding_message_size(proto::MAX_MESSAGE),
         )
         .add_service(
@@ -467,29 +487,47 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
                 .max_decoding_message_size(proto::MAX_MESSAGE)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(reflection.max_decoding_message_size(QUESTION));
+        .add_service(reflection.max_decoding_message_size(proto::MAX_QUESTION));
     Ok(routes)
 }
 
+/// Says whether the server takes anything in: at once when a write fails, and otherwise by trying.
 async fn watch_health(node: Arc<Node>, health: HealthReporter) {
-    let mut serving = true;
+    let (mut failure, mut behind) = (node.storage.failure(), node.lives.behind());
+    let mut before = None;
     loop {
+        let mut tried = Ok(());
         tokio::select! {
             biased;
             () = node.stop.cancelled() => return,
-            () = tokio::time::sleep(HEALTH) => {}
+            () = changed(&mut failure) => {}
+            () = changed(&mut behind) => {}
+            () = tokio::time::sleep(if before.is_none() { HEALTH } else { RECOVERY }) => {
+                tried = node.storage.health().await;
+            }
         }
-        let healthy = node.storage.health().await;
-        if healthy.is_ok() == serving {
+        let ailment = node.ailment().or_else(|| tried.err().map(Ailment::Storage));
+        let now = ailment.map(|ailment| ailment.to_string());
+        if now == before {
             continue;
         }
-        serving = healthy.is_ok();
-        node.storage_healthy.store(serving, Ordering::Relaxed);
-        match healthy {
-            Ok(()) => tracing::info!("storage works again"),
-            Err(error) => tracing::error!(%error, "storage does not work"),
+        match &now {
+            None => tracing::info!("the server takes submissions again"),
+            Some(reason) => {
+                let database = node.config.database();
+                let database = database.display();
+                tracing::error!(%database, reason, "the server takes nothing in");
+            }
         }
-        set_health(&health, serving).await;
+        set_health(&health, now.is_none()).await;
+        before = now;
+    }
+}
+
+/// Waits for news; for ever if there can be none.
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -91,6 +91,13 @@ impl Process {
         self.stderr.text()
     }
 
+    /// What it said last, of which the first line may be cut.
+    pub fn stderr_end(&self) -> String {
+        const BYTES: usize = 16 << 10;
+        let text = self.stderr.text.lock().unwrap();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(BYTES)..]).into_owned()
+    }
+
     /// Types a line. The command was made with [`typed`].
     #[track_caller]
     pub fn types(&mut self, line: &str) {

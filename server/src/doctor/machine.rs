@@ -14,8 +14,10 @@ use tokio::net::TcpStream;
 use crate::{
     clock,
     config::{Config, DATABASE},
-    metrics::free,
-    storage::sqlite::inspect::{Inspection, inspect},
+    storage::sqlite::{
+        free,
+        inspect::{Inspection, inspect},
+    },
 };
 
 /// How long the database is checked.

@@ -17,7 +17,7 @@ use super::{PeerLabel, Word, Words};
 use crate::{
     node::Node,
     peers::Trouble,
-    storage::{StudyState, Summary},
+    storage::{StudyState, Summary, sqlite::free},
 };
 
 /// How long a scrape waits for the database.
@@ -130,12 +130,6 @@ fn files(database: &Path) -> [(Word, u64); 2] {
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
     [("database", size(database)), ("log", size(log.as_ref()))]
-}
-
-/// Bytes that may still be written beside the database.
-pub(crate) fn free(database: &Path) -> Option<u64> {
-    let room = rustix::fs::statvfs(database.parent()?).ok()?;
-    room.f_bavail.checked_mul(room.f_frsize)
 }
 
 fn certificate_days(node: &Node) -> Option<f64> {

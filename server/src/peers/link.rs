@@ -8,7 +8,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    lives::{LifeError, Lives},
+};
 
 /// Frames that may wait in a link: at most 1 MiB each.
 const QUEUE: usize = 4;
@@ -136,6 +139,7 @@ pub(super) struct Keeper {
     pub peer: String,
     pub client: PeersClient<Channel>,
     pub greeting: Arc<Greeting>,
+    pub lives: Arc<Lives>,
     pub state: watch::Sender<LinkState>,
     /// Cuts a pause short.
     pub retry: Arc<Notify>,
@@ -151,7 +155,7 @@ impl Keeper {
             let connected = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                connected = connect(self.client.clone(), &self.greeting) => connected,
+                connected = self.connected() => connected,
             };
             let (trouble, reason) = match connected {
                 Ok((frames, mut acks)) => {
@@ -178,6 +182,22 @@ impl Keeper {
         }
     }
 
+    async fn connected(&self) -> Result<(mpsc::Sender<Frame>, Acks), (Trouble, String)> {
+        let connected = connect(self.client.clone(), &self.greeting).await?;
+        self.meet().await?;
+        Ok(connected)
+    }
+
+    /// Requires that neither side has an old backup for its database.
+    async fn meet(&self) -> Result<(), (Trouble, String)> {
+        let met = self.lives.meet(&self.peer, self.client.clone()).await;
+        met.map_err(|error| match error {
+            LifeError::Call(status) => failed(&status),
+            LifeError::Storage(_) => (Trouble::Lost, error.to_string()),
+            _ => (Trouble::Misfit, error.to_string()),
+        })
+    }
+
     /// Greets the peer again and again, until the two do not fit any more. That no answer comes is
     /// found by the connection's own pings.
     async fn greet_again(&self) -> (Trouble, String) {
@@ -187,7 +207,11 @@ impl Keeper {
                 () = self.retry.notified() => {}
                 () = tokio::time::sleep(AGAIN) => {}
             }
-            match greet(&mut self.client.clone(), &self.greeting).await {
+            let fits = match greet(&mut self.client.clone(), &self.greeting).await {
+                Ok(()) => self.meet().await,
+                drifted => drifted,
+            };
+            match fits {
                 Err(drifted @ (Trouble::Misfit | Trouble::Certificate, _)) => return drifted,
                 Ok(()) | Err(_) => {}
             }

@@ -92,6 +92,7 @@ impl Node {
         if self.stop.is_cancelled() {
             return Err(RpcError::Stopping);
         }
+        self.require_health()?;
         let public = PublicPart::decode(&request.public_part)?;
         let context = self.catalog.get(public.study).ok_or(RpcError::UnknownStudy)?;
         self.check_takes_uploads(&context, public.submission).await?;

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use hyper_util::rt::TokioIo;
 use proto::{ending::Ending, metered::Metered};
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncBufReadExt as _, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -83,10 +83,10 @@ pub fn peer_channel_as(
 
 /// The certificate that `peer` shows now, over its pinned key.
 pub async fn peer_certificate(
-    own: &TlsIdentity,
+    own: &Arc<Credentials>,
     peer: &RosterServer,
 ) -> Result<Result<Facts, io::Error>, ChannelError> {
-    let target = Target::new(&Credentials::fixed(own)?, peer)?;
+    let target = Target::new(own, peer)?;
     let connecting = tokio::time::timeout(CONNECT_TIMEOUT, target.connect());
     Ok(connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).and_then(
         |stream| shown(&stream).ok_or_else(|| io::Error::other("it shows no certificate")),
@@ -124,6 +124,12 @@ impl Target {
     async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
-        self.connector.connect(self.name.clone(), stream).await
+        let mut stream = self.connector.connect(self.name.clone(), stream).await?;
+        // The other end judges our certificate after TLS is set up on this one. It speaks first in
+        // HTTP/2, so its first word tells what became of that, with the reason.
+        match stream.fill_buf().await?.is_empty() {
+            true => Err(io::Error::other("the connection was closed")),
+            false => Ok(stream),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, fs, path::Path};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use zeroize::Zeroizing;
 
 use super::{Facts, NotACertificate, Pin};
 use crate::keys::{self, KeyError};
@@ -10,7 +11,7 @@ use crate::keys::{self, KeyError};
 /// A TLS key with the certificate chain over it. The key is redacted in `Debug`.
 pub struct TlsIdentity {
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Zeroizing<PrivateKeyDer<'static>>,
     pin: Pin,
 }
 
@@ -67,7 +68,7 @@ impl TlsIdentity {
             .map_err(|_| not_one())?;
         let own = chain.first().ok_or_else(not_one)?;
         let pin = Pin::of(own).map_err(|NotACertificate| not_one())?;
-        let identity = Self { chain, key: private, pin };
+        let identity = Self { chain, key: Zeroizing::new(private), pin };
         if identity.is_consistent() {
             Ok(identity)
         } else {
