@@ -149,11 +149,11 @@ fn a_seed_always_does_the_same() {
         if once.hash != again.hash {
             let (once, again) = (run(&plan, None, true).lines, run(&plan, None, true).lines);
             let same = once.iter().zip(&again).take_while(|(one, other)| one == other).count();
-            let from = same.saturating_sub(10);
+            let from = same.saturating_sub(20);
             panic!(
                 "seed {seed} differs from line {same}:\n{:#?}\n{:#?}",
-                once.iter().skip(from).take(14).collect::<Vec<_>>(),
-                again.iter().skip(from).take(14).collect::<Vec<_>>()
+                once.iter().skip(from).take(30).collect::<Vec<_>>(),
+                again.iter().skip(from).take(30).collect::<Vec<_>>()
             );
         }
     }
@@ -184,6 +184,11 @@ fn a_server_that_signs_after_the_close_is_found() {
 #[test]
 fn servers_that_forget_amendments_are_found() {
     finds(Broken::ForgetsAmendments, "all servers signed that it does not");
+}
+
+#[test]
+fn servers_that_begin_a_run_twice_are_found() {
+    finds(Broken::ForgetsRuns, "ends at");
 }
 
 #[test]

@@ -198,9 +198,10 @@ impl Plan {
         let latency_ms = [1, 5, 20, 80][rng.random_range(0..4)];
         let mut plan = Self { seed, servers, studies, providers, latency_ms, steps: Vec::new() };
         plan.opening(&mut rng);
+        let faults = rng.random_range(1..=6);
         for _ in 0..rng.random_range(4..=14) {
             plan.operation(&mut rng);
-            while rng.random_ratio(2, 5) {
+            while rng.random_ratio(faults, 10) {
                 plan.fault(&mut rng);
             }
         }
@@ -257,14 +258,15 @@ impl Plan {
                 self.fault(rng);
             }
             self.push(pause(rng), What::Close { study });
-            for _ in 0..rng.random_range(0..4) {
+            for _ in 0..rng.random_range(0..8) {
                 self.fault(rng);
             }
             if rng.random_ratio(1, 2) {
                 self.operation(rng);
             }
         }
-        self.push(pause(rng), What::Heal);
+        let most = [500, 5_000, 60_000][rng.random_range(0..3)];
+        self.push(rng.random_range(0..most), What::Heal);
     }
 
     fn host(&self, rng: &mut StdRng) -> Host {
