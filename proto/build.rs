@@ -8,6 +8,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&servers))?;
     let all = ["proto/sotto/v1/sotto.proto", "proto/sotto/v1/ring.proto"];
     let descriptors = protox::compile(all, ["proto"])?;
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    // Messages that hold shares, keys or masked numbers are printed by `redacted`.
+    let secret = [
+        "SubmitRequest",
+        "Frame",
+        "RingJoin",
+        "MaskedNumber",
+        "RingMessage",
+        "RingGarbage",
+        "RingView",
+    ];
+    let secret = secret.map(|message| format!(".sotto.v1.{message}"));
+    tonic_prost_build::configure()
+        .bytes(".")
+        .skip_debug(secret)
+        .codec_path("crate::codec::BoundedCodec")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 mod cluster;
 mod command;
+mod descriptors;
 mod failure;
 mod logging;
+mod memory;
 mod report;
 mod signal;
 mod terminal;
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    memory::keep_out_of_dumps();
     let cli = command::Cli::parse();
     if let Some(logs) = cli.logs() {
         logging::start(logs);

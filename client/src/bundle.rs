@@ -22,6 +22,8 @@ mod download;
 mod partial;
 
 pub use download::{Fetched, Until, download, fetch};
+#[cfg(feature = "testing")]
+pub use partial::follow;
 
 /// Why a bundle cannot be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -20,6 +20,8 @@ pub mod ring;
 pub mod status;
 pub mod studies;
 pub mod submit;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 mod deadline;
 mod pinned;

@@ -23,7 +23,7 @@ mod check;
 mod credentials;
 mod peer;
 mod place;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

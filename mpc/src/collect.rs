@@ -273,7 +273,7 @@ impl Collect {
         state: VerifyState,
         blinding: &Blinding,
         shares: &[&[u8]],
-    ) -> Result<Option<Vec<u8>>, Party> {
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Party> {
         let mut decoded = Vec::with_capacity(shares.len());
         for (party, share) in shares.iter().enumerate() {
             let share = VerifierShare::get_decoded_with_param(&state, share)
@@ -281,12 +281,13 @@ impl Collect {
                 .map_err(|_| Party(party as u8))?;
             decoded.push(share);
         }
-        let accepted = || -> Option<Vec<u8>> {
+        let accepted = || -> Option<Zeroizing<Vec<u8>>> {
             let prio = self.prio(records).ok()?;
             let message = prio.verifier_shares_to_message(&self.context, &(), decoded).ok()?;
             match prio.verify_next(&self.context, state, message).ok()? {
                 VerifyTransition::Finish(share) => {
-                    let mut bytes = Vec::with_capacity(BLINDING + 16 * self.circuit.outputs());
+                    let len = BLINDING + 16 * self.circuit.outputs();
+                    let mut bytes = Zeroizing::new(Vec::with_capacity(len));
                     bytes.extend_from_slice(blinding.reveal_bytes().as_ref());
                     share.encode(&mut bytes).ok()?;
                     Some(bytes)

@@ -40,7 +40,7 @@ use prio::dp::{
     distributions::{DiscreteGaussian, DiscreteLaplace},
 };
 use rand::{CryptoRng, distr::Distribution as _};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// The shape of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,8 @@ impl From<Vec<i128>> for Draws {
         Self(Zeroizing::new(values))
     }
 }
+
+impl ZeroizeOnDrop for Draws {}
 
 impl fmt::Debug for Draws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

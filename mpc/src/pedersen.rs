@@ -53,7 +53,7 @@ use curve25519_dalek::{
     },
 };
 use rand::CryptoRng;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use crate::dst;
 
@@ -137,6 +137,8 @@ impl Drop for Blinding {
         self.0.zeroize();
     }
 }
+
+impl ZeroizeOnDrop for Blinding {}
 
 impl fmt::Debug for Blinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use rand::CryptoRng;
 use std::fmt;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::dst;
 
@@ -55,6 +55,8 @@ impl Signer {
         Signature(signature)
     }
 }
+
+impl ZeroizeOnDrop for Signer {}
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,12 +1,17 @@
 //! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], the [`pin`]
-//! by which a server is known, the [`listener`] through which strangers come in and what is
-//! [`metered`] there, the [`trace`] that a call belongs to, and the [`checkup`] of a server.
+//! by which a server is known, the [`listener`] through which strangers come in, what is
+//! [`metered`] there and at what [`rate`], the [`trace`] that a call belongs to, the [`codec`] that
+//! bounds what a message may become, and the [`checkup`] of a server.
 
 pub mod checkup;
+pub mod codec;
 pub mod convert;
+pub mod ending;
 pub mod listener;
 pub mod metered;
 pub mod pin;
+pub mod rate;
+mod redacted;
 pub mod trace;
 
 /// The generated messages and services of `sotto.v1`.
@@ -23,6 +28,9 @@ pub const PROTOCOL: std::ops::RangeInclusive<u32> = 1..=1;
 
 /// The largest gRPC message, in bytes.
 pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// The most bytes of a question about the record of a study: it names 256 submissions at most.
+pub const MAX_QUESTION: usize = 64 << 10;
 
 /// The most bytes of a call that measures how fast they arrive.
 pub const MAX_MEASURE: usize = 512 << 10;

@@ -291,10 +291,12 @@ async fn take_part(
         pace,
     );
     tracing::debug!("start");
-    let outcome = match begin(&*node.storage, context.id, session.run(context.id)).await {
-        Ok(()) => speak(node, context, session, mesh).await,
-        Err(error) => Err(error),
-    };
+    let outcome = async {
+        begin(&*node.storage, context.id, session.run(context.id)).await?;
+        meet(node, context).await?;
+        speak(node, context, session, mesh).await
+    }
+    .await;
     let end = outcome.as_ref().map_or_else(JobError::end, |_| RunEnd::Done);
     node.metrics.run(protocol, end, started.elapsed());
     match &outcome {
@@ -315,6 +317,14 @@ async fn begin(storage: &dyn Storage, study: StudyId, run: RunId) -> Result<(), 
         true => Ok(()),
         false => Err(JobError::Repeated),
     }
+}
+
+/// Has every other server of the study remember that this one has begun the run, and requires that
+/// none of them, and not this one, has an old backup for its database.
+async fn meet(node: &Node, context: &StudyContext) -> Result<(), JobError> {
+    let meetings = context.others().map(|peer| node.peers.meet(peer));
+    futures::future::try_join_all(meetings).await?;
+    Ok(())
 }
 
 async fn speak(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// One row: a value per study column, in the study's order. Redacted in `Debug`, wiped when
 /// dropped.
@@ -73,6 +73,8 @@ impl Drop for Record {
         self.values.iter_mut().for_each(Zeroize::zeroize);
     }
 }
+
+impl ZeroizeOnDrop for Record {}
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

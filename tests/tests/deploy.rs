@@ -83,3 +83,12 @@ fn the_sample_study_is_a_valid_study() {
     let study = Study::from_file(&sample("study.toml"), "study.toml", context).unwrap();
     assert_eq!(Study::decode(&study.encode()).unwrap(), study);
 }
+
+#[test]
+fn the_samples_let_no_core_file_be_written() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let unit = fs::read_to_string(deploy.join("systemd/sotto.service")).unwrap();
+    assert!(unit.lines().any(|line| line == "LimitCORE=0"));
+    let compose = fs::read_to_string(deploy.join("compose/compose.yaml")).unwrap();
+    assert!(compose.lines().any(|line| line.trim() == "ulimits: { core: 0 }"));
+}

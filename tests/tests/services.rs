@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
 
-use proto::v1::{MeasureRequest, directory_client::DirectoryClient};
+use proto::{
+    codec::MAX_FIELDS,
+    v1::{
+        MeasureRequest, ProveRequest, audit_client::AuditClient, directory_client::DirectoryClient,
+    },
+};
 use sotto_tests::World;
 use tonic::Code;
 use tonic_health::pb::{
@@ -44,6 +49,23 @@ async fn a_measurement_takes_half_a_mebibyte_and_counts_as_a_call() {
         );
     }
     assert!(codes.contains(&Code::ResourceExhausted), "{codes:?}");
+    world.end().await;
+}
+
+/// Each takes two bytes on the way and many in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_very_many_fields_is_refused_before_it_is_read() {
+    let world = World::servers(2).await;
+    let mut audit = AuditClient::new(world.channel(0).await);
+    let prove = |fields: usize| {
+        let submission_ids = vec![Vec::new().into(); fields];
+        ProveRequest { study_id: vec![1; 32].into(), submission_ids }
+    };
+    let many = audit.prove(prove(MAX_FIELDS)).await.unwrap_err();
+    assert_eq!(many.code(), Code::InvalidArgument, "{many:?}");
+    assert!(many.message().contains(&format!("more than {MAX_FIELDS} fields")), "{many:?}");
+    let a_million = audit.prove(prove(1_000_000)).await.unwrap_err();
+    assert_eq!(a_million.code(), Code::OutOfRange, "{a_million:?}");
     world.end().await;
 }
 

@@ -266,6 +266,15 @@ impl Follower {
     }
 }
 
+/// How many of these bytes a download would keep: up to the end of the last whole message, if all of
+/// them can follow each other.
+#[cfg(feature = "testing")]
+pub fn follow(bytes: &[u8]) -> Option<usize> {
+    let mut follower = Follower::behind(Whole::default());
+    follower.take(bytes).ok()?;
+    usize::try_from(follower.whole.len).ok()
+}
+
 fn id_of(message: &[u8]) -> Option<SubmissionId> {
     message.get(UP_TO_ID - 16..).and_then(|id| SubmissionId::try_from(id).ok())
 }

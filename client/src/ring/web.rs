@@ -34,7 +34,7 @@ mod limits;
 mod log;
 mod page;
 mod refusal;
-mod request;
+pub(crate) mod request;
 mod token;
 mod traffic;
 mod wire;

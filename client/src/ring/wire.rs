@@ -14,6 +14,7 @@ use mpc::{
     sign::{PublicKey, Signature},
 };
 use proto::{pin::Pin, v1};
+use zeroize::Zeroizing;
 
 use super::{
     code::Secret,
@@ -160,13 +161,14 @@ pub struct Seats {
     pub stepped: bool,
 }
 
-/// A message from one pupil to another, as it travels. The body is not shown by `Debug`.
+/// A message from one pupil to another, as it travels. The body is not shown by `Debug`, and wiped
+/// when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Parcel {
     /// The slip with the sender's signature.
     pub signed: Signed,
     /// The body that the slip is of; not more than [`slip::MOST`] bytes.
-    pub body: Vec<u8>,
+    pub body: Zeroizing<Vec<u8>>,
 }
 
 type Result<T> = std::result::Result<T, Malformed>;
@@ -375,7 +377,7 @@ impl TryFrom<v1::MaskedNumber> for Parcel {
         limit(number.body.len(), slip::MOST, "the body")?;
         let slip = Slip::new(run(&number.run)?, lane(number.lane)?, &number.body);
         let signed = Signed { slip, signature: signature(&number.signature)? };
-        Ok(Self { signed, body: number.body.to_vec() })
+        Ok(Self { signed, body: Zeroizing::new(number.body.to_vec()) })
     }
 }
 
@@ -391,7 +393,7 @@ impl From<&Parcel> for v1::MaskedNumber {
         Self {
             run: bytes(slip.run),
             lane: Some(write_lane(slip.lane)),
-            body: parcel.body.clone().into(),
+            body: parcel.body.to_vec().into(),
             signature: signature.0.to_vec().into(),
         }
     }

@@ -94,6 +94,18 @@ impl Batch {
     }
 }
 
+/// A stored batch, read and written again.
+#[cfg(feature = "testing")]
+pub fn again(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    Batch::decode(0, bytes).ok().map(|batch| batch.encode())
+}
+
+/// A batch as it is stored.
+#[cfg(feature = "testing")]
+pub fn stored(batch: &Batch) -> Zeroizing<Vec<u8>> {
+    batch.encode()
+}
+
 impl Pending {
     /// The directory beside a receipts file.
     pub fn beside(receipts: &Path) -> Self {

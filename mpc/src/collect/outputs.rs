@@ -7,13 +7,15 @@
 //! Prio3 of draft-irtf-cfrg-vdaf-18: a helper expands its measurement share from its seed with
 //! XofTurboShake128, binder its own number; the circuit's truncation makes the output share of it.
 
+use std::fmt;
+
 use prio::{
     codec::Decode as _,
     field::Field128,
     flp::{Flp as _, Type as _},
     vdaf::xof::{IntoFieldVec as _, Xof as _, XofTurboShake128},
 };
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{ALGORITHM, BLINDING, Collect, CollectError};
 use crate::{circuit::Validity, ids::Party, pedersen::Blinding, wire::Reader};
@@ -28,14 +30,21 @@ const USAGE: u16 = 1;
 const ELEMENT: usize = 16;
 
 /// A server's share of what one submission adds to the totals, and what hides the commitment to
-/// it: secret, both.
-#[derive(Debug)]
+/// it: secret, both. Redacted in `Debug`, wiped when dropped.
 pub struct OutputShare {
     /// One integer in 0..p per coordinate.
     pub values: Zeroizing<Vec<u128>>,
     /// The commitment's blinding.
     pub blinding: Blinding,
 }
+
+impl fmt::Debug for OutputShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputShare").field("values", &self.values.len()).finish_non_exhaustive()
+    }
+}
+
+impl ZeroizeOnDrop for OutputShare {}
 
 impl Collect {
     /// o_j of S_j = `party`, whose payload has `share` behind the blinding.

@@ -1,6 +1,8 @@
 //! Verification of a batch: one round in which every server broadcasts its verifier shares.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+use zeroize::Zeroizing;
 
 use super::{Collect, Prepared};
 use crate::{
@@ -99,8 +101,8 @@ impl Reason {
     }
 }
 
-/// What a server learns about one submission of the batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a server learns about one submission of the batch. Shares are redacted in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Some server does not hold it yet; it stays unverified.
     Deferred,
@@ -108,7 +110,7 @@ pub enum Verdict {
     Accepted {
         /// This server's share of the submission's contribution to the totals, behind the blinding
         /// of the commitment to it: see [`Collect::decode_output_share`].
-        output_share: Vec<u8>,
+        output_share: Zeroizing<Vec<u8>>,
         /// What this server sent, for a repeated run.
         verifier_share: Vec<u8>,
     },
@@ -121,6 +123,17 @@ pub enum Verdict {
     },
     /// Decided in an earlier run.
     Known,
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deferred => f.write_str("Deferred"),
+            Self::Accepted { .. } => f.write_str("Accepted"),
+            Self::Rejected { reason, .. } => write!(f, "Rejected({reason:?})"),
+            Self::Known => f.write_str("Known"),
+        }
+    }
 }
 
 /// Runs the verification of one batch; every server calls it with the same submissions in the

@@ -7,7 +7,7 @@ use curve25519_dalek::{
     traits::{IsIdentity as _, VartimeMultiscalarMul as _, VartimePrecomputedMultiscalarMul as _},
 };
 use rand::CryptoRng;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::{Bases, Blinding};
 
@@ -36,6 +36,8 @@ impl Opened {
         &self.values
     }
 }
+
+impl ZeroizeOnDrop for Opened {}
 
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

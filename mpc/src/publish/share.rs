@@ -3,13 +3,13 @@
 use std::fmt;
 
 use curve25519_dalek::Scalar;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use super::Sum;
 use crate::collect::OutputShare;
 
 /// A server's sums over the set: A_j over the integers, and R_j of the blindings. Secret: only what
-/// the study's rules ask for is ever opened.
+/// the study's rules ask for is ever opened. Redacted in `Debug`, wiped when dropped.
 pub struct ResultShare {
     sums: Zeroizing<Vec<Sum>>,
     blinding: Scalar,
@@ -49,6 +49,8 @@ impl Drop for ResultShare {
         self.blinding.zeroize();
     }
 }
+
+impl ZeroizeOnDrop for ResultShare {}
 
 impl fmt::Debug for ResultShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,17 +1,26 @@
 //! Sums of field elements over the integers, wide enough for every submission of a study.
 
+use std::fmt;
+
 use curve25519_dalek::Scalar;
 use prio::field::{Field128, FieldElementWithInteger};
 use zeroize::DefaultIsZeroes;
 
-/// A sum of up to 2^64 values below 2^128, as 192 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+/// A sum of up to 2^64 values below 2^128, as 192 bits. Redacted in `Debug`: it is a secret until it
+/// is opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Sum {
     high: u64,
     low: u128,
 }
 
 impl DefaultIsZeroes for Sum {}
+
+impl fmt::Debug for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sum(redacted)")
+    }
+}
 
 /// 2^128 mod p, for p the Field128 prime.
 const CARRY: u128 = 0u128.wrapping_sub(MODULUS);

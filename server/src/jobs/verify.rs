@@ -72,7 +72,6 @@ pub async fn run_on<M: Mesh + 'static>(
             Verdict::Deferred => deferred.push(submission),
             Verdict::Known => {}
             Verdict::Accepted { output_share, verifier_share } => {
-                let output_share = Zeroizing::new(output_share);
                 let verdict = storage::Verdict::Accepted { output_share, verifier_share };
                 counted.push(Submission::Accepted { records });
                 decided.push((submission, verdict));

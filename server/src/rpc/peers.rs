@@ -43,6 +43,15 @@ impl Peers for PeersService {
         }))
     }
 
+    async fn meet(
+        &self,
+        request: Request<v1::MeetRequest>,
+    ) -> Result<Response<v1::MeetResponse>, Status> {
+        let peer = self.0.peer(&request)?;
+        let answer = self.0.lives.answer(&peer, request.get_ref()).await;
+        Ok(Response::new(answer.map_err(RpcError::from)?))
+    }
+
     async fn study_state(
         &self,
         request: Request<v1::GetStudyRequest>,
@@ -118,7 +127,7 @@ impl Node {
     fn peer<T>(&self, request: &Request<T>) -> Result<String, RpcError> {
         tls::peer_of_request(request, &self.config.roster)
             .map(|peer| peer.name.clone())
-            .ok_or(RpcError::NotAPeer("only servers of the roster may call this"))
+            .ok_or(RpcError::STRANGER)
     }
 
     async fn start_session(
@@ -152,6 +161,7 @@ impl Node {
             return Err(RpcError::State { call: "this run", state: row.state });
         }
         // A run that cannot be answered is refused at once, not left to a deadline.
+        self.require_health()?;
         for other in context.others() {
             if let Some(reason) = self.peers.trouble(other) {
                 return Err(RpcError::NoLink { peer: other.to_owned(), reason });

@@ -130,6 +130,7 @@ fn wire_state(state: StudyState) -> i32 {
 
 impl Node {
     async fn propose(self: &Arc<Self>, request: v1::ProposeRequest) -> Result<StudyId, RpcError> {
+        self.require_health()?;
         if request.study.len() > MAX_STUDY {
             return Err(RpcError::Invalid("study: longer than 1 MiB"));
         }
@@ -183,6 +184,7 @@ impl Node {
     }
 
     async fn approve(self: &Arc<Self>, command: &v1::Command) -> Result<StudyId, RpcError> {
+        self.require_health()?;
         let (id, key) = self.command("approve", command)?;
         let context = self.catalog.get(id).ok_or(RpcError::UnknownStudy)?;
         self.check_operator(&key)?;
@@ -296,12 +298,20 @@ impl Node {
     async fn status_of(&self, row: StudyRow) -> Result<v1::StudyStatus, RpcError> {
         let counts = self.storage.counts(row.id).await?;
         let record = row.state.is_final() && self.has_record(row.id).await?;
+        // What stops every study of this server comes before what this one waits for.
+        let detail = match self.require_health() {
+            Err(error) if !row.state.is_final() => Detail {
+                text: Status::from(error).message().to_owned(),
+                servers: vec![self.name().to_owned()],
+            },
+            _ => row.detail,
+        };
         Ok(v1::StudyStatus {
             study_id: row.id.0.to_vec().into(),
             study: row.bytes.into(),
             state: wire_state(row.state),
-            detail: row.detail.text,
-            servers: row.detail.servers,
+            detail: detail.text,
+            servers: detail.servers,
             submissions: counts.submissions,
             records: counts.records,
             verified: counts.verified,

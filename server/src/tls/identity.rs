@@ -3,14 +3,15 @@
 use std::{fmt, fs, path::Path};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use zeroize::Zeroizing;
 
-use super::{NotACertificate, Pin};
+use super::{Facts, NotACertificate, Pin};
 use crate::keys::{self, KeyError};
 
 /// A TLS key with the certificate chain over it. The key is redacted in `Debug`.
 pub struct TlsIdentity {
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Zeroizing<PrivateKeyDer<'static>>,
     pin: Pin,
 }
 
@@ -67,7 +68,7 @@ impl TlsIdentity {
             .map_err(|_| not_one())?;
         let own = chain.first().ok_or_else(not_one)?;
         let pin = Pin::of(own).map_err(|NotACertificate| not_one())?;
-        let identity = Self { chain, key: private, pin };
+        let identity = Self { chain, key: Zeroizing::new(private), pin };
         if identity.is_consistent() {
             Ok(identity)
         } else {
@@ -79,6 +80,11 @@ impl TlsIdentity {
     /// The pin under which a roster must know this key.
     pub fn pin(&self) -> Pin {
         self.pin
+    }
+
+    /// What is to be known of the own certificate.
+    pub fn facts(&self) -> Result<Facts, NotACertificate> {
+        self.chain.first().map_or(Err(NotACertificate), Facts::of)
     }
 
     /// The certificates, own one first.

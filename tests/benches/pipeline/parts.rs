@@ -219,7 +219,6 @@ async fn ingest(storage: &SqliteStorage, data: &Data, sharded: &[Sharded]) {
 async fn record(storage: &SqliteStorage, data: &Data, verdicts: Vec<(SubmissionId, Verdict)>) {
     let mut verdicts = verdicts.into_iter().map(|(id, verdict)| match verdict {
         Verdict::Accepted { output_share, verifier_share } => {
-            let output_share = Zeroizing::new(output_share);
             (id, storage::Verdict::Accepted { output_share, verifier_share })
         }
         _ => panic!("an honest submission is accepted"),

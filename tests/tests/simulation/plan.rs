@@ -78,10 +78,11 @@ pub enum What {
         how: AtWrite,
         down_ms: u64,
     },
-    /// One of the server's next writes fails.
+    /// One of the server's next writes fails, and may have been done all the same.
     FailWrite {
         server: usize,
         writes: u32,
+        is_done: bool,
     },
     SlowDisk {
         server: usize,
@@ -293,7 +294,10 @@ impl Plan {
                 };
                 What::CrashAtWrite { server, writes: rng.random_range(0..8), how, down_ms }
             }
-            7 => What::FailWrite { server, writes: rng.random_range(0..8) },
+            7 => {
+                let is_done = rng.random_ratio(1, 2);
+                What::FailWrite { server, writes: rng.random_range(0..8), is_done }
+            }
             8 => What::SlowDisk { server, ms: rng.random_range(1..3_000), for_ms },
             9 => What::Clock { server, by_s: rng.random_range(-600..=600) },
             10 => What::Block { from: one, to: server, for_ms },

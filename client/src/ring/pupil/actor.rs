@@ -331,7 +331,7 @@ impl Actor {
             .map(|body| {
                 let slip = Slip::new(run, message.lane, body);
                 let signature = slip.sign(&self.start.signer);
-                Parcel { signed: Signed { slip, signature }, body: body.to_vec() }
+                Parcel { signed: Signed { slip, signature }, body: Zeroizing::new(body.to_vec()) }
             })
             .collect();
         let (slots, patience) = (Arc::clone(&self.slots), self.start.patience);
@@ -418,7 +418,7 @@ mod tests {
         let signed = Signed { slip, signature: slip.sign(&signer) };
         for answer in [Ok(slip.acknowledge(&signer)), Err(Undelivered)] {
             let arrived = || {
-                let parcel = Parcel { signed, body: GARBAGE.to_vec() };
+                let parcel = Parcel { signed, body: Zeroizing::new(GARBAGE.to_vec()) };
                 Arrived::Number(Box::new(parcel), answer)
             };
             assert_eq!(arrived().report(run), None);

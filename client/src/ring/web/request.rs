@@ -120,8 +120,8 @@ pub struct ViewShown {
     pub received: Vec<PassedShown>,
 }
 
-/// A masked number of a view.
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// A masked number of a view. Redacted in `Debug`.
+#[derive(Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassedShown {
     /// The ring, counted from 0.
@@ -205,6 +205,12 @@ impl<'de> Deserialize<'de> for PublicKey {
             Ok(_) => Ok(Self(bytes)),
             Err(_) => Err(D::Error::custom("the key is no point of P-256")),
         }
+    }
+}
+
+impl std::fmt::Debug for PassedShown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PassedShown(redacted)")
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::CryptoRng;
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 /// A secret of 32 bytes that one page holds. Redacted in `Debug`.
 pub struct Token([u8; 32]);
@@ -49,6 +49,8 @@ impl Drop for Token {
         self.0.zeroize();
     }
 }
+
+impl ZeroizeOnDrop for Token {}
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

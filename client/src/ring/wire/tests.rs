@@ -92,7 +92,7 @@ fn everything_that_is_said_survives_the_wire() {
     for order in every_order() {
         assert_eq!(Order::try_from(v1::HostSays::from(order.clone())), Ok(order));
     }
-    let parcel = Parcel { signed: signed(1), body: vec![1; 24] };
+    let parcel = Parcel { signed: signed(1), body: vec![1; 24].into() };
     let slip = Slip::new(RUN, LANE, &parcel.body);
     let parcel = Parcel { signed: Signed { slip, ..parcel.signed }, ..parcel };
     assert_eq!(Parcel::try_from(v1::MaskedNumber::from(&parcel)), Ok(parcel));
@@ -101,7 +101,7 @@ fn everything_that_is_said_survives_the_wire() {
 
 #[test]
 fn lengths_beyond_the_limit_and_numbers_that_are_none_are_refused() {
-    let parcel = v1::MaskedNumber::from(&Parcel { signed: signed(1), body: vec![1; 24] });
+    let parcel = v1::MaskedNumber::from(&Parcel { signed: signed(1), body: vec![1; 24].into() });
     for malformed in [
         v1::MaskedNumber { run: vec![7; 15].into(), ..parcel.clone() },
         v1::MaskedNumber { body: vec![1; slip::MOST + 1].into(), ..parcel.clone() },

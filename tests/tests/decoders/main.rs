@@ -1,0 +1,75 @@
+//! What cargo-fuzz gives to every decoder that faces a stranger, given to it here, too: all of
+//! `fuzz/corpus/`, which holds real messages, made by `seeds`, and what was found with others.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
+
+mod seeds;
+
+use std::{fs, path::PathBuf, sync::Mutex};
+
+use decoders::{TARGETS, Target};
+
+/// Memory is measured for the whole process: one input at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn corpus(target: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
+}
+
+fn inputs(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(corpus(target.name)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn every_decoder_holds_its_property_on_the_whole_corpus() {
+    let _alone = ALONE.lock().unwrap();
+    for target in &TARGETS {
+        let inputs = inputs(target);
+        assert!(inputs.len() >= 3, "{}: {} inputs", target.name, inputs.len());
+        for (path, bytes) in inputs {
+            println!("{}", path.display());
+            target.run(&bytes);
+        }
+    }
+}
+
+/// Every seed, cut off at every length and with bytes changed: what fuzzers try first.
+#[test]
+fn every_decoder_holds_its_property_on_torn_and_damaged_seeds() {
+    let _alone = ALONE.lock().unwrap();
+    for target in &TARGETS {
+        for (path, bytes) in inputs(target) {
+            println!("{}", path.display());
+            let step = 1 + bytes.len() / 12;
+            for place in (0..bytes.len()).step_by(step) {
+                target.run(&bytes[..place]);
+                let mut damaged = bytes.clone();
+                damaged[place] ^= 0x81;
+                target.run(&damaged);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_corpus_holds_the_messages_of_this_version() {
+    let _alone = ALONE.lock().unwrap();
+    let is_update = std::env::var_os("UPDATE_CORPUS").is_some();
+    let mut bytes = 0;
+    for (target, seeds) in seeds::all() {
+        for (name, seed) in seeds {
+            let path = corpus(target).join(name);
+            bytes += seed.len();
+            if is_update {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, &seed).unwrap();
+            }
+            let found = fs::read(&path).unwrap_or_default();
+            let remedy = "UPDATE_CORPUS=1 cargo test -p sotto-tests --test decoders";
+            assert!(found == seed, "{}: another message now: {remedy}", path.display());
+        }
+    }
+    assert!(bytes < 1 << 20, "{bytes} bytes");
+}
