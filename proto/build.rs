@@ -9,8 +9,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let all = ["proto/sotto/v1/sotto.proto", "proto/sotto/v1/ring.proto"];
     let descriptors = protox::compile(all, ["proto"])?;
     // Messages that hold shares, keys or masked numbers are printed by `redacted`.
-    let secret = ["SubmitRequest", "Frame", "RingJoin", "MaskedNumber", "RingMessage",
-        "RingGarbage", "RingView"];
+    let secret = [
+        "SubmitRequest",
+        "Frame",
+        "RingJoin",
+        "MaskedNumber",
+        "RingMessage",
+        "RingGarbage",
+        "RingView",
+    ];
     let secret = secret.map(|message| format!(".sotto.v1.{message}"));
     tonic_prost_build::configure()
         .bytes(".")

@@ -5,11 +5,11 @@ use proto::v1;
 use serde::de::DeserializeOwned;
 
 pub use crate::bundle::follow;
-pub use crate::submit::pending::{again as batch, stored};
 use crate::ring::{
     web::request,
     wire::{self, Order, Parcel, Said},
 };
+pub use crate::submit::pending::{again as batch, stored};
 
 /// What a pupil says to its host.
 pub fn pupil_says(message: v1::PupilSays) -> Option<v1::PupilSays> {

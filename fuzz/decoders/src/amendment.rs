@@ -63,8 +63,9 @@ fn many(bytes: &[u8]) {
     assert_eq!(resolution, resolve(amendments.iter().rev(), origin), "no order counts");
     let full = resolve_full(&amendments, origin, |_| 1);
     assert_eq!(full, resolve_full(amendments.iter().rev(), origin, |_| 1));
-    let counts =
-        |id: &SubmissionId| accepted.get(id).is_some_and(|origin| resolution.refusal(origin).is_none());
+    let counts = |id: &SubmissionId| {
+        accepted.get(id).is_some_and(|origin| resolution.refusal(origin).is_none())
+    };
     let counted = accepted.keys().filter(|id| counts(id)).count();
     let again = accepted.values().filter(|origin| resolution.refusal(origin).is_none()).count();
     assert_eq!(counted, again);

@@ -5,7 +5,11 @@
 //! cargo-fuzz calls them with bytes of its own (`fuzz/`), a test with all of `fuzz/corpus/`
 //! (`tests/tests/decoders.rs`).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a property that does not hold, panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a property that does not hold, panics"
+)]
 
 use peak_alloc::PeakAlloc;
 

@@ -27,7 +27,8 @@ pub(crate) fn check_file(data: &[u8]) {
     match Study::from_file(text, "study.toml", context) {
         Ok(study) => {
             assert_eq!(Study::decode(&study.encode()).as_ref(), Ok(&study), "the same study");
-            let servers: Vec<_> = study.servers().iter().map(|server| server.name.clone()).collect();
+            let servers: Vec<_> =
+                study.servers().iter().map(|server| server.name.clone()).collect();
             assert!(named.is_empty() || named == servers, "the servers that the file names");
             plan(&study);
         }

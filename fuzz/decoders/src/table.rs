@@ -3,10 +3,7 @@
 use std::fmt::Write as _;
 
 use mpc::{Field128, circuit::Validity};
-use prio::{
-    field::FieldElement as _,
-    flp::Flp as _,
-};
+use prio::{field::FieldElement as _, flp::Flp as _};
 use study::{
     ColumnType, Plan, Record, Value, decimal,
     table::{self, PROBLEMS_KEPT, Row, Table},
@@ -39,7 +36,10 @@ pub(crate) fn check(data: &[u8]) {
             }
             Ok(Row::Invalid(found)) => {
                 assert!(!found.is_empty(), "a bad row has a reason");
-                found.iter().take(PROBLEMS_KEPT).for_each(|problem| check_line(&problem.to_string()));
+                found
+                    .iter()
+                    .take(PROBLEMS_KEPT)
+                    .for_each(|problem| check_line(&problem.to_string()));
                 invalid += 1;
                 problems += found.len() as u64;
             }
@@ -60,7 +60,9 @@ pub(crate) fn check(data: &[u8]) {
             check_line(&error.to_string());
         }
     }
-    records.iter().for_each(|record| assert!(is_valid(plan, record), "a record that servers refuse"));
+    records
+        .iter()
+        .for_each(|record| assert!(is_valid(plan, record), "a record that servers refuse"));
     write_again(&records);
 }
 
@@ -83,7 +85,8 @@ fn is_valid(plan: &Plan, record: &Record) -> bool {
 /// Records that are written as a table are read as the same records.
 fn write_again(records: &[Record]) {
     let study = &fixture::get().study;
-    let mut text = study.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(",");
+    let mut text =
+        study.columns().iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(",");
     text.push('\n');
     for record in records {
         for (column, value) in study.columns().iter().zip(&record.values) {

@@ -107,8 +107,7 @@ fn follow(recording: &Recording, place: Place) {
         }
         About::Verify(submissions) => {
             let records = |_: &_, _: &_| Some(2);
-            let found =
-                collect::replay(collect, place, &keys, submissions, &records, rounds);
+            let found = collect::replay(collect, place, &keys, submissions, &records, rounds);
             match found {
                 Err(VerifyFault::Server(error)) => error.culprits(),
                 _ => Vec::new(),
@@ -176,7 +175,10 @@ fn list(bytes: &[u8]) {
         // Each entry has 53 bytes, behind their number.
         for entry in bytes[4..].chunks_exact(53).take(bytes[3].into()) {
             let id = SubmissionId::try_from(&entry[..16]).expect("16 bytes");
-            assert_eq!(list.public(&id).map(|public| public.0.to_vec()), Some(entry[16..48].to_vec()));
+            assert_eq!(
+                list.public(&id).map(|public| public.0.to_vec()),
+                Some(entry[16..48].to_vec())
+            );
         }
     }
 }

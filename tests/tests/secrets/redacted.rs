@@ -87,14 +87,13 @@ fn of_pupils(secret: u8) -> String {
 fn of_storage(secret: u8) -> String {
     let bytes = || Zeroizing::new(vec![secret; 40]);
     let key = || Zeroizing::new([secret; 32]);
-    let secrets =
-        StudySecrets { contribution: key(), salt_seed: key(), verify_key: Some(key()) };
-    let charge =
-        Charge { opening: 0, coordinates: vec![0], cost: 1, budget: 2, noise: bytes() };
+    let secrets = StudySecrets { contribution: key(), salt_seed: key(), verify_key: Some(key()) };
+    let charge = Charge { opening: 0, coordinates: vec![0], cost: 1, budget: 2, noise: bytes() };
     let verifier_share = vec![secret; 40];
     let stored = Stored::Accepted { output_share: bytes(), verifier_share: verifier_share.clone() };
     let rejected = Stored::Rejected { reason: 1, verifier_share: verifier_share.clone() };
-    let record = Record { values: vec![Value::Number(secret.into()), Value::Category(secret.into())] };
+    let record =
+        Record { values: vec![Value::Number(secret.into()), Value::Category(secret.into())] };
     shown(&[
         &secrets,
         &charge,

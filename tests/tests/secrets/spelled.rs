@@ -33,7 +33,6 @@ impl Secret {
         all.extend(spellings(&number.to_be_bytes()));
         Self { name: name.into(), spellings: all }
     }
-
 }
 
 /// A look for many secrets at once.

@@ -108,8 +108,7 @@ fn host() -> Vec<(&'static str, host_says::Says)> {
         stepped: true,
     };
     let finished = v1::RingFinished { run: run(), announced: vec![announcement()] };
-    let stopped =
-        v1::RingStopped { run: run(), kind: "left".into(), message: "P3 left".into() };
+    let stopped = v1::RingStopped { run: run(), kind: "left".into(), message: "P3 left".into() };
     vec![
         ("welcome", Says::Welcome(welcome)),
         ("seats", Says::Seats(seats)),
