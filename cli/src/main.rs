@@ -2,6 +2,7 @@
 
 mod cluster;
 mod command;
+mod descriptors;
 mod failure;
 mod logging;
 mod memory;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Signals that come together are one: some programs send theirs to a process and its group.
@@ -36,4 +36,25 @@ pub fn stop() -> CancellationToken {
         }
     });
     token
+}
+
+/// SIGHUP, again and again.
+pub struct Hangup(Option<Signal>);
+
+/// The handler of SIGHUP, in place when this returns.
+pub fn hangup() -> Hangup {
+    Hangup(signal(SignalKind::hangup()).ok())
+}
+
+impl Hangup {
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        // There will be no other.
+        std::future::pending().await
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::{
     fmt::Write as _,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures::future::join_all;
+use hyper_util::rt::TokioIo;
 use mpc::sign::PublicKey;
 use proto::{
     pin::Facts,
@@ -17,6 +19,7 @@ use proto::{
         submissions_client::SubmissionsClient,
     },
 };
+use tokio::net::TcpStream;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 
 use crate::{
@@ -159,6 +162,15 @@ impl Cluster {
     }
 }
 
+/// A connection without TLS, which the channel adds.
+async fn tcp(server: Uri) -> io::Result<TokioIo<TcpStream>> {
+    let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+    // Profiles have no endpoint without a port.
+    let stream = TcpStream::connect((host, server.port_u16().unwrap_or(443))).await?;
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::new(stream))
+}
+
 impl Server {
     fn new(server: &ProfileServer, roots: &[u8]) -> Result<Self, ClientError> {
         let unusable = |cause: String| ClientError::Unreachable {
@@ -173,10 +185,11 @@ impl Server {
             .map_err(|error| unusable(error.to_string()))?
             .connect_timeout(deadline::CONNECT)
             .timeout(deadline::SUBMIT)
-            .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE)
-            .connect_lazy();
+            // Only with a connector of one's own the deadline holds for TLS, too: a server that stands
+            // still is connected to by its system, and says nothing.
+            .connect_with_connector_lazy(tower::service_fn(tcp));
         Ok(Self {
             name: server.name.clone(),
             endpoint: server.endpoint.clone(),

@@ -1,7 +1,8 @@
 //! From a server's gRPC status to what the person at the terminal should know and do.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
+use rustls::CertificateError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -57,6 +58,9 @@ pub fn reason(status: &Status) -> String {
 }
 
 fn words(status: &Status) -> String {
+    if let Some(text) = out_of_date(status) {
+        return text;
+    }
     let mut cause = status.source();
     let mut deepest = None;
     while let Some(error) = cause {
@@ -75,6 +79,27 @@ fn words(status: &Status) -> String {
         (_, code) if status.message().is_empty() => code.description().into(),
         _ => status.message().into(),
     }
+}
+
+/// A certificate whose dates are the trouble, with them.
+fn out_of_date(status: &Status) -> Option<String> {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let hidden = hidden.and_then(|error| error.downcast_ref::<rustls::Error>());
+        let found = error.downcast_ref::<rustls::Error>().or(hidden);
+        if let Some(
+            error @ rustls::Error::InvalidCertificate(
+                CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYetContext { .. },
+            ),
+        ) = found
+        {
+            return proto::pin::refusal(error);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// How rustls begins an error of our own.

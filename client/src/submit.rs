@@ -124,10 +124,24 @@ pub async fn submit(
     stop: &CancellationToken,
     progress: Arc<dyn Progress>,
 ) -> Result<SubmitReport, ClientError> {
+    let (cluster, _) = Cluster::connect_to_some(profile).await?;
+    submit_through(&cluster, profile, id, file, options, stop, progress).await
+}
+
+/// [`submit`], over connections that are there already.
+pub async fn submit_through(
+    cluster: &Cluster,
+    profile: &Profile,
+    id: StudyId,
+    file: &Path,
+    options: &Options,
+    stop: &CancellationToken,
+    progress: Arc<dyn Progress>,
+) -> Result<SubmitReport, ClientError> {
     let (started, trace) = (Instant::now(), Trace::start(&mut rand::rng()));
     let provider = profile.signer(Role::Provider)?;
     let key = provider.public();
-    let (cluster, study) = joined(profile, id, key).await?;
+    let (cluster, study) = joined(cluster, id, key).await?;
     let plan = Arc::new(Plan::new(&study)?);
     let collect = Collect::new(plan.circuit().clone(), id, cluster.servers().len())?;
     let size = batch_size(options.batch, collect.max_records())?;
@@ -194,12 +208,11 @@ pub async fn submit(
 
 /// The servers of a study that takes submissions of `provider`, and the study.
 async fn joined(
-    profile: &Profile,
+    cluster: &Cluster,
     id: StudyId,
     provider: PublicKey,
 ) -> Result<(Cluster, Arc<Study>), ClientError> {
-    let (cluster, _) = Cluster::connect_to_some(profile).await?;
-    let study = Arc::new(studies::overview(&cluster, id).await?.definition);
+    let study = Arc::new(studies::overview(cluster, id).await?.definition);
     if !study.providers().is_empty() && !study.providers().contains(&provider) {
         return Err(ClientError::NotAProvider { id, provider });
     }

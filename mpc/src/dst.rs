@@ -62,6 +62,8 @@ pub const PUBLISH_AMENDMENTS: &[u8] = b"sotto/v1/publish/amendments";
 pub const RESULT_REPEAT: &[u8] = b"sotto/v1/result/repeat";
 /// An analyst's or operator's signed command to one server.
 pub const COMMAND: &[u8] = b"sotto/v1/command";
+/// A server's word of how far its database has come.
+pub const LIFE: &[u8] = b"sotto/v1/life";
 /// Hash of the servers' roster.
 pub const ROSTER: &[u8] = b"sotto/v1/roster";
 /// Hash of a masked number that one pupil of a ring sends to another.

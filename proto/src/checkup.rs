@@ -8,7 +8,7 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{
     MAX_MEASURE,
-    pin::Facts,
+    pin::{Facts, day},
     v1::{DescribeRequest, DescribeResponse, MeasureRequest, directory_client::DirectoryClient},
 };
 
@@ -179,16 +179,21 @@ pub fn certificate(about: &str, facts: Facts, now_s: i64) -> Finding {
     const DAY_S: i64 = 24 * 60 * 60;
     let check = "certificate";
     let days = facts.not_after.saturating_sub(now_s).div_euclid(DAY_S);
-    let renew = "its operator repeats `sotto certs new` with the same arguments and restarts it";
+    let renew = "its operator repeats `sotto certs new` with the same arguments";
     if now_s < facts.not_before {
         let remedy = "set this machine's clock, or issue the certificate again";
-        return Finding::fail(about, check, "not valid yet", remedy);
+        let found = format!("not valid before {}", day(facts.not_before));
+        return Finding::fail(about, check, found, remedy);
     }
     match days {
-        ..0 => Finding::fail(about, check, format!("expired {} days ago", -days), renew),
+        ..0 => Finding::fail(about, check, expired(facts.not_after, -days), renew),
         0..CERTIFICATE_DAYS => Finding::warn(about, check, days_left(days), renew),
         _ => Finding::ok(about, check, days_left(days)),
     }
+}
+
+fn expired(not_after: i64, days: i64) -> String {
+    format!("expired on {}, {days} day{} ago", day(not_after), if days == 1 { "" } else { "s" })
 }
 
 fn days_left(days: i64) -> String {
@@ -255,14 +260,15 @@ mod tests {
 
     #[test]
     fn a_certificate_is_a_worry_in_its_last_thirty_days() {
-        let facts = Facts { pin: Pin([0; 32]), not_before: 100 * DAY, not_after: 200 * DAY };
+        let (pin, fingerprint) = (Pin([0; 32]), [0; 32]);
+        let facts = Facts { pin, fingerprint, not_before: 100 * DAY, not_after: 200 * DAY };
         let cases = [
-            (99 * DAY, State::Fail, "not valid yet"),
+            (99 * DAY, State::Fail, "not valid before 1970-04-11 00:00 UTC"),
             (100 * DAY, State::Ok, "100 days left"),
             (170 * DAY, State::Ok, "30 days left"),
             (171 * DAY, State::Warn, "29 days left"),
             (199 * DAY, State::Warn, "1 day left"),
-            (203 * DAY, State::Fail, "expired 3 days ago"),
+            (203 * DAY, State::Fail, "expired on 1970-07-20 00:00 UTC, 3 days ago"),
         ];
         for (now, state, found) in cases {
             let finding = certificate("beta", facts, now);

@@ -1,14 +1,16 @@
 //! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], the [`pin`]
-//! by which a server is known, the [`listener`] through which strangers come in and what is
-//! [`metered`] there, the [`trace`] that a call belongs to, the [`codec`] that bounds what a message
-//! may become, and the [`checkup`] of a server.
+//! by which a server is known, the [`listener`] through which strangers come in, what is
+//! [`metered`] there and at what [`rate`], the [`trace`] that a call belongs to, the [`codec`] that
+//! bounds what a message may become, and the [`checkup`] of a server.
 
 pub mod checkup;
 pub mod codec;
 pub mod convert;
+pub mod ending;
 pub mod listener;
 pub mod metered;
 pub mod pin;
+pub mod rate;
 mod redacted;
 pub mod trace;
 

@@ -1,20 +1,21 @@
-//! Connections after their TLS handshake, none of which waits for another's.
+//! Connections after their TLS handshake, none of which waits for another's, and which of them stay
+//! when more come than there are places.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     fmt, io,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustls::{ServerConfig, pki_types::CertificateDer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
     task::JoinSet,
     time,
 };
@@ -22,44 +23,87 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 
-use crate::metered::{Meter, Metered};
+use crate::{
+    ending::{End, Ending},
+    metered::{Meter, Metered},
+    rate::RateLimit,
+};
+
+mod places;
+mod served;
+
+pub use places::Standing;
+pub use served::Served;
+
+use places::{Evicted, Place, Places};
 
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
 /// Pause after the system refused to accept, which it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a request's extensions say about its connection.
-pub type ConnectInfo = TlsConnectInfo<TcpConnectInfo>;
+/// How often silent connections are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
 
-/// How many strangers may be connected, and how long they may take to say hello.
+/// What a request's extensions say about its connection.
+#[derive(Debug, Clone)]
+pub struct ConnectInfo {
+    tls: TlsConnectInfo<TcpConnectInfo>,
+    standing: Standing,
+}
+
+impl ConnectInfo {
+    /// Where the connection comes from.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.tls.get_ref().remote_addr()
+    }
+
+    /// The certificates that the other end presented, which have been verified.
+    pub fn peer_certs(&self) -> Option<Arc<Vec<CertificateDer<'static>>>> {
+        self.tls.peer_certs()
+    }
+
+    /// What the listener thinks of the connection.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+}
+
+/// How many strangers may be connected, and how long they may take to say something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerLimits {
-    /// Connections in total, handshakes included. Those above are closed at once.
+    /// Connections of strangers in total, handshakes included. When more come, those make
+    /// room that have said nothing, or nothing for the longest time.
     pub connections: usize,
     /// Connections from one network address, so that one stranger cannot take all places.
     pub per_address: usize,
-    /// Handshakes in progress. Further connections wait in the system's queue.
-    pub handshakes: usize,
+    /// New connections a second from one network address; as many may come at once. Those above
+    /// are closed before their handshake.
+    pub new_per_second: NonZeroU32,
     /// A handshake that takes longer is given up.
     pub handshake_deadline: Duration,
+    /// A connection without a call that was answered well is closed after this time.
+    pub first_call_deadline: Duration,
 }
 
 impl ListenerLimits {
-    /// Limits for that many connections, with the usual handshake limits.
+    /// Limits for that many connections, with the usual deadlines.
     pub fn of_connections(connections: usize) -> Self {
+        let per_address = (connections / 4).max(16);
+        let a_second = u32::try_from(per_address.max(256)).ok().and_then(NonZeroU32::new);
         Self {
             connections,
-            per_address: (connections / 4).max(16),
-            handshakes: 256,
+            per_address,
+            new_per_second: a_second.unwrap_or(NonZeroU32::MAX),
             handshake_deadline: Duration::from_secs(10),
+            first_call_deadline: Duration::from_secs(30),
         }
     }
 }
 
 /// Who counts what comes through the door.
 pub trait Watch: fmt::Debug + Send + Sync {
-    /// A connection above the limit was closed.
+    /// A connection was closed because there were too many, or it said nothing for too long.
     fn refused(&self);
 
     /// A handshake failed, or took too long.
@@ -68,6 +112,13 @@ pub trait Watch: fmt::Debug + Send + Sync {
     /// A connection is open to somebody who presented these certificates, or none. Its bytes are
     /// counted by the answer, which is dropped with it.
     fn opened(&self, certificates: Option<&[CertificateDer<'_>]>) -> Box<dyn Meter>;
+
+    /// When a connection to somebody who presented these certificates has to end; none: nobody ends
+    /// it.
+    fn end(&self, certificates: Option<&[CertificateDer<'_>]>) -> Option<End> {
+        let _ = certificates;
+        None
+    }
 }
 
 /// Nobody counts.
@@ -86,51 +137,11 @@ impl Watch for () {
 #[derive(Debug)]
 pub struct Incoming(mpsc::Receiver<Connection>);
 
-/// One encrypted connection; it holds its place in the total until it is dropped.
+/// One encrypted connection; it holds its place until it is dropped.
 #[derive(Debug)]
 pub struct Connection {
-    stream: Metered<TlsStream<TcpStream>, Box<dyn Meter>>,
-    _place: Place,
-}
-
-/// A connection's place in the total and among those of its address.
-#[derive(Debug)]
-struct Place {
-    _total: OwnedSemaphorePermit,
-    address: IpAddr,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-impl Place {
-    /// A place, unless all are taken, or the address has as many as it may.
-    fn take(
-        total: &Arc<Semaphore>,
-        by_address: &Arc<Mutex<HashMap<IpAddr, usize>>>,
-        address: IpAddr,
-        per_address: usize,
-    ) -> Option<Self> {
-        let address = network_of(address);
-        let permit = Arc::clone(total).try_acquire_owned().ok()?;
-        let mut counts = by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Self { _total: permit, address, by_address: Arc::clone(by_address) })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = counts.entry(self.address) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-    }
+    stream: Ending<Metered<TlsStream<TcpStream>, Box<dyn Meter>>>,
+    place: Place,
 }
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
@@ -162,7 +173,8 @@ impl Connected for Connection {
     type ConnectInfo = ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.get_ref().connect_info()
+        let tls = self.stream.get_ref().get_ref().connect_info();
+        ConnectInfo { tls, standing: self.place.standing().clone() }
     }
 }
 
@@ -224,29 +236,42 @@ async fn accept_all(
     watch: Arc<dyn Watch>,
     ready: mpsc::Sender<Connection>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let by_address = Arc::new(Mutex::new(HashMap::new()));
+    let places = Places::new(limits.connections, limits.per_address);
+    let rate = RateLimit::per_second(limits.new_per_second);
+    let mut sweep = time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     // Dropped with this task, which ends the handshakes in it.
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             () = ready.closed() => return,
             Some(_) = handshakes.join_next() => {}
-            accepted = tcp.accept(), if handshakes.len() < limits.handshakes => match accepted {
+            _ = sweep.tick() => {
+                for _ in 0..places.sweep(limits.first_call_deadline, Instant::now()) {
+                    watch.refused();
+                }
+            }
+            accepted = tcp.accept() => match accepted {
                 Ok((stream, from)) => {
-                    let place = Place::take(&places, &by_address, from.ip(), limits.per_address);
-                    let Some(place) = place else {
+                    let place = match rate.check(from.ip()) {
+                        Ok(()) => places.take(from.ip(), Instant::now()),
+                        Err(_) => None,
+                    };
+                    let Some((place, evicted, others)) = place else {
                         watch.refused();
                         tracing::debug!("a connection above the limit was closed");
                         continue;
                     };
+                    for _ in 0..others {
+                        watch.refused();
+                    }
                     let (acceptor, ready) = (acceptor.clone(), ready.clone());
                     let watch = Arc::clone(&watch);
+                    let deadline = limits.handshake_deadline;
                     handshakes.spawn(async move {
-                        let shaken = shake_hands(stream, acceptor, place, &*watch, ready);
-                        if time::timeout(limits.handshake_deadline, shaken).await.is_err() {
-                            watch.failed();
-                        }
+                        shake_hands(stream, acceptor, (place, evicted), &*watch, deadline, ready)
+                            .await;
                     });
                 }
                 Err(error) => {
@@ -261,22 +286,51 @@ async fn accept_all(
 async fn shake_hands(
     stream: TcpStream,
     acceptor: TlsAcceptor,
-    place: Place,
+    (place, mut evicted): (Place, Evicted),
     watch: &dyn Watch,
+    deadline: Duration,
     ready: mpsc::Sender<Connection>,
 ) {
     // Without it small messages wait for acknowledgements; with an error it works all the same.
     let _ = stream.set_nodelay(true);
-    match acceptor.accept(stream).await {
-        Ok(stream) => {
-            let meter = watch.opened(stream.get_ref().1.peer_certificates());
-            let stream = Metered::new(stream, meter);
+    let shaken = tokio::select! {
+        biased;
+        shaken = time::timeout(deadline, acceptor.accept(stream)) => shaken,
+        // It was counted by whoever took its place.
+        _ = &mut evicted => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => {
+            let certificates = stream.get_ref().1.peer_certificates();
+            if certificates.is_some() {
+                // The handshake has verified that it is one of ours.
+                place.standing().keep();
+            }
+            let (meter, end) = (watch.opened(certificates), watch.end(certificates));
+            let stream = Ending::new(Metered::new(stream, meter), Some(either(end, evicted)));
             // An error means that the server is stopping.
-            let _ = ready.send(Connection { stream, _place: place }).await;
+            let _ = ready.send(Connection { stream, place }).await;
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             watch.failed();
             tracing::debug!(%error, "a TLS handshake failed");
         }
+        Err(_) => watch.failed(),
     }
+}
+
+/// The end of a connection: that of its certificate, or the loss of its place.
+fn either(end: Option<End>, evicted: Evicted) -> End {
+    Box::pin(async {
+        // A place is lost by dropping the other end.
+        let evicted = async { drop(evicted.await) };
+        match end {
+            None => evicted.await,
+            Some(end) => tokio::select! {
+                biased;
+                () = end => {}
+                () = evicted => {}
+            },
+        }
+    })
 }

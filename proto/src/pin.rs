@@ -1,13 +1,18 @@
 //! A pin: the hash by which rosters and profiles know a server's TLS key.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
-use rustls::pki_types::CertificateDer;
+use rustls::{
+    CertificateError,
+    pki_types::{CertificateDer, UnixTime},
+};
 use sha2::{Digest as _, Sha256};
 
 mod verify;
+mod words;
 
-pub use verify::{PinnedClients, PinnedServer};
+pub use verify::{Judge, PinnedClients, PinnedServer};
+pub use words::{day, refusal};
 
 /// SHA-256 of a certificate's SubjectPublicKeyInfo. A renewed certificate over the same key has
 /// the same pin.
@@ -24,6 +29,8 @@ pub struct NotACertificate;
 pub struct Facts {
     /// The pin of its key.
     pub pin: Pin,
+    /// SHA-256 of the whole certificate: what tells it from a renewed one over the same key.
+    pub fingerprint: [u8; 32],
     /// When it becomes valid, seconds since 1970.
     pub not_before: i64,
     /// When it ceases to be valid, seconds since 1970.
@@ -53,9 +60,27 @@ impl Facts {
         let validity = parsed.validity();
         Ok(Self {
             pin: Pin::of_public_key(parsed.public_key().raw),
+            fingerprint: Sha256::digest(certificate).into(),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
         })
+    }
+}
+
+impl Facts {
+    /// Whether the certificate is out of its dates at `now_s`, seconds since 1970, and how.
+    pub fn out_of_date(&self, now_s: i64) -> Option<CertificateError> {
+        let time = |seconds: i64| {
+            UnixTime::since_unix_epoch(Duration::from_secs(seconds.max(0).unsigned_abs()))
+        };
+        let now = time(now_s);
+        if now_s < self.not_before {
+            let not_before = time(self.not_before);
+            return Some(CertificateError::NotValidYetContext { time: now, not_before });
+        }
+        let not_after = time(self.not_after);
+        (now_s > self.not_after)
+            .then_some(CertificateError::ExpiredContext { time: now, not_after })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use mpc::{
@@ -39,6 +39,8 @@ pub struct StudyContext {
     pub runs: Arc<Semaphore>,
     /// Wakes the study's driver.
     pub wake: Notify,
+    /// Whether a new upload was refused because the study takes none any more. It never will.
+    pub takes_nothing: AtomicBool,
 }
 
 /// Runs of one study that may wait for each other at one server.
@@ -101,6 +103,7 @@ impl StudyContext {
             running: AsyncMutex::new(()),
             runs: Arc::new(Semaphore::new(RUNS)),
             wake: Notify::new(),
+            takes_nothing: AtomicBool::default(),
         })
     }
 

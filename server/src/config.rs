@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +12,7 @@ use toml::Spanned;
 
 use crate::{
     keys::{self, KeyError},
-    tls::{IdentityError, Pin, TlsIdentity},
+    tls::{IdentityError, Pin, Revoked, TlsIdentity, reload::Files},
 };
 
 mod limits;
@@ -61,6 +62,12 @@ pub struct Config {
     pub identity: Signer,
     /// The TLS key and certificate.
     pub tls: TlsIdentity,
+    /// Where they were read from, and the configuration was.
+    pub tls_files: Files,
+    /// Peers' keys and certificates that are not accepted any more.
+    pub revoked: Revoked,
+    /// The versions of the protocol that it speaks: those of the program.
+    pub protocol: RangeInclusive<u32>,
 }
 
 /// How studies are approved.
@@ -191,6 +198,26 @@ struct RawConfig {
 struct RawTls {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    #[serde(default)]
+    revoked: Vec<Spanned<String>>,
+}
+
+impl RawTls {
+    fn revoked(&self, source: &Source) -> Result<Revoked, ConfigError> {
+        let parse = |text: &Spanned<String>| {
+            let rule = "a TLS pin, or the SHA-256 of a certificate, as 64 hexadecimal digits";
+            let pin = text.get_ref().parse::<Pin>();
+            pin.map(|pin| pin.0).map_err(|_| source.value(text, "tls.revoked", rule))
+        };
+        self.revoked.iter().map(parse).collect()
+    }
+}
+
+/// What the configuration in `file` revokes, now. The rest of it counts when the server starts.
+pub fn revoked(file: &Path) -> Result<Revoked, ConfigError> {
+    let source = Source::read(file)?;
+    let raw: RawConfig = source.parse()?;
+    raw.tls.revoked(&source)
 }
 
 impl Config {
@@ -213,12 +240,16 @@ impl Config {
         let path_of = |named: &Option<PathBuf>, usual: &str| {
             named.as_ref().map_or_else(|| data.join(usual), |path| base.join(path))
         };
+        let tls_files = Files {
+            certificate: path_of(&raw.tls.certificate, TLS_CERTIFICATE),
+            key: path_of(&raw.tls.key, TLS_KEY),
+            config: file.to_owned(),
+        };
         let config = Self {
             identity: keys::load(&data.join(IDENTITY_KEY))?,
-            tls: TlsIdentity::load(
-                &path_of(&raw.tls.certificate, TLS_CERTIFICATE),
-                &path_of(&raw.tls.key, TLS_KEY),
-            )?,
+            tls: TlsIdentity::load(&tls_files.certificate, &tls_files.key)?,
+            tls_files,
+            revoked: raw.tls.revoked(&source)?,
             name: raw.name.get_ref().clone(),
             listen,
             data: data.clone(),
@@ -229,9 +260,9 @@ impl Config {
             limits,
             metrics,
             otlp,
+            protocol: proto::PROTOCOL,
         };
-        let certificate = path_of(&raw.tls.certificate, TLS_CERTIFICATE);
-        config.check_own_entry(&source.at(&raw.name), &certificate)?;
+        config.check_own_entry(&source.at(&raw.name), &config.tls_files.certificate)?;
         Ok(config)
     }
 

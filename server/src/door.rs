@@ -11,6 +11,8 @@ use mpc::pedersen::{Bases, Opened};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
+use crate::{chance, work};
+
 /// Uploads of one check, and uploads that may wait for it: the openings of so many of the widest
 /// study are 64 MiB.
 const BATCH: usize = 256;
@@ -44,7 +46,7 @@ pub enum Unchecked {
 impl Door {
     /// The door of a study with these bases.
     pub fn new(bases: Arc<Bases>) -> Arc<Self> {
-        Self::with(move |uploads| bases.check_all(uploads, &mut rand::rng()))
+        Self::with(move |uploads| bases.check_all(uploads, &mut chance::rng()))
     }
 
     fn with(check: impl Fn(&[Opened]) -> Vec<bool> + Send + Sync + 'static) -> Arc<Self> {
@@ -76,7 +78,7 @@ impl Door {
         while let Some(batch) = self.next() {
             let (uploads, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
             let door = self.clone();
-            let checked = tokio::task::spawn_blocking(move || (door.check)(&uploads));
+            let checked = work::aside(move || (door.check)(&uploads));
             // Without an outcome nobody of this batch gets an answer, and the next one goes on.
             let Ok(opens) = checked.await else { continue };
             for (answer, opens) in answers.into_iter().zip(opens) {

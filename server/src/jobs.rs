@@ -22,7 +22,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::{
     catalog::StudyContext,
-    clock,
+    chance,
     metrics::RunEnd,
     node::Node,
     peers::{
@@ -199,7 +199,7 @@ async fn lead(
     about: About,
 ) -> Result<Vec<SubmissionId>, JobError> {
     let mut nonce = [0; 16];
-    rand::rng().fill_bytes(&mut nonce);
+    chance::rng().fill_bytes(&mut nonce);
     let session = Session { nonce, about };
     let trace = trace::start();
     let span = span(context, &session, trace);
@@ -291,10 +291,12 @@ async fn take_part(
         pace,
     );
     tracing::debug!("start");
-    let outcome = match begin(&*node.storage, context.id, session.run(context.id)).await {
-        Ok(()) => speak(node, context, session, mesh).await,
-        Err(error) => Err(error),
-    };
+    let outcome = async {
+        begin(&*node.storage, context.id, session.run(context.id)).await?;
+        meet(node, context).await?;
+        speak(node, context, session, mesh).await
+    }
+    .await;
     let end = outcome.as_ref().map_or_else(JobError::end, |_| RunEnd::Done);
     node.metrics.run(protocol, end, started.elapsed());
     match &outcome {
@@ -317,6 +319,14 @@ async fn begin(storage: &dyn Storage, study: StudyId, run: RunId) -> Result<(), 
     }
 }
 
+/// Has every other server of the study remember that this one has begun the run, and requires that
+/// none of them, and not this one, has an old backup for its database.
+async fn meet(node: &Node, context: &StudyContext) -> Result<(), JobError> {
+    let meetings = context.others().map(|peer| node.peers.meet(peer));
+    futures::future::try_join_all(meetings).await?;
+    Ok(())
+}
+
 async fn speak(
     node: &Arc<Node>,
     context: &Arc<StudyContext>,
@@ -337,7 +347,7 @@ async fn settle(node: &Node, context: &StudyContext, error: &JobError) {
     let stored = match error {
         JobError::Abort { text, servers, transcript } => {
             let detail = Detail { text: text.clone(), servers: servers.clone() };
-            let finish = ended(StudyState::Aborted, detail, transcript.clone());
+            let finish = ended(node, StudyState::Aborted, detail, transcript.clone());
             end(node, context, finish).await.map(drop)
         }
         _ => match error.detail() {
@@ -351,8 +361,8 @@ async fn settle(node: &Node, context: &StudyContext, error: &JobError) {
 }
 
 /// The end of a study without a result.
-fn ended(to: StudyState, detail: Detail, transcript: Vec<Vec<u8>>) -> Finish {
-    let now_ms = clock::now_ms();
+fn ended(node: &Node, to: StudyState, detail: Detail, transcript: Vec<Vec<u8>>) -> Finish {
+    let now_ms = node.clock.now_ms();
     Finish { to, detail, outcome: Vec::new(), transcript, rejected: 0, scrub: true, now_ms }
 }
 
@@ -371,7 +381,7 @@ async fn end(node: &Node, context: &StudyContext, finish: Finish) -> Result<bool
 async fn describe(node: &Node, context: &StudyContext, detail: Detail) -> Result<(), StorageError> {
     let Some(row) = node.storage.study(context.id).await? else { return Ok(()) };
     if !row.state.is_final() && row.detail != detail {
-        let now_ms = clock::now_ms();
+        let now_ms = node.clock.now_ms();
         node.storage.transition(context.id, &[row.state], row.state, detail, now_ms).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod certs;
+pub mod chance;
 pub mod clock;
 pub mod config;
 pub mod doctor;
@@ -12,13 +13,18 @@ pub mod door;
 pub mod jobs;
 pub mod keys;
 pub mod limits;
+pub mod lives;
 pub mod metrics;
 pub mod node;
 pub mod peers;
+#[cfg(feature = "testing")]
+pub mod repeatable;
 pub mod rpc;
 pub mod server;
 pub mod storage;
+pub mod strangers;
 pub mod tls;
 pub mod trace;
+pub mod work;
 
 pub use server::{Running, Server, StartError};

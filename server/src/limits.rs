@@ -4,24 +4,19 @@
 //! fill.
 
 use std::{
-    hash::{BuildHasher as _, RandomState},
+    collections::HashMap,
     net::IpAddr,
-    num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::NoOpMiddleware,
-    state::keyed::DashMapStateStore,
-};
 use proto::listener::network_of;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Counters over which the addresses are spread. Some MiB at most, however many addresses come.
-const SLOTS: u64 = 1 << 16;
+mod held;
+
+pub use held::{Held, HeldCall};
+
 /// What a server that is busy asks a client to wait: about the time of a few requests.
 const BUSY_DELAY: Duration = Duration::from_millis(250);
 
@@ -40,6 +35,12 @@ pub enum Refused {
         /// When it makes sense to try again.
         retry_after: Duration,
     },
+    /// Calls that are not complete hold as much memory as they may.
+    #[error("too much is being sent here at once: try again in {} ms", retry_after.as_millis())]
+    Full {
+        /// When it makes sense to try again.
+        retry_after: Duration,
+    },
 }
 
 impl Refused {
@@ -48,73 +49,45 @@ impl Refused {
         match self {
             Self::TooFast { .. } => "rate",
             Self::Busy { .. } => "in_flight",
+            Self::Full { .. } => "bytes",
         }
     }
 
     /// When it makes sense to try again.
     pub fn retry_after(self) -> Duration {
         match self {
-            Self::TooFast { retry_after } | Self::Busy { retry_after } => retry_after,
+            Self::TooFast { retry_after }
+            | Self::Busy { retry_after }
+            | Self::Full { retry_after } => retry_after,
         }
     }
 }
 
-/// A rate limit for each network address. Addresses of one IPv6 /64 count as one, because whoever
-/// has one of them has them all.
-///
-/// The addresses are spread over a fixed number of counters by a secret hash: two that meet share
-/// their limit, which is rare while few come, and keeps memory and work constant when many do.
-#[derive(Debug)]
-pub struct RateLimit<C: Clock + Clone = DefaultClock> {
-    limiter: RateLimiter<u64, DashMapStateStore<u64>, C, NoOpMiddleware<C::Instant>>,
-    clock: C,
-    spread: RandomState,
-    slots: u64,
-}
-
-impl RateLimit {
-    /// Allows each address `per_second` requests a second on average, and as many at once.
-    pub fn per_second(per_second: NonZeroU32) -> Self {
-        Self::with_clock(per_second, SLOTS, DefaultClock::default())
-    }
-}
-
-impl<C: Clock + Clone> RateLimit<C> {
-    fn with_clock(per_second: NonZeroU32, slots: u64, clock: C) -> Self {
-        let quota = Quota::per_second(per_second);
-        let limiter = RateLimiter::dashmap_with_clock(quota, clock.clone());
-        Self { limiter, clock, spread: RandomState::new(), slots }
-    }
-
-    /// Counts one request of `address`, or refuses it.
-    pub fn check(&self, address: IpAddr) -> Result<(), Refused> {
-        let slot = self.spread.hash_one(network_of(address)) % self.slots;
-        self.limiter.check_key(&slot).map_err(|not_yet| Refused::TooFast {
-            retry_after: not_yet.wait_time_from(self.clock.now()),
-        })
-    }
-}
-
-/// How many requests are worked on at once.
+/// How many requests are worked on at once, in all and for one address.
 #[derive(Debug, Clone)]
 pub struct InFlight {
     places: Arc<Semaphore>,
     all: usize,
+    by_address: Arc<Shares>,
 }
+
+/// How many requests of each address are worked on.
+type Shares = Mutex<HashMap<IpAddr, usize>>;
 
 /// A request's place; free again when it is dropped.
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
+    share: Option<(IpAddr, Arc<Shares>)>,
 }
 
 impl InFlight {
-    /// Room for that many requests.
+    /// Room for that many requests, half of them for one address.
     pub fn new(requests: u32) -> Self {
         // Saturates far above any number that the configuration allows.
         let permits = usize::try_from(requests).unwrap_or(Semaphore::MAX_PERMITS);
         let all = permits.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(all)), all }
+        Self { places: Arc::new(Semaphore::new(all)), all, by_address: Arc::default() }
     }
 
     /// How many places are taken.
@@ -122,73 +95,73 @@ impl InFlight {
         self.all.saturating_sub(self.places.available_permits()) as u64
     }
 
-    /// Takes a place, or refuses.
-    pub fn enter(&self) -> Result<Place, Refused> {
-        Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map(|permit| Place { _permit: permit })
-            .map_err(|_| Refused::Busy { retry_after: BUSY_DELAY })
+    /// Takes a place for a request from `address`, if that is known, or refuses.
+    pub fn enter(&self, address: Option<IpAddr>) -> Result<Place, Refused> {
+        let busy = Refused::Busy { retry_after: BUSY_DELAY };
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy)?;
+        let mut place = Place { _permit: permit, share: None };
+        let Some(address) = address.map(network_of) else { return Ok(place) };
+        {
+            let mut shares = lock(&self.by_address);
+            let share = shares.entry(address).or_default();
+            if *share >= self.all.div_ceil(2) {
+                return Err(busy);
+            }
+            *share += 1;
+        }
+        place.share = Some((address, Arc::clone(&self.by_address)));
+        Ok(place)
     }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((address, shares)) = self.share.take() else { return };
+        let mut shares = lock(&shares);
+        if let Some(share) = shares.get_mut(&address) {
+            *share = share.saturating_sub(1);
+            if *share == 0 {
+                shares.remove(&address);
+            }
+        }
+    }
+}
+
+fn lock(shares: &Shares) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
+    shares.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use governor::clock::FakeRelativeClock;
 
-    fn limit(per_second: u32, slots: u64) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
-        let clock = FakeRelativeClock::default();
-        let per_second = NonZeroU32::new(per_second).unwrap();
-        (RateLimit::with_clock(per_second, slots, clock.clone()), clock)
-    }
-
-    fn v4(number: u32) -> IpAddr {
-        IpAddr::V4(number.into())
-    }
-
-    #[test]
-    fn an_address_that_is_too_fast_is_told_when_to_come_back() {
-        let (limit, clock) = limit(4, SLOTS);
-        for _ in 0..4 {
-            limit.check(v4(1)).unwrap();
-        }
-        let refused = limit.check(v4(1)).unwrap_err();
-        assert_eq!(refused, Refused::TooFast { retry_after: Duration::from_millis(250) });
-        limit.check(v4(2)).unwrap();
-        clock.advance(refused.retry_after());
-        limit.check(v4(1)).unwrap();
-        limit.check(v4(1)).unwrap_err();
-    }
-
-    #[test]
-    fn addresses_of_one_ipv6_network_count_as_one() {
-        let (limit, _) = limit(1, SLOTS);
-        limit.check("2001:db8::1".parse().unwrap()).unwrap();
-        limit.check("2001:db8::ffff:2".parse().unwrap()).unwrap_err();
-        limit.check("2001:db8:0:1::1".parse().unwrap()).unwrap();
-        limit.check("::ffff:10.0.0.1".parse().unwrap()).unwrap();
-        limit.check("10.0.0.1".parse().unwrap()).unwrap_err();
-    }
-
-    #[test]
-    fn many_addresses_do_not_use_up_the_memory_or_get_more_than_their_slots() {
-        let (limit, clock) = limit(1, 100);
-        let allowed = (0..10_000).filter(|number| limit.check(v4(*number)).is_ok()).count();
-        assert!(allowed <= 100, "{allowed}");
-        assert!(limit.limiter.len() <= 100);
-        clock.advance(Duration::from_secs(2));
-        limit.check(v4(1)).unwrap();
+    fn address(number: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([127, 0, 0, number]))
     }
 
     #[test]
     fn a_full_server_refuses_until_a_place_is_free() {
         let in_flight = InFlight::new(2);
-        let (first, _second) = (in_flight.enter().unwrap(), in_flight.enter().unwrap());
+        let first = in_flight.enter(address(1)).unwrap();
+        let _second = in_flight.enter(address(2)).unwrap();
         assert_eq!(in_flight.taken(), 2);
-        let refused = in_flight.enter().unwrap_err();
+        let refused = in_flight.enter(None).unwrap_err();
         assert_eq!(refused, Refused::Busy { retry_after: BUSY_DELAY });
         drop(first);
         assert_eq!(in_flight.taken(), 1);
-        in_flight.enter().unwrap();
+        in_flight.enter(address(3)).unwrap();
+    }
+
+    #[test]
+    fn one_address_leaves_half_of_the_places_to_others() {
+        let in_flight = InFlight::new(4);
+        let own: Vec<_> = (0..2).map(|_| in_flight.enter(address(1)).unwrap()).collect();
+        in_flight.enter(address(1)).unwrap_err();
+        assert_eq!(in_flight.taken(), 2, "who is refused holds nothing");
+        let _others = [in_flight.enter(address(2)).unwrap(), in_flight.enter(None).unwrap()];
+        drop(own);
+        in_flight.enter(address(1)).unwrap();
+        assert_eq!(lock(&in_flight.by_address).len(), 1);
+        assert_eq!(InFlight::new(1).enter(address(1)).unwrap().share.is_some(), true);
     }
 }

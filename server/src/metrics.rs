@@ -27,7 +27,6 @@ mod tests;
 pub use backlog::Backlog;
 pub use connections::{ConnectionMetrics, Traffic};
 pub use listener::serve;
-pub(crate) use scrape::free;
 pub use scrape::text;
 
 use scrape::Gauges;

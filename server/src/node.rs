@@ -1,26 +1,36 @@
 //! Node: everything that the handlers and jobs of one server share.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+#[cfg(feature = "testing")]
+use std::sync::atomic::AtomicBool;
+use std::{sync::Arc, time::Duration};
 
 use mpc::sign::Signer;
+use proto::rate::RateLimit;
 use study::Study;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     catalog::{Catalog, CatalogError, StudyContext},
+    clock::Clock,
     config::Config,
-    limits::{InFlight, Place, RateLimit, Refused},
+    limits::{Held, InFlight, Place, Refused},
+    lives::{Behind, Lives},
     metrics::Metrics,
     peers::{Greeting, Peers, sessions::Sessions},
     storage::{Storage, StorageError, StudyRow},
     tls,
 };
+
+/// Why a server takes nothing in.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Ailment {
+    /// Nothing can be written.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// Its database is an old backup.
+    #[error(transparent)]
+    Behind(Behind),
+}
 
 /// The shared state of one server.
 pub struct Node {
@@ -36,16 +46,24 @@ pub struct Node {
     pub sessions: Arc<Sessions>,
     /// What is compared when servers meet.
     pub greeting: Arc<Greeting>,
+    /// What time it is.
+    pub clock: Clock,
     /// How fast one address may call.
     pub rate: RateLimit,
+    /// What calls of strangers hold before they are complete.
+    pub held: Arc<Held>,
     /// How many calls are worked on at once.
     pub in_flight: InFlight,
     /// How many records are read by strangers at once.
     pub records: InFlight,
+    /// The certificate that is shown, and those that are not accepted any more.
+    pub credentials: Arc<tls::Credentials>,
+    /// Has the certificate's files looked at without waiting.
+    pub reload: Arc<tokio::sync::Notify>,
     /// What the operator sees.
     pub metrics: Arc<Metrics>,
-    /// Whether the database worked when it was last tried.
-    pub storage_healthy: AtomicBool,
+    /// How far the databases of all servers have come.
+    pub lives: Arc<Lives>,
     /// Ends everything.
     pub stop: CancellationToken,
     /// Everything that runs in the background.
@@ -71,19 +89,22 @@ impl Node {
         &self.config.identity
     }
 
-    /// Counts one call of a stranger against its address and against what is worked on at once;
+    /// Counts one call of a stranger, whose message is complete, against what is worked on at once;
     /// the place is taken until it is dropped.
     pub fn admit<T>(&self, request: &tonic::Request<T>) -> Result<Place, Refused> {
-        let address = tls::remote_ip(request);
-        address
-            .map_or(Ok(()), |address| self.rate.check(address))
-            .and_then(|()| self.in_flight.enter())
-            .inspect_err(|refused| self.metrics.limit(refused.word()))
+        let place = self.in_flight.enter(tls::remote_ip(request));
+        place.inspect_err(|refused| self.metrics.limit(refused.word()))
     }
 
-    /// Whether the database worked when it was last tried.
+    /// Why this server takes nothing in at the moment, if there is a reason.
+    pub fn ailment(&self) -> Option<Ailment> {
+        let behind = self.lives.behind().borrow().clone().map(Ailment::Behind);
+        behind.or_else(|| self.storage.failure().borrow().clone().map(Ailment::Storage))
+    }
+
+    /// Whether the database can be written.
     pub fn is_storage_healthy(&self) -> bool {
-        self.storage_healthy.load(Ordering::Relaxed)
+        self.storage.failure().borrow().is_none()
     }
 
     /// Derives a study's context; an error says why it cannot run here.

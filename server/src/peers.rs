@@ -21,11 +21,14 @@ pub mod sessions;
 
 pub use link::{Greeting, Trouble};
 
+use crate::lives::{LifeError, Lives};
 use link::LinkState;
 use sessions::{ABANDONED, SessionId};
 
 /// Deadline of a call to a peer.
 const CALL: Duration = Duration::from_secs(10);
+/// Deadline of a meeting, in which both sides write.
+pub(crate) const MEET: Duration = Duration::from_secs(10);
 
 /// Why a peer did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +81,7 @@ pub type Tamper = Box<dyn FnMut(&str, Frame) -> Frame + Send>;
 /// The links to all peers, by name.
 pub struct Peers {
     links: HashMap<String, Link>,
+    lives: Arc<Lives>,
     #[cfg(feature = "testing")]
     tamper: std::sync::Mutex<Option<Tamper>>,
 }
@@ -87,6 +91,7 @@ impl Peers {
     pub fn start(
         channels: impl IntoIterator<Item = (String, Channel)>,
         greeting: &Arc<Greeting>,
+        lives: &Arc<Lives>,
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Arc<Self> {
@@ -103,6 +108,7 @@ impl Peers {
                 peer: name.clone(),
                 client: client.clone(),
                 greeting: greeting.clone(),
+                lives: lives.clone(),
                 state: publish,
                 retry: retry.clone(),
                 stop: stop.clone(),
@@ -112,6 +118,7 @@ impl Peers {
         });
         Arc::new(Self {
             links: links.collect(),
+            lives: lives.clone(),
             #[cfg(feature = "testing")]
             tamper: std::sync::Mutex::default(),
         })
@@ -186,6 +193,15 @@ impl Peers {
                 LinkState::Down { trouble, .. } => Some(trouble),
             };
             (name.as_str(), trouble)
+        })
+    }
+
+    /// Requires that neither this server nor `peer` has an old backup for its database.
+    pub async fn meet(&self, peer: &str) -> Result<(), PeerError> {
+        let client = self.client(peer)?;
+        self.lives.meet(peer, client).await.map_err(|error| match error {
+            LifeError::Call(status) => self::error(peer, &status),
+            error => PeerError::Refused { peer: peer.to_owned(), reason: error.to_string() },
         })
     }
 

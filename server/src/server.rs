@@ -3,30 +3,42 @@
 use std::{
     net::SocketAddr,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use proto::v1;
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proto::{listener::Served, rate::RateLimit, v1};
 use study::Study;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+};
+use tokio_stream::Stream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::server::Router;
+use tonic::{
+    service::{Routes, RoutesBuilder},
+    transport::{Channel, server::Connected},
+};
 use tonic_health::server::HealthReporter;
 
 use crate::{
     catalog::CatalogError,
-    config::Config,
+    clock::Clock,
+    config::{Config, RosterServer},
     jobs,
-    limits::{InFlight, RateLimit},
-    metrics::{self, Metrics},
-    node::Node,
+    limits::{Held, InFlight},
+    lives::Lives,
+    metrics::{self, Metrics, Traffic},
+    node::{Ailment, Node},
     peers::{Greeting, Peers, sessions::Sessions},
     rpc,
     storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
+    strangers::Strangers,
     tls::{self, ChannelError, ListenerLimits},
 };
 
@@ -38,8 +50,15 @@ const CALL: Duration = Duration::from_secs(60);
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// How often storage is tried, for the health service.
 const HEALTH: Duration = Duration::from_secs(5);
+/// How often it is tried after it has failed.
+const RECOVERY: Duration = Duration::from_secs(1);
 /// Streams that one connection may have open: each may hold an unread answer.
 const STREAMS: u32 = 32;
+/// Bytes of the headers of one call, each counted with 32 bytes more.
+const HEADERS: u32 = 8 << 10;
+/// The largest proposal of a study, and its framing; more than a study may have, so that who sends
+/// too much is told what the limit is.
+const PROPOSAL: usize = 2 << 20;
 /// Public records that are read at once: each reads the database page by page.
 const RECORDS: u32 = 8;
 
@@ -81,6 +100,20 @@ pub enum StartError {
 /// A server, before it runs.
 pub struct Server;
 
+/// What a server has around it, beside those who call it.
+pub struct Surroundings {
+    /// What it remembers.
+    pub storage: Arc<dyn Storage>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Makes the channel to a peer, which connects by itself and counts its bytes.
+    pub channel: Box<Connect>,
+}
+
+type Connect = dyn Fn(&Arc<tls::Credentials>, &RosterServer, Traffic) -> Result<Channel, ChannelError>
+    + Send
+    + Sync;
+
 /// A running server. Dropping it stops it without draining; call [`Running::shutdown`] instead.
 pub struct Running {
     node: Arc<Node>,
@@ -106,32 +139,59 @@ impl Server {
         config: Config,
         listener: std::net::TcpListener,
     ) -> Result<Running, StartError> {
+        Self::start_at(config, listener, Clock::system()).await
+    }
+
+    /// [`Server::start_on`] by another clock than the machine's.
+    pub async fn start_at(
+        config: Config,
+        listener: std::net::TcpListener,
+        clock: Clock,
+    ) -> Result<Running, StartError> {
         let listen = |cause| StartError::Listen { address: config.listen, cause };
         listener.set_nonblocking(true).map_err(listen)?;
         let listener = TcpListener::from_std(listener).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.database())?);
-        let server_tls = tls::server_config(&config.tls, &config.roster)?;
         let connections = usize::try_from(config.limits.connections).unwrap_or(usize::MAX);
         let limits = ListenerLimits::of_connections(connections);
         let metrics_listener = config.metrics.map(listen_for_metrics).transpose()?;
         let metrics_address = metrics_listener.as_ref().and_then(|on| on.local_addr().ok());
-        let node = node(config, storage)?;
+        let around = Surroundings { storage, clock, channel: Box::new(tls::peer_channel_as) };
+        let node = node(config, &around)?;
         resume(&node).await?;
-        let (health, health_service) = tonic_health::server::health_reporter();
-        let router = router(&node)?.add_service(health_service);
-        let stop_serving = CancellationToken::new();
-        let connections = node.metrics.connections.of_roster(&node.config.roster);
-        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(connections));
-        let stopped = stop_serving.clone().cancelled_owned();
-        let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
-        set_health(&health, true).await;
-        node.tasks.spawn(watch_health(node.clone(), health.clone()));
+        let server_tls = tls::server_config(&node.credentials, &node.config.roster)?;
+        let counts = node.metrics.connections.of_roster(&node.config.roster);
+        let entrance = tls::Entrance { counts, credentials: node.credentials.clone() };
+        let incoming = tls::listener_watched(listener, server_tls, limits, Arc::new(entrance));
+        node.tasks.spawn(tls::reload::keep(
+            node.config.tls_files.clone(),
+            node.credentials.clone(),
+            node.clock.clone(),
+            node.reload.clone(),
+            node.stop.clone(),
+        ));
+        let mut running = serve(node, address, incoming, |routes| routes).await?;
         if let Some(listener) = metrics_listener {
-            node.tasks.spawn(metrics::serve(listener, node.clone()));
+            running.metrics_address = metrics_address;
+            running.node.tasks.spawn(metrics::serve(listener, running.node.clone()));
         }
-        tracing::info!(name = node.name(), %address, "serving");
-        Ok(Running { node, address, metrics_address, serving, stop_serving, health })
+        Ok(running)
+    }
+
+    /// Starts a server in surroundings of a test's own making: its callers come as `incoming`, and
+    /// its calls pass through what `wrap` puts around them.
+    #[cfg(feature = "testing")]
+    pub async fn start_in<C: Caller>(
+        config: Config,
+        around: &Surroundings,
+        incoming: impl Stream<Item = Result<C, std::io::Error>> + Send + 'static,
+        wrap: impl FnOnce(Routes) -> Routes,
+    ) -> Result<Running, StartError> {
+        let address = config.listen;
+        let node = node(config, around)?;
+        resume(&node).await?;
+        serve(node, address, incoming, wrap).await
     }
 }
 
@@ -149,6 +209,26 @@ impl Running {
     /// The server's name in its roster.
     pub fn name(&self) -> &str {
         self.node.name()
+    }
+
+    /// Looks now whether the certificate was renewed or others were revoked, which is done every half
+    /// second in any case.
+    pub fn reload(&self) {
+        self.node.reload.notify_one();
+    }
+
+    /// Greets all peers again now, as is done every half minute in any case.
+    #[cfg(feature = "testing")]
+    pub fn greet(&self) {
+        for server in self.node.config.roster.servers() {
+            self.node.peers.retry(&server.name);
+        }
+    }
+
+    /// Why the link to a peer is down, as the log says it; `None` while it is up.
+    #[cfg(feature = "testing")]
+    pub fn trouble(&self, peer: &str) -> Option<String> {
+        self.node.peers.trouble(peer)
     }
 
     /// Waits until the server stops serving by itself, which only a fault does.
@@ -184,6 +264,14 @@ impl Running {
             abort.abort();
         }
         self.node.storage.close().await;
+    }
+
+    /// Gives everything up at once, as a process that is killed does; whoever calls this has cut
+    /// the server off from its storage and from everybody before.
+    #[cfg(feature = "testing")]
+    pub fn kill(self) {
+        self.node.stop.cancel();
+        self.serving.abort();
     }
 
     /// Stops within 30 s: takes nothing new, finishes what it is doing, closes the database. What
@@ -223,29 +311,81 @@ fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
     bind().map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelError> {
+/// A connection that a server can be called over.
+pub trait Caller:
+    AsyncRead
+    + AsyncWrite
+    + Connected<ConnectInfo: Clone + Send + Sync + 'static>
+    + Unpin
+    + Send
+    + 'static
+{
+}
+
+impl<C> Caller for C where
+    C: AsyncRead
+        + AsyncWrite
+        + Connected<ConnectInfo: Clone + Send + Sync + 'static>
+        + Unpin
+        + Send
+        + 'static
+{
+}
+
+/// Serves whoever comes as `incoming`, until the server is stopped.
+async fn serve<C: Caller>(
+    node: Arc<Node>,
+    address: SocketAddr,
+    incoming: impl Stream<Item = Result<C, std::io::Error>> + Send + 'static,
+    wrap: impl FnOnce(Routes) -> Routes,
+) -> Result<Running, StartError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let mut routes = routes(&node)?;
+    routes.add_service(health_service.max_decoding_message_size(proto::MAX_QUESTION));
+    let strangers = Strangers(node.clone());
+    let router = listening().layer(Served).layer(strangers).add_routes(wrap(routes.routes()));
+    let stop_serving = CancellationToken::new();
+    let stopped = stop_serving.clone().cancelled_owned();
+    let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
+    set_health(&health, true).await;
+    node.tasks.spawn(watch_health(node.clone(), health.clone()));
+    tracing::info!(name = node.name(), %address, "serving");
+    Ok(Running { node, address, metrics_address: None, serving, stop_serving, health })
+}
+
+fn node(config: Config, around: &Surroundings) -> Result<Arc<Node>, ChannelError> {
     let metrics = Arc::new(Metrics::new());
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let greeting = Arc::new(Greeting { roster_hash: config.roster.hash() });
+    let credentials = tls::Credentials::new(&config.tls, &config.roster, config.revoked.clone())?;
+    let greeting = Arc::new(Greeting {
+        roster_hash: config.roster.hash(),
+        clock: around.clock.clone(),
+        protocol: config.protocol.clone(),
+    });
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
     let channels = others
         .map(|server| {
             let traffic = metrics.connections.traffic(&server.name);
-            Ok((server.name.clone(), tls::peer_channel(&config.tls, server, traffic)?))
+            Ok((server.name.clone(), (around.channel)(&credentials, server, traffic)?))
         })
         .collect::<Result<Vec<_>, ChannelError>>()?;
+    let lives = Arc::new(Lives::new(&config, around.storage.clone(), around.clock.clone()));
     let per_second = NonZeroU32::new(config.limits.calls_per_second);
     Ok(Arc::new(Node {
-        peers: Peers::start(channels, &greeting, &tasks, &stop),
+        peers: Peers::start(channels, &greeting, &lives, &tasks, &stop),
         sessions: Arc::new(Sessions::default()),
         rate: RateLimit::per_second(per_second.unwrap_or(NonZeroU32::MIN)),
+        held: Arc::new(Held::default()),
         in_flight: InFlight::new(config.limits.requests_in_flight),
         records: InFlight::new(RECORDS),
         metrics,
-        storage_healthy: AtomicBool::new(true),
+        lives,
         catalog: crate::catalog::Catalog::default(),
         config,
-        storage,
+        storage: around.storage.clone(),
+        clock: around.clock.clone(),
+        credentials,
+        reload: Arc::default(),
         greeting,
         stop,
         tasks,
@@ -258,6 +398,12 @@ fn node(config: Config, storage: Arc<dyn Storage>) -> Result<Arc<Node>, ChannelE
 async fn resume(node: &Arc<Node>) -> Result<(), StartError> {
     for row in node.all_studies().await? {
         let study = Study::decode(&row.bytes).map_err(CatalogError::from);
+        // What runs here has to be what its name says, and what it is elsewhere.
+        let is_other = study.as_ref().is_ok_and(|study| study.id() != row.id);
+        if is_other && !row.state.is_final() {
+            let what = "it holds the bytes of one study under the id of another: restore a backup";
+            return Err(StorageError::Damaged(what).into());
+        }
         let context = match study.and_then(|study| node.context(study)) {
             Ok(context) => context,
             // An ended study is history: it can be read, and nothing runs.
@@ -291,7 +437,19 @@ async fn note_backlog(node: &Node, study: mpc::ids::StudyId) -> Result<(), Stora
     }
 }
 
-fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
+/// How connections are listened to.
+fn listening() -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .timeout(CALL)
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+}
+
+fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::Error> {
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -301,13 +459,8 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
     let submissions = rpc::submissions::SubmissionsService(node.clone());
     let audit = rpc::audit::AuditService(node.clone());
     let peers = rpc::peers::PeersService(node.clone());
-    Ok(tonic::transport::Server::builder()
-        .timeout(CALL)
-        .http2_keepalive_interval(Some(KEEPALIVE.0))
-        .http2_keepalive_timeout(Some(KEEPALIVE.1))
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20)
+    let mut routes = RoutesBuilder::default();
+    routes
         .add_service(
             v1::directory_server::DirectoryServer::new(directory)
                 // A measurement, and its framing.
@@ -316,7 +469,7 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
         )
         .add_service(
             v1::studies_server::StudiesServer::new(studies)
-                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_decoding_message_size(PROPOSAL)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
         .add_service(
@@ -334,27 +487,47 @@ fn router(node: &Arc<Node>) -> Result<Router, tonic_reflection::server::Error> {
                 .max_decoding_message_size(proto::MAX_MESSAGE)
                 .max_encoding_message_size(proto::MAX_OUTCOME),
         )
-        .add_service(reflection))
+        .add_service(reflection.max_decoding_message_size(proto::MAX_QUESTION));
+    Ok(routes)
 }
 
+/// Says whether the server takes anything in: at once when a write fails, and otherwise by trying.
 async fn watch_health(node: Arc<Node>, health: HealthReporter) {
-    let mut serving = true;
+    let (mut failure, mut behind) = (node.storage.failure(), node.lives.behind());
+    let mut before = None;
     loop {
+        let mut tried = Ok(());
         tokio::select! {
-            () = tokio::time::sleep(HEALTH) => {}
+            biased;
             () = node.stop.cancelled() => return,
+            () = changed(&mut failure) => {}
+            () = changed(&mut behind) => {}
+            () = tokio::time::sleep(if before.is_none() { HEALTH } else { RECOVERY }) => {
+                tried = node.storage.health().await;
+            }
         }
-        let healthy = node.storage.health().await;
-        if healthy.is_ok() == serving {
+        let ailment = node.ailment().or_else(|| tried.err().map(Ailment::Storage));
+        let now = ailment.map(|ailment| ailment.to_string());
+        if now == before {
             continue;
         }
-        serving = healthy.is_ok();
-        node.storage_healthy.store(serving, Ordering::Relaxed);
-        match healthy {
-            Ok(()) => tracing::info!("storage works again"),
-            Err(error) => tracing::error!(%error, "storage does not work"),
+        match &now {
+            None => tracing::info!("the server takes submissions again"),
+            Some(reason) => {
+                let database = node.config.database();
+                let database = database.display();
+                tracing::error!(%database, reason, "the server takes nothing in");
+            }
         }
-        set_health(&health, serving).await;
+        set_health(&health, now.is_none()).await;
+        before = now;
+    }
+}
+
+/// Waits for news; for ever if there can be none.
+async fn changed<T>(watched: &mut watch::Receiver<T>) {
+    if watched.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

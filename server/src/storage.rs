@@ -4,18 +4,24 @@
 //! right after an answer finds the same state when it starts again. Time is an argument.
 
 use async_trait::async_trait;
-use mpc::ids::{RunId, StudyId, SubmissionId};
+use mpc::{
+    ids::{RunId, StudyId, SubmissionId},
+    sign::PublicKey,
+};
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 mod amendments;
 mod charges;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod lives;
 mod rows;
 pub mod sqlite;
 
 pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
+pub use lives::{Life, Sighted, Sighting};
 pub use rows::{
     Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
     PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, Summary,
@@ -68,6 +74,23 @@ pub enum StorageError {
         /// The oldest version that is safe.
         needed: &'static str,
     },
+    /// Nothing more can be written.
+    #[error("no room is left on the disk of the database: make room, and it goes on by itself")]
+    Full,
+    /// Reading or writing failed, or a word that something is durable.
+    #[error(
+        "the disk of the database fails ({0}): look into the system's log; it goes on by itself when \
+         the disk works again"
+    )]
+    Failing(String),
+    /// The database could not be opened.
+    #[error("{path}: {cause}")]
+    Unopened {
+        /// The database file.
+        path: String,
+        /// Why.
+        cause: Box<StorageError>,
+    },
     /// A stored value that cannot have been written by this program.
     #[error("the database is damaged: {0}")]
     Damaged(&'static str),
@@ -87,7 +110,17 @@ pub enum StorageError {
     Closed,
 }
 
+impl StorageError {
+    /// Whether the disk is the cause: nothing is taken until it works again.
+    pub fn is_of_disk(&self) -> bool {
+        matches!(self, Self::Full | Self::Failing(_))
+    }
+}
+
 /// Everything that a server remembers.
+///
+/// After an error of the disk ([`StorageError::is_of_disk`]) nothing is written, and every method that
+/// writes fails at once, until [`Storage::health`] finds that what it writes is durable again.
 ///
 /// Methods that take a study id fail with [`StorageError::UnknownStudy`] when there is no such
 /// study, except [`Storage::study`] (which answers `None`) and the compare-and-set methods
@@ -288,7 +321,22 @@ pub trait Storage: Send + Sync + 'static {
     /// How many studies there are, and what waits. Cheap: the operator's metrics ask for it.
     async fn summary(&self) -> Result<Summary, StorageError>;
 
-    /// Whether reading and writing work.
+    /// How far this database has come: its age rises with every transaction that changes it.
+    async fn life(&self) -> Result<Life, StorageError>;
+
+    /// Notes how far a peer's database was seen to have come, unless it was seen further before, and
+    /// returns the furthest.
+    async fn sight(&self, sighting: Sighting) -> Result<Sighted, StorageError>;
+
+    /// The furthest that each database of `peer` was seen: of the last 16 that it had.
+    async fn sightings(&self, peer: PublicKey) -> Result<Vec<Sighting>, StorageError>;
+
+    /// Why nothing is written at the moment, now and whenever that changes.
+    fn failure(&self) -> watch::Receiver<Option<StorageError>> {
+        watch::channel(None).1
+    }
+
+    /// Whether reading and writing work. Writes, and opens the database again after an error.
     async fn health(&self) -> Result<(), StorageError>;
 
     /// Finishes what was asked for before, and closes the storage. Later calls of other methods

@@ -6,7 +6,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use proto::pin::{PinnedClients, PinnedServer};
+use proto::{
+    ending::End,
+    listener::Watch,
+    metered::Meter,
+    pin::{PinnedClients, PinnedServer},
+};
 use rustls::{
     ClientConfig, ServerConfig,
     client::Resumption,
@@ -19,9 +24,13 @@ use rustls::{
 use crate::config::{Roster, RosterServer};
 
 mod channel;
+mod credentials;
 mod identity;
+mod live;
+pub mod reload;
 
-pub use channel::{ChannelError, peer_certificate, peer_channel};
+pub use channel::{ChannelError, peer_certificate, peer_channel, peer_channel_as};
+pub use credentials::{Credentials, Revoked};
 pub use identity::{IdentityError, TlsIdentity};
 pub use proto::listener::{
     ConnectInfo, Connection, Incoming, ListenerLimits, listener, listener_watched,
@@ -34,16 +43,16 @@ const ALPN: &[u8] = b"h2";
 /// The server's side: any client may connect without a certificate; one that presents a
 /// certificate must be a peer of the roster.
 pub fn server_config(
-    own: &TlsIdentity,
+    own: &Arc<Credentials>,
     roster: &Roster,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let provider = provider();
-    let pins = roster.servers().iter().map(|server| server.tls).filter(|pin| *pin != own.pin());
-    let verifier = PinnedClients::new(pins.collect(), &provider);
+    let (provider, own_pin) = (provider(), own.facts().pin);
+    let pins = roster.servers().iter().map(|server| server.tls).filter(|pin| *pin != own_pin);
+    let verifier = PinnedClients::new(pins.collect(), &provider).judged_by(own.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
-        .with_single_cert(own.chain().to_vec(), own.reveal_key())?;
+        .with_cert_resolver(own.clone());
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -52,17 +61,46 @@ pub fn server_config(
 
 /// A peer's side of a connection to the server with the key `peer`: that key or nobody, and our
 /// own certificate is presented.
-pub fn peer_config(own: &TlsIdentity, peer: Pin) -> Result<Arc<ClientConfig>, rustls::Error> {
+pub fn peer_config(own: &Arc<Credentials>, peer: Pin) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = provider();
-    let verifier = PinnedServer::new(peer, &provider);
+    let verifier = PinnedServer::new(peer, &provider).judged_by(own.clone());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(own.chain().to_vec(), own.reveal_key())?;
+        .with_client_cert_resolver(own.clone());
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// Who counts a server's connections, and ends those of peers whose certificates are not accepted any
+/// more.
+#[derive(Debug)]
+pub struct Entrance<W> {
+    /// Who counts.
+    pub counts: W,
+    /// What is accepted.
+    pub credentials: Arc<Credentials>,
+}
+
+impl<W: Watch> Watch for Entrance<W> {
+    fn refused(&self) {
+        self.counts.refused();
+    }
+
+    fn failed(&self) {
+        self.counts.failed();
+    }
+
+    fn opened(&self, certificates: Option<&[CertificateDer<'_>]>) -> Box<dyn Meter> {
+        self.counts.opened(certificates)
+    }
+
+    fn end(&self, certificates: Option<&[CertificateDer<'_>]>) -> Option<End> {
+        let facts = Facts::of(certificates?.first()?).ok()?;
+        Some(self.credentials.live().enter(facts))
+    }
 }
 
 /// The roster's server that presented this certificate chain; `None` for an anonymous client.
@@ -79,14 +117,24 @@ pub fn peer_of_request<'a, T>(
     request: &tonic::Request<T>,
     roster: &'a Roster,
 ) -> Option<&'a RosterServer> {
+    #[cfg(feature = "testing")]
+    if let Some(Claimed(pin)) = request.extensions().get() {
+        return roster.by_pin(pin.as_ref()?);
+    }
     let certificates = request.extensions().get::<ConnectInfo>()?.peer_certs()?;
     peer_of(Some(&certificates), roster)
 }
 
+/// A connection of a simulation, which has no TLS and says itself which key its other end has; none:
+/// that of a client.
+#[cfg(feature = "testing")]
+#[derive(Debug, Clone)]
+pub struct Claimed(pub Option<Pin>);
+
 /// Where a request's connection comes from.
 pub fn remote_ip<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
     let info = request.extensions().get::<ConnectInfo>()?;
-    info.get_ref().remote_addr().map(|address| address.ip())
+    info.remote_addr().map(|address| address.ip())
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -12,9 +12,11 @@ use tonic::Request;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use crate::chance;
+
 /// A new trace.
 pub fn start() -> Trace {
-    Trace::start(&mut rand::rng())
+    Trace::start(&mut chance::rng())
 }
 
 /// The trace that a call came with, or a new one: whoever calls may choose the id, and no more.
@@ -47,6 +49,6 @@ pub fn within(span: &Span, trace: Trace) -> Trace {
     let exported = context.span().span_context().clone();
     match exported.is_valid() {
         true => trace.at(exported.span_id().to_bytes()),
-        false => trace.step(&mut rand::rng()),
+        false => trace.step(&mut chance::rng()),
     }
 }

@@ -18,6 +18,7 @@ use proto::v1::{GetStudyRequest, studies_client::StudiesClient};
 use server::{
     Running, Server,
     certs::{DevRequest, dev},
+    clock::Clock,
     config::Config,
 };
 use tokio::{
@@ -114,6 +115,25 @@ impl World {
     pub async fn start(&mut self, server: usize) {
         let config = Config::load(&self.configs[server]).unwrap();
         self.servers[server] = Some(Server::start(config).await.unwrap());
+    }
+
+    /// Starts a stopped server again with a changed configuration, and by its own clock.
+    pub async fn start_at(
+        &mut self,
+        server: usize,
+        clock: Clock,
+        change: impl FnOnce(&mut Config),
+    ) {
+        let mut config = Config::load(&self.configs[server]).unwrap();
+        change(&mut config);
+        let listener = std::net::TcpListener::bind(config.listen).unwrap();
+        let running = Server::start_at(config, listener, clock).await.unwrap();
+        self.servers[server] = Some(running);
+    }
+
+    /// A server that runs.
+    pub fn running(&self, server: usize) -> &Running {
+        self.servers[server].as_ref().unwrap()
     }
 
     /// Makes a server change every frame that it sends to its peers from now on.

@@ -4,6 +4,7 @@
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod absence;
 mod amendments;
 mod audit;
 mod bad_input;
@@ -13,11 +14,16 @@ mod cost;
 mod demo;
 mod dev;
 mod dev_cluster;
+mod disk;
 mod doctor;
+mod kills;
 mod memory;
+mod network;
 mod one_hot;
 mod operations;
+mod phase;
 mod process;
 mod ring;
 mod serve;
 mod serve_cluster;
+mod traffic;

@@ -83,10 +83,6 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }
@@ -95,11 +91,23 @@ impl Process {
         self.stderr.text()
     }
 
+    /// What it said last, of which the first line may be cut.
+    pub fn stderr_end(&self) -> String {
+        const BYTES: usize = 16 << 10;
+        let text = self.stderr.text.lock().unwrap();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(BYTES)..]).into_owned()
+    }
+
     /// Types a line. The command was made with [`typed`].
     #[track_caller]
     pub fn types(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().unwrap();
         writeln!(stdin, "{line}").unwrap();
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn is_running(&mut self) -> bool {

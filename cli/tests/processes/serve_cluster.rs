@@ -4,6 +4,7 @@ use std::{
     fs,
     net::{TcpListener, TcpStream},
     path::Path,
+    process::Command,
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 
 use super::{
     client::Client,
+    network::Network,
     process::{Process, sotto, wait_until},
 };
 
@@ -46,7 +48,45 @@ impl Servers {
         Self::make(limits, "info")
     }
 
+    /// With `limits` in the configurations, what `log` says in the logs, and a network in between of
+    /// which a test disposes. They approve every study by themselves.
+    pub fn apart(limits: &str, log: &'static str) -> (Self, Network) {
+        let mut servers = Self::configured(limits, log);
+        let network = Network::to(servers.ports);
+        let dir = servers.dir.path();
+        for (who, name) in NAMES.into_iter().enumerate() {
+            servers.lead_through(&network, who, &dir.join(name).join("roster.toml"));
+            servers.lead_through(&network, 3, &servers.operators[who].profile);
+            let config = dir.join(name).join("server.toml");
+            let text = fs::read_to_string(&config).unwrap();
+            fs::write(config, text.replace("\"manual\"", "\"automatic\"")).unwrap();
+        }
+        servers.lead_through(&network, 3, &servers.client.profile);
+        servers.start_all();
+        (servers, network)
+    }
+
+    /// Has the endpoints in a file lead through the network.
+    fn lead_through(&self, network: &Network, who: usize, file: &Path) {
+        let mut text = fs::read_to_string(file).unwrap();
+        for (server, port) in self.ports.into_iter().enumerate() {
+            let through = format!("127.0.0.1:{}\"", network.port(who, server));
+            text = text.replace(&format!("127.0.0.1:{port}\""), &through);
+        }
+        fs::write(file, text).unwrap();
+    }
+
     fn make(limits: &str, log: &'static str) -> Self {
+        let mut servers = Self::configured(limits, log);
+        servers.start_all();
+        servers
+    }
+
+    fn start_all(&mut self) {
+        (0..NAMES.len()).for_each(|server| self.start(server));
+    }
+
+    fn configured(limits: &str, log: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ports = [(); 3].map(|()| free_port());
         let client = Client::new(dir.path().join("client"), &dir.path().join("client/sotto.toml"));
@@ -54,12 +94,8 @@ impl Servers {
             let dir = dir.path().join(format!("operator-{name}"));
             Client::new(dir.clone(), &dir.join("sotto.toml"))
         });
-        let mut servers =
-            Self { processes: [None, None, None], ports, log, client, operators, dir };
+        let servers = Self { processes: [None, None, None], ports, log, client, operators, dir };
         servers.configure(limits);
-        for server in 0..NAMES.len() {
-            servers.start(server);
-        }
         servers
     }
 
@@ -98,15 +134,31 @@ impl Servers {
     /// Starts a server and waits until it can be connected to.
     #[track_caller]
     pub fn start(&mut self, server: usize) {
+        self.start_with(server, |_| {});
+    }
+
+    /// [`Servers::start`] after `change` has changed the command.
+    #[track_caller]
+    pub fn start_with(&mut self, server: usize, change: impl FnOnce(&mut Command)) {
         let config = self.dir.path().join(NAMES[server]).join("server.toml");
         let mut serve = sotto(&self.client.dir);
         serve.args(["serve", "--config"]).arg(config).env("SOTTO_LOG", self.log);
+        change(&mut serve);
         let mut process = Process::start(&mut serve);
         wait_until("a server to listen", || {
             assert!(process.is_running(), "{}", process.stderr());
             TcpStream::connect(("127.0.0.1", self.ports[server])).is_ok()
         });
         self.processes[server] = Some(process);
+    }
+
+    pub fn port(&self, server: usize) -> u16 {
+        self.ports[server]
+    }
+
+    /// A process that runs, for what it has said and for signals.
+    pub fn process(&self, server: usize) -> &Process {
+        self.processes[server].as_ref().unwrap()
     }
 
     pub fn take(&mut self, server: usize) -> Process {

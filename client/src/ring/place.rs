@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -14,16 +15,21 @@ use super::{address, error::RingError};
 const CONNECTIONS: usize = 256;
 /// Connections from one address: a whole class may play on one machine.
 const PER_ADDRESS: usize = 128;
+/// New connections a second from one address.
+const NEW_PER_SECOND: NonZeroU32 = NonZeroU32::new(256).unwrap();
 /// Longer than a handshake takes in a crowded network.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Longer than joining takes, or a first number of a round.
+const FIRST_CALL: Duration = Duration::from_secs(20);
 
 /// What strangers may take of a host or a pupil.
 pub fn limits() -> ListenerLimits {
     ListenerLimits {
         connections: CONNECTIONS,
         per_address: PER_ADDRESS,
-        handshakes: 64,
+        new_per_second: NEW_PER_SECOND,
         handshake_deadline: HANDSHAKE,
+        first_call_deadline: FIRST_CALL,
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     wait_until_open,
 };
 use crate::{
+    connection::Cluster,
     error::ClientError,
     profile::{Profile, Role},
     progress::Progress,
@@ -68,7 +69,8 @@ pub async fn withdraw(
     let is_acknowledged = |id: AmendmentId| previous.document().is_acknowledged(id);
     let earlier = previous.amendment()?.is_some_and(is_acknowledged);
     if !earlier {
-        let (cluster, _) = joined(profile, id, provider.public()).await?;
+        let (cluster, _) = Cluster::connect_to_some(profile).await?;
+        let (cluster, _) = joined(&cluster, id, provider.public()).await?;
         if previous.amendment()?.is_none() {
             change::require_room(previous.submissions()?.len())?;
             let open = wait_until_open(&cluster, id, timeout, stop, progress).await;

@@ -1,4 +1,6 @@
-//! Certificates judged by pins and their dates, and by nothing else.
+//! Certificates judged by pins, by their dates, and by what a judge knows besides.
+
+use std::{fmt, sync::Arc};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
@@ -11,10 +13,31 @@ use rustls::{
 
 use super::{Facts, Pin};
 
+/// Knows of certificates over pinned keys what neither pin nor dates say, and hears of those that
+/// were refused.
+pub trait Judge: fmt::Debug + Send + Sync {
+    /// Whether the certificate, or its key, is not to be accepted any more.
+    fn is_revoked(&self, facts: &Facts) -> bool;
+
+    /// A certificate over a pinned key was refused. Whoever showed it has not proved yet that the key
+    /// is theirs.
+    fn refused(&self, facts: &Facts, why: &CertificateError);
+}
+
+/// Nothing is known.
+impl Judge for () {
+    fn is_revoked(&self, _: &Facts) -> bool {
+        false
+    }
+
+    fn refused(&self, _: &Facts, _: &CertificateError) {}
+}
+
 /// Lets clients in that show no certificate, or one over a pinned key.
 #[derive(Debug)]
 pub struct PinnedClients {
     pins: Vec<Pin>,
+    judge: Arc<dyn Judge>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -23,13 +46,20 @@ pub struct PinnedClients {
 pub struct PinnedServer {
     /// How its pin begins.
     pin: Vec<u8>,
+    judge: Arc<dyn Judge>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl PinnedClients {
     /// Those clients; signatures are checked with the provider's algorithms.
     pub fn new(pins: Vec<Pin>, provider: &CryptoProvider) -> Self {
-        Self { pins, algorithms: provider.signature_verification_algorithms }
+        let algorithms = provider.signature_verification_algorithms;
+        Self { pins, judge: Arc::new(()), algorithms }
+    }
+
+    /// The same, asking `judge` about each of them.
+    pub fn judged_by(self, judge: Arc<dyn Judge>) -> Self {
+        Self { judge, ..self }
     }
 }
 
@@ -42,7 +72,12 @@ impl PinnedServer {
     /// The server whose pin begins so. How many bytes are enough is the caller's business.
     pub fn starting_with(start: &[u8], provider: &CryptoProvider) -> Self {
         let algorithms = provider.signature_verification_algorithms;
-        Self { pin: start.to_vec(), algorithms }
+        Self { pin: start.to_vec(), judge: Arc::new(()), algorithms }
+    }
+
+    /// The same, asking `judge` about its certificate.
+    pub fn judged_by(self, judge: Arc<dyn Judge>) -> Self {
+        Self { judge, ..self }
     }
 }
 
@@ -61,7 +96,7 @@ impl ClientCertVerifier for PinnedClients {
         _intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        check(end_entity, |pin| self.pins.contains(pin), now)?;
+        check(end_entity, |pin| self.pins.contains(pin), &*self.judge, now)?;
         Ok(ClientCertVerified::assertion())
     }
 
@@ -97,7 +132,7 @@ impl ServerCertVerifier for PinnedServer {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        check(end_entity, |pin| pin.0.starts_with(&self.pin), now)?;
+        check(end_entity, |pin| pin.0.starts_with(&self.pin), &*self.judge, now)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -127,18 +162,20 @@ impl ServerCertVerifier for PinnedServer {
 fn check(
     certificate: &CertificateDer<'_>,
     is_pinned: impl FnOnce(&Pin) -> bool,
+    judge: &dyn Judge,
     now: UnixTime,
 ) -> Result<(), Error> {
     let facts = Facts::of(certificate).map_err(|_| CertificateError::BadEncoding)?;
     if !is_pinned(&facts.pin) {
         return Err(CertificateError::ApplicationVerificationFailure.into());
     }
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now < facts.not_before {
-        return Err(CertificateError::NotValidYet.into());
+    let revoked = judge.is_revoked(&facts).then_some(CertificateError::Revoked);
+    let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    match revoked.or_else(|| facts.out_of_date(now_s)) {
+        None => Ok(()),
+        Some(why) => {
+            judge.refused(&facts, &why);
+            Err(why.into())
+        }
     }
-    if now > facts.not_after {
-        return Err(CertificateError::Expired.into());
-    }
-    Ok(())
 }

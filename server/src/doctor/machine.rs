@@ -14,9 +14,10 @@ use tokio::net::TcpStream;
 use crate::{
     clock,
     config::{Config, DATABASE},
-    metrics::free,
-    storage::sqlite::inspect::{Inspection, inspect},
-    tls::Facts,
+    storage::sqlite::{
+        free,
+        inspect::{Inspection, inspect},
+    },
 };
 
 /// How long the database is checked.
@@ -35,11 +36,11 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
         findings
     });
     let mut findings = looked.await.unwrap_or_default();
-    let own = config.tls.chain().first().and_then(|certificate| Facts::of(certificate).ok());
+    let own = config.tls.facts().ok();
     let now_s = i64::try_from(clock::now_ms() / 1_000).unwrap_or(i64::MAX);
     findings.extend(own.map(|facts| {
         let found = checkup::certificate(HERE, facts, now_s);
-        let remedy = "repeat `sotto certs new` with the same arguments, and restart the server";
+        let remedy = "repeat `sotto certs new` with the same arguments: no restart is needed";
         Finding { remedy: found.remedy.map(|_| remedy.into()), ..found }
     }));
     findings.push(listening(config.listen).await);

@@ -1,33 +1,50 @@
 //! The other servers, over mutual TLS with this server's own key, as its links reach them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use proto::{
-    checkup::{self, Finding},
-    v1::peers_client::PeersClient,
+    checkup::{self, Finding, HERE},
+    v1::{self, peers_client::PeersClient},
 };
 use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{
     clock,
     config::{Config, RosterServer},
+    lives,
     metrics::Traffic,
     peers::{Greeting, reason},
-    tls,
+    storage::sqlite::inspect::life,
+    tls::{self, Credentials},
 };
 
 /// Deadline of the greeting.
 const HELLO: Duration = Duration::from_secs(10);
 
 pub(super) async fn findings(config: &Config) -> Vec<Finding> {
+    let credentials = match Credentials::new(&config.tls, &config.roster, config.revoked.clone()) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let remedy = "restore key and certificate";
+            return vec![Finding::fail(HERE, "certificate", error.to_string(), remedy)];
+        }
+    };
     let others = config.roster.servers().iter().filter(|server| server.name != config.name);
-    join_all(others.map(|peer| of_peer(config, peer))).await.into_iter().flatten().collect()
+    join_all(others.map(|peer| of_peer(config, &credentials, peer)))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
+async fn of_peer(
+    config: &Config,
+    credentials: &Arc<Credentials>,
+    peer: &RosterServer,
+) -> Vec<Finding> {
     let name = peer.name.as_str();
-    let shown = match tls::peer_certificate(&config.tls, peer).await {
+    let shown = match tls::peer_certificate(credentials, peer).await {
         Ok(shown) => shown,
         Err(error) => {
             let remedy = "correct its endpoint in the roster";
@@ -37,12 +54,13 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
     let facts = match shown {
         Ok(facts) => facts,
         Err(error) => {
-            let is_tls = error.get_ref().is_some_and(|error| error.is::<rustls::Error>());
-            let remedy = match is_tls {
-                true => "compare the rosters: its key or its certificate is not the one listed",
-                false => "ask its operator whether it runs, and whether a firewall is in between",
+            let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+            let remedy = match tls {
+                Some(error) => of_certificates(error),
+                None => "ask its operator whether it runs, and whether a firewall is in between",
             };
-            let found = format!("{}: {}", peer.endpoint, plain(&error));
+            let why = tls.and_then(proto::pin::refusal).unwrap_or_else(|| plain(&error));
+            let found = format!("{}: {why}", peer.endpoint);
             return vec![Finding::fail(name, "connection", found, remedy)];
         }
     };
@@ -51,7 +69,7 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
         Finding::ok(name, "connection", peer.endpoint.clone()),
         checkup::certificate(name, facts, now_s),
     ];
-    let channel = match tls::peer_channel(&config.tls, peer, Traffic::default()) {
+    let channel = match tls::peer_channel_as(credentials, peer, Traffic::default()) {
         Ok(channel) => channel,
         Err(error) => {
             let remedy = "correct its endpoint in the roster";
@@ -60,6 +78,7 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
         }
     };
     findings.push(greeting(config, name, channel.clone()).await);
+    findings.extend(meeting(config, peer, channel.clone()).await);
     match checkup::measure(channel).await {
         Ok(measured) => findings.extend(measured.findings(name)),
         Err(status) => {
@@ -72,7 +91,11 @@ async fn of_peer(config: &Config, peer: &RosterServer) -> Vec<Finding> {
 
 /// Whether the peer takes this server for one of its roster, and version, roster and clock fit.
 async fn greeting(config: &Config, name: &str, channel: Channel) -> Finding {
-    let greeting = Greeting { roster_hash: config.roster.hash() };
+    let greeting = Greeting {
+        roster_hash: config.roster.hash(),
+        clock: clock::Clock::system(),
+        protocol: config.protocol.clone(),
+    };
     let mut hello = Request::new(greeting.request());
     hello.set_timeout(HELLO);
     let check = "roster and version";
@@ -84,6 +107,55 @@ async fn greeting(config: &Config, name: &str, channel: Channel) -> Finding {
             Finding::ok(name, check, found)
         }
         Err(status) => Finding::fail(name, check, words(&status), remedy(status.code())),
+    }
+}
+
+/// Whether the peer has seen more of this server's database than is in it; nothing if there is none
+/// yet, or the peer did not answer.
+async fn meeting(config: &Config, peer: &RosterServer, channel: Channel) -> Option<Finding> {
+    let (name, check) = (peer.name.as_str(), "backup");
+    let database = config.database();
+    let mine = tokio::task::spawn_blocking(move || life(&database)).await.ok()?.ok()??;
+    let said = lives::signed(mine, &config.identity);
+    let mut request = Request::new(v1::MeetRequest { life: Some(said) });
+    request.set_timeout(HELLO);
+    let answer = PeersClient::new(channel).meet(request).await.ok()?.into_inner();
+    let (seen, _) = lives::heard(answer.seen.as_ref(), &config.identity.public()).ok()?;
+    // A server that runs may have gone on in the meantime.
+    let database = config.database();
+    let now = tokio::task::spawn_blocking(move || life(&database)).await.ok()?.ok()??;
+    if seen.identity != now.identity || seen.age <= now.age {
+        let found = "it has seen no more of this server's database than is in it";
+        return Some(Finding::ok(name, check, found));
+    }
+    let ago = lives::ago(clock::now_ms(), answer.seen_ms);
+    let found = format!(
+        "the database was put back to an older state: {name} saw it {ago} with {} transactions, and \
+         now it has {}",
+        seen.age, now.age
+    );
+    let remedy = "stop the server and restore its newest backup; or move sotto.db, -wal and -shm away, \
+                  begin with an empty database, and have its studies cancelled at another server";
+    Some(Finding::fail(name, check, found, remedy))
+}
+
+/// What to do when one of the two certificates was refused.
+fn of_certificates(error: &rustls::Error) -> &'static str {
+    use rustls::{AlertDescription as Alert, CertificateError as Refused, Error};
+    match error {
+        Error::InvalidCertificate(
+            Refused::ExpiredContext { .. } | Refused::NotValidYetContext { .. },
+        ) => "its operator repeats `sotto certs new` with the same arguments; compare the clocks",
+        Error::InvalidCertificate(Refused::Revoked) => {
+            "agree with its operator on a new key for it, or take it out of [tls] revoked"
+        }
+        Error::AlertReceived(Alert::CertificateExpired) => {
+            "repeat `sotto certs new` with the same arguments; compare the clocks"
+        }
+        Error::AlertReceived(Alert::CertificateRevoked) => {
+            "ask its operator why, and agree on a new key for this server"
+        }
+        _ => "compare the rosters: a key or a certificate is not the one listed",
     }
 }
 

@@ -1,12 +1,9 @@
 //! The driver of one study: looks at its state and does what comes next.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use mpc::{ids::SubmissionId, transcript::About};
+use tokio::time::Instant;
 
 use super::{
     Backoff, JobError, SILENT, describe, lead, settle,
@@ -48,8 +45,9 @@ pub async fn drive(node: &Arc<Node>, context: &Arc<StudyContext>) {
     let mut driver = Driver { all_open: None, deferred: HashMap::new(), backoff };
     loop {
         let step = tokio::select! {
-            step = driver.step(node, context) => step,
+            biased;
             () = node.stop.cancelled() => return,
+            step = driver.step(node, context) => step,
         };
         let pause = match step {
             Ok(Progress::Ended) => return,
@@ -65,9 +63,10 @@ pub async fn drive(node: &Arc<Node>, context: &Arc<StudyContext>) {
             }
         };
         tokio::select! {
+            biased;
+            () = node.stop.cancelled() => return,
             () = context.wake.notified() => driver.backoff.reset(),
             () = tokio::time::sleep(pause) => {}
-            () = node.stop.cancelled() => return,
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     metrics::Submission,
     node::Node,
     storage::{Detail, EntryStatus, Finish, StorageError, StudyState},
+    work,
 };
 
 mod sums;
@@ -50,7 +51,7 @@ pub async fn run<M: Mesh + 'static>(
     match ending {
         Ok(Ending::Published(published)) => store(node, context, &published, heard.encode()).await,
         Ok(Ending::Refused { detail, left_out }) => {
-            let finish = ended(StudyState::Refused, detail, heard.encode());
+            let finish = ended(node, StudyState::Refused, detail, heard.encode());
             let rejected = left_out.len() as u64;
             if end(node, context, Finish { rejected, ..finish }).await? {
                 count(node, &left_out);
@@ -148,7 +149,7 @@ async fn open<M: Mesh>(
     };
     let next = |opened: &[Option<i128>]| {
         // With many cells, which of them are withheld takes seconds to find.
-        tokio::task::block_in_place(|| context.plan.next_opening(set.records, opened))
+        work::here(|| context.plan.next_opening(set.records, opened))
     };
     let words = Words { node, context };
     publish::open(transcript, mesh, opening, &words, next).await.map_err(Failure::Publish)
@@ -164,7 +165,7 @@ pub async fn store(
     let finish = Finish {
         outcome: published.encode(),
         rejected: published.rejected.len() as u64,
-        ..ended(StudyState::Published, Detail::default(), transcript)
+        ..ended(node, StudyState::Published, Detail::default(), transcript)
     };
     if end(node, context, finish).await? {
         count(node, &published.rejected);

@@ -8,7 +8,6 @@ use mpc::{
 use super::JobError;
 use crate::{
     catalog::StudyContext,
-    clock,
     node::Node,
     peers::mesh::GrpcMesh,
     storage::{StorageError, StudyState},
@@ -36,7 +35,7 @@ pub async fn run(
         Failure::Storage(error) => error.into(),
     };
     let key = drawn.map_err(fail)?;
-    if node.storage.open_study(context.id, key, clock::now_ms()).await? {
+    if node.storage.open_study(context.id, key, node.clock.now_ms()).await? {
         tracing::info!(study = %context.id, "the study is open");
     }
     Ok(())

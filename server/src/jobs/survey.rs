@@ -15,6 +15,7 @@ use crate::{
     node::Node,
     peers::PeerError,
     storage::{Detail, StudyState},
+    work,
 };
 
 /// A study's states at the other servers.
@@ -87,7 +88,8 @@ impl Survey {
                 Ok(StudyState::Cancelled) => {
                     let servers = vec![peer.clone()];
                     let detail = Detail { text: format!("cancelled at {peer}"), servers };
-                    end(node, context, ended(StudyState::Cancelled, detail, Vec::new())).await?;
+                    end(node, context, ended(node, StudyState::Cancelled, detail, Vec::new()))
+                        .await?;
                     true
                 }
                 _ => false,
@@ -113,9 +115,7 @@ async fn adopt_published(
         return Ok(false);
     }
     // What it shows of it is taken over, too, if it is that.
-    let shown = tokio::task::block_in_place(|| {
-        evidence::of_published(context, &published, &outcome.transcript)
-    });
+    let shown = work::here(|| evidence::of_published(context, &published, &outcome.transcript));
     publish::store(node, context, &published, shown.unwrap_or_default()).await?;
     Ok(true)
 }
@@ -125,7 +125,7 @@ async fn adopt_refused(node: &Node, context: &StudyContext) -> Result<bool, JobE
     let Some(set) = node.storage.set(context.id).await? else { return Ok(false) };
     let detail = publish::records_of(&set).and_then(|records| publish::refusal(context, records));
     let Some(detail) = detail else { return Ok(false) };
-    end(node, context, ended(StudyState::Refused, detail, Vec::new())).await?;
+    end(node, context, ended(node, StudyState::Refused, detail, Vec::new())).await?;
     Ok(true)
 }
 
@@ -139,7 +139,7 @@ async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Resul
             let held = held(node, context, recording).await?;
             let records =
                 |id: &SubmissionId, public: &PublicHash| held.get(&(*id, *public)).copied();
-            tokio::task::block_in_place(|| evidence::of_abort(context, recording, &records))
+            work::here(|| evidence::of_abort(context, recording, &records))
         }
         None => None,
     };
@@ -157,7 +157,7 @@ async fn adopt_aborted(node: &Node, context: &StudyContext, peer: &str) -> Resul
             (Detail { text, servers: Vec::new() }, Vec::new())
         }
     };
-    end(node, context, ended(StudyState::Aborted, detail, transcript)).await?;
+    end(node, context, ended(node, StudyState::Aborted, detail, transcript)).await?;
     Ok(true)
 }
 

@@ -17,6 +17,7 @@ use crate::{
     metrics::Submission,
     node::Node,
     storage::{self, Stage, StoredSubmission, StudyState},
+    work,
 };
 
 /// The most submissions in one run.
@@ -53,17 +54,15 @@ pub async fn run_on<M: Mesh + 'static>(
     let records: Vec<_> =
         stored.iter().map(|stored| stored.as_ref().map_or(0, |s| s.records)).collect();
     let items = prepare(context.clone(), key, stored).await?;
-    // Proofs are checked on a thread of their own: the async threads keep answering.
-    let runtime = tokio::runtime::Handle::current();
-    let (in_thread, signer, span) = (context.clone(), node.signer().clone(), Span::current());
-    let (mesh, verdicts, heard) = tokio::task::spawn_blocking(move || {
+    let (in_thread, signer) = (context.clone(), node.signer().clone());
+    let verifying = async move {
         let mut transcript = Transcript::new(session.place(in_thread.id), &in_thread.keys, &signer);
-        let verified = verify(&mut transcript, &mut mesh, &in_thread.collect, items);
-        let verdicts = runtime.block_on(verified.instrument(span));
+        let verdicts = verify(&mut transcript, &mut mesh, &in_thread.collect, items).await;
         (mesh, verdicts, Recording::of(&transcript, session))
-    })
-    .await
-    .map_err(|_| JobError::Stopping)?;
+    };
+    // Proofs are checked on a thread of their own: the async threads keep answering.
+    let verified = work::drive(verifying.instrument(Span::current())).await;
+    let (mesh, verdicts, heard) = verified.map_err(|_| JobError::Stopping)?;
     let verdicts = verdicts.map_err(|error| JobError::from_transcript(context, &error, &heard))?;
     let mut deferred = Vec::new();
     let mut decided = Vec::with_capacity(verdicts.len());
@@ -100,23 +99,23 @@ async fn prepare(
     key: Zeroizing<[u8; 32]>,
     stored: Vec<Option<StoredSubmission>>,
 ) -> Result<Vec<Item>, JobError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = work::threads();
     let share = stored.len().div_ceil(cores).max(1);
     let mut stored = stored.into_iter();
-    let mut threads = Vec::with_capacity(cores);
+    let mut parts = Vec::with_capacity(cores);
     loop {
         let part: Vec<_> = stored.by_ref().take(share).collect();
         if part.is_empty() {
             break;
         }
         let (context, key) = (context.clone(), key.clone());
-        threads.push(tokio::task::spawn_blocking(move || {
+        parts.push(work::aside(move || {
             part.into_iter().map(|stored| item(&context, &key, stored)).collect::<Vec<_>>()
         }));
     }
     let mut items = Vec::new();
-    for thread in threads {
-        items.extend(thread.await.map_err(|_| JobError::Stopping)?);
+    for part in futures::future::join_all(parts).await {
+        items.extend(part.map_err(|_| JobError::Stopping)?);
     }
     Ok(items)
 }

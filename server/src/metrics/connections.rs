@@ -60,7 +60,7 @@ impl ConnectionMetrics {
         registry.register_with_unit("traffic", help, Unit::Bytes, metrics.bytes.clone());
         let help = "Connections of clients and other servers that are open";
         registry.register("connections", help, metrics.open.clone());
-        let help = "Connections that were closed at once because there were too many";
+        let help = "Connections that were closed because there were too many, or they said nothing for too long";
         registry.register("connections_refused", help, metrics.refused.clone());
         let help = "TLS handshakes that failed";
         registry.register("handshakes_failed", help, metrics.failed.clone());

@@ -43,7 +43,7 @@ pub async fn serve(listener: TcpListener, node: Arc<Node>) {
                 continue;
             }
         };
-        let Ok(place) = places.enter() else { continue };
+        let Ok(place) = places.enter(None) else { continue };
         let node_of_task = node.clone();
         node.tasks.spawn(async move {
             let stop = node_of_task.stop.clone();

@@ -15,11 +15,9 @@ use prometheus_client::{
 
 use super::{PeerLabel, Word, Words};
 use crate::{
-    clock,
     node::Node,
     peers::Trouble,
-    storage::{StudyState, Summary},
-    tls::Facts,
+    storage::{StudyState, Summary, sqlite::free},
 };
 
 /// How long a scrape waits for the database.
@@ -134,15 +132,9 @@ fn files(database: &Path) -> [(Word, u64); 2] {
     [("database", size(database)), ("log", size(log.as_ref()))]
 }
 
-/// Bytes that may still be written beside the database.
-pub(crate) fn free(database: &Path) -> Option<u64> {
-    let room = rustix::fs::statvfs(database.parent()?).ok()?;
-    room.f_bavail.checked_mul(room.f_frsize)
-}
-
 fn certificate_days(node: &Node) -> Option<f64> {
-    let facts = Facts::of(node.config.tls.chain().first()?).ok()?;
-    let now_s = i64::try_from(clock::now_ms() / 1_000).ok()?;
+    let facts = node.credentials.facts();
+    let now_s = i64::try_from(node.clock.now_ms() / 1_000).ok()?;
     // Seconds of a few thousand years are exact.
     Some(facts.not_after.saturating_sub(now_s) as f64 / DAY_S)
 }

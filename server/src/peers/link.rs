@@ -1,6 +1,6 @@
 //! One link: connect, greet, carry frames, and again after a failure.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{error::Error, io, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use proto::v1::{Frame, HelloRequest, HelloResponse, peers_client::PeersClient};
 use tokio::sync::{Notify, mpsc, watch};
@@ -8,12 +8,17 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::clock;
+use crate::{
+    clock::Clock,
+    lives::{LifeError, Lives},
+};
 
 /// Frames that may wait in a link: at most 1 MiB each.
 const QUEUE: usize = 4;
 /// Deadline of the greeting.
 const HELLO: Duration = Duration::from_secs(5);
+/// How often servers that are linked greet each other again: clocks drift.
+const AGAIN: Duration = Duration::from_secs(30);
 /// First and longest pause between attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How far two servers' clocks may differ.
@@ -59,15 +64,8 @@ impl Trouble {
 
     /// What a failed call of the greeting shows.
     fn of(status: &Status) -> Self {
-        let mut cause: Option<&(dyn Error + 'static)> = status.source();
-        while let Some(error) = cause {
-            // An error of TLS hides in one of reading and writing, and is not its source.
-            let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            let is_tls = |error: &(dyn Error + 'static)| error.is::<rustls::Error>();
-            if is_tls(error) || hidden.is_some_and(|error| error.is::<rustls::Error>()) {
-                return Self::Certificate;
-            }
-            cause = error.source();
+        if tls_error(status).is_some() {
+            return Self::Certificate;
         }
         match status.code() {
             Code::FailedPrecondition => Self::Misfit,
@@ -82,26 +80,31 @@ impl Trouble {
 pub struct Greeting {
     /// Hash of this server's roster.
     pub roster_hash: [u8; 32],
+    /// This server's clock.
+    pub clock: Clock,
+    /// The versions of the protocol that it speaks.
+    pub protocol: RangeInclusive<u32>,
 }
 
 impl Greeting {
     /// This server's part of the greeting.
     pub fn request(&self) -> HelloRequest {
         HelloRequest {
-            protocol_min: *proto::PROTOCOL.start(),
-            protocol_max: *proto::PROTOCOL.end(),
+            protocol_min: *self.protocol.start(),
+            protocol_max: *self.protocol.end(),
             roster_hash: self.roster_hash.to_vec().into(),
-            unix_ms: clock::now_ms(),
+            unix_ms: self.clock.now_ms(),
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }
 
     /// Checks a peer's greeting; the error says what differs.
     pub fn check(&self, peer: &HelloRequest) -> Result<u32, String> {
-        let (min, max) = (*proto::PROTOCOL.start(), *proto::PROTOCOL.end());
+        let (min, max) = (*self.protocol.start(), *self.protocol.end());
         if peer.protocol_max < min || peer.protocol_min > max {
             return Err(format!(
-                "protocol versions do not overlap: {min}..{max} (sotto {}) here, {}..{} (sotto {}) there",
+                "protocol versions do not overlap: {min}..{max} (sotto {}) here, {}..{} (sotto {}) there: \
+                 install the newer sotto of the two on both sides",
                 env!("CARGO_PKG_VERSION"),
                 peer.protocol_min,
                 peer.protocol_max,
@@ -113,16 +116,21 @@ impl Greeting {
                 "the two servers have different rosters: compare their roster.toml files".into()
             );
         }
-        check_clock(peer.unix_ms)?;
+        self.check_clock(peer.unix_ms)?;
         Ok(max.min(peer.protocol_max))
     }
-}
 
-fn check_clock(theirs_ms: u64) -> Result<(), String> {
-    let apart_ms = theirs_ms.abs_diff(clock::now_ms());
-    match apart_ms > CLOCK_MS {
-        true => Err(format!("the two servers' clocks are {} s apart", apart_ms / 1000)),
-        false => Ok(()),
+    fn check_clock(&self, theirs_ms: u64) -> Result<(), String> {
+        let apart_ms = theirs_ms.abs_diff(self.clock.now_ms());
+        match apart_ms > CLOCK_MS {
+            true => {
+                let apart_s = apart_ms / 1000;
+                Err(format!(
+                    "the two servers' clocks are {apart_s} s apart: synchronise them (NTP)"
+                ))
+            }
+            false => Ok(()),
+        }
     }
 }
 
@@ -131,6 +139,7 @@ pub(super) struct Keeper {
     pub peer: String,
     pub client: PeersClient<Channel>,
     pub greeting: Arc<Greeting>,
+    pub lives: Arc<Lives>,
     pub state: watch::Sender<LinkState>,
     /// Cuts a pause short.
     pub retry: Arc<Notify>,
@@ -144,8 +153,9 @@ impl Keeper {
         let mut generation = 0;
         loop {
             let connected = tokio::select! {
-                connected = connect(self.client.clone(), &self.greeting) => connected,
+                biased;
                 () = self.stop.cancelled() => return,
+                connected = self.connected() => connected,
             };
             let (trouble, reason) = match connected {
                 Ok((frames, mut acks)) => {
@@ -154,17 +164,56 @@ impl Keeper {
                     tracing::info!(peer = self.peer, "link up");
                     self.state.send_replace(LinkState::Up { generation, frames });
                     tokio::select! {
-                        reason = ended(&mut acks) => (Trouble::Lost, reason),
+                        biased;
                         () = self.stop.cancelled() => return,
+                        reason = ended(&mut acks) => (Trouble::Lost, reason),
+                        drifted = self.greet_again() => drifted,
                     }
                 }
                 Err(down) => down,
             };
             self.down(trouble, reason);
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
-                () = self.retry.notified() => pause = PAUSE.0,
+                biased;
                 () = self.stop.cancelled() => return,
+                () = self.retry.notified() => pause = PAUSE.0,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
+            }
+        }
+    }
+
+    async fn connected(&self) -> Result<(mpsc::Sender<Frame>, Acks), (Trouble, String)> {
+        let connected = connect(self.client.clone(), &self.greeting).await?;
+        self.meet().await?;
+        Ok(connected)
+    }
+
+    /// Requires that neither side has an old backup for its database.
+    async fn meet(&self) -> Result<(), (Trouble, String)> {
+        let met = self.lives.meet(&self.peer, self.client.clone()).await;
+        met.map_err(|error| match error {
+            LifeError::Call(status) => failed(&status),
+            LifeError::Storage(_) => (Trouble::Lost, error.to_string()),
+            _ => (Trouble::Misfit, error.to_string()),
+        })
+    }
+
+    /// Greets the peer again and again, until the two do not fit any more. That no answer comes is
+    /// found by the connection's own pings.
+    async fn greet_again(&self) -> (Trouble, String) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.retry.notified() => {}
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+            let fits = match greet(&mut self.client.clone(), &self.greeting).await {
+                Ok(()) => self.meet().await,
+                drifted => drifted,
+            };
+            match fits {
+                Err(drifted @ (Trouble::Misfit | Trouble::Certificate, _)) => return drifted,
+                Ok(()) | Err(_) => {}
             }
         }
     }
@@ -183,25 +232,36 @@ impl Keeper {
 
 type Acks = tonic::Streaming<proto::v1::LinkAck>;
 
+fn failed(status: &Status) -> (Trouble, String) {
+    (Trouble::of(status), reason(status))
+}
+
+/// Compares what must be alike, on both sides.
+async fn greet(
+    client: &mut PeersClient<Channel>,
+    greeting: &Greeting,
+) -> Result<(), (Trouble, String)> {
+    let misfit = |reason| (Trouble::Misfit, reason);
+    let mut hello = Request::new(greeting.request());
+    hello.set_timeout(HELLO);
+    let answer = client.hello(hello).await.map_err(|status| failed(&status))?.into_inner();
+    let HelloResponse { protocol, unix_ms, .. } = answer;
+    if !greeting.protocol.contains(&protocol) {
+        return Err(misfit(format!("the peer wants to speak protocol version {protocol}")));
+    }
+    greeting.check_clock(unix_ms).map_err(misfit)
+}
+
 async fn connect(
     mut client: PeersClient<Channel>,
     greeting: &Greeting,
 ) -> Result<(mpsc::Sender<Frame>, Acks), (Trouble, String)> {
-    let failed = |status: Status| (Trouble::of(&status), reason(&status));
-    let misfit = |reason| (Trouble::Misfit, reason);
-    let mut hello = Request::new(greeting.request());
-    hello.set_timeout(HELLO);
-    let answer = client.hello(hello).await.map_err(failed)?.into_inner();
-    let HelloResponse { protocol, unix_ms, .. } = answer;
-    if !proto::PROTOCOL.contains(&protocol) {
-        return Err(misfit(format!("the peer wants to speak protocol version {protocol}")));
-    }
-    check_clock(unix_ms).map_err(misfit)?;
+    greet(&mut client, greeting).await?;
     let (frames, queue) = mpsc::channel(QUEUE);
     let acks = tokio::time::timeout(HELLO, client.link(ReceiverStream::new(queue)))
         .await
-        .map_err(|_| (Trouble::Unreachable, "no answer in time".to_owned()))?
-        .map_err(failed)?;
+        .map_err(|_| (Trouble::Unreachable, SILENT.to_owned()))?
+        .map_err(|status| failed(&status))?;
     Ok((frames, acks.into_inner()))
 }
 
@@ -216,18 +276,45 @@ async fn ended(acks: &mut Acks) -> String {
     }
 }
 
+/// What is said of a peer that does not answer.
+const SILENT: &str = "no answer in time";
+
 /// A status in words: its message, and the innermost cause if the transport failed.
 pub(super) fn reason(status: &Status) -> String {
-    let mut innermost: Option<&dyn std::error::Error> = status.source();
-    while let Some(source) = innermost.and_then(|error| error.source()) {
+    if let Some(text) = tls_error(status).and_then(proto::pin::refusal) {
+        return text;
+    }
+    let mut innermost: Option<&dyn Error> = status.source();
+    while let Some(source) = innermost.and_then(Error::source) {
         innermost = Some(source);
     }
-    match innermost.map(ToString::to_string) {
+    let text = match innermost.map(ToString::to_string) {
         // The TLS library's text is about how the peer should have said goodbye.
-        Some(cause) if cause.contains("close_notify") => "the connection was closed".into(),
+        Some(cause) if cause.contains("close_notify") => return "the connection was closed".into(),
         Some(cause) => cause,
+        None if status.code() == Code::DeadlineExceeded => return SILENT.into(),
         None => status.message().to_owned(),
+    };
+    match text.as_str() {
+        "Timeout expired" | "keep-alive timed out" => SILENT.into(),
+        // The number that the operating system gives to it.
+        _ => text.split(" (os error").next().unwrap_or_default().to_owned(),
     }
+}
+
+/// The error of TLS by which a call failed, if it was one.
+fn tls_error(status: &Status) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn Error + 'static)> = status.source();
+    while let Some(error) = cause {
+        // An error of TLS hides in one of reading and writing, and is not its source.
+        let hidden = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let hidden = hidden.and_then(|error| error.downcast_ref());
+        if let Some(error) = error.downcast_ref().or(hidden) {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]
@@ -235,7 +322,7 @@ mod tests {
     use super::*;
 
     fn greeting() -> Greeting {
-        Greeting { roster_hash: [1; 32] }
+        Greeting { roster_hash: [1; 32], clock: Clock::system(), protocol: proto::PROTOCOL }
     }
 
     #[test]
@@ -252,6 +339,15 @@ mod tests {
         for (status, class) in cases {
             assert_eq!(Trouble::of(&status), class, "{status:?}");
         }
+    }
+
+    #[test]
+    fn a_failure_is_told_without_the_system_s_number_for_it() {
+        let refused = io::Error::from_raw_os_error(111);
+        assert!(refused.to_string().contains("os error"), "{refused}");
+        let text = reason(&Status::from_error(Box::new(refused)));
+        assert!(!text.contains("os error") && text.contains("refused"), "{text}");
+        assert_eq!(reason(&Status::deadline_exceeded("")), SILENT);
     }
 
     #[test]
@@ -276,7 +372,10 @@ mod tests {
     fn another_roster_or_clock_is_refused() {
         let roster = HelloRequest { roster_hash: vec![2; 32].into(), ..greeting().request() };
         assert!(greeting().check(&roster).expect_err("differs").contains("roster"));
-        let late = HelloRequest { unix_ms: clock::now_ms() - 2 * CLOCK_MS, ..greeting().request() };
+        let late = HelloRequest {
+            unix_ms: greeting().clock.now_ms() - 2 * CLOCK_MS,
+            ..greeting().request()
+        };
         assert!(greeting().check(&late).expect_err("late").contains("clocks"));
     }
 }

@@ -120,9 +120,10 @@ impl GrpcMesh {
             }
             let look = deadline.min(Instant::now() + LOOK);
             tokio::select! {
+                biased;
+                () = self.ended.cancelled() => return Err(MeshError::Ended),
                 () = arrival => {}
                 () = tokio::time::sleep_until(look) => {}
-                () = self.ended.cancelled() => return Err(MeshError::Ended),
             }
         }
     }

@@ -6,11 +6,11 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mpc::ids::IdError;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 /// One run of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

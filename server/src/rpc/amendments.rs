@@ -25,6 +25,7 @@ impl Node {
         if self.stop.is_cancelled() {
             return Err(RpcError::Stopping);
         }
+        self.require_health()?;
         let amendment = Amendment::decode(&request.amendment).map_err(RpcError::Amendment)?;
         let context = self.catalog.get(amendment.study).ok_or(RpcError::UnknownStudy)?;
         check_provider(&context, &amendment.provider)?;

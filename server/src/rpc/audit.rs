@@ -21,6 +21,7 @@ use super::{status::RpcError, studies::study_id};
 use crate::{
     node::Node,
     storage::{StorageError, StudyState},
+    tls,
 };
 
 mod record;
@@ -42,10 +43,11 @@ impl Audit for AuditService {
         request: Request<v1::RecordRequest>,
     ) -> Result<Response<Self::RecordStream>, Status> {
         let _place = self.0.admit(&request).map_err(RpcError::from)?;
+        let from = tls::remote_ip(&request);
         let request = request.into_inner();
         let id = study_id(&request.study_id)?;
         let after = request.after.map(cursor).transpose()?;
-        let reading = self.0.records.enter().map_err(RpcError::from)?;
+        let reading = self.0.records.enter(from).map_err(RpcError::from)?;
         let record = Record::of(self.0.clone(), id).await?;
         // One part waits while the next is read; what the reader does not take is not made.
         let (parts, stream) = mpsc::channel(1);
@@ -61,6 +63,7 @@ impl Audit for AuditService {
         request: Request<v1::ProveRequest>,
     ) -> Result<Response<v1::ProveResponse>, Status> {
         let _place = self.0.admit(&request).map_err(RpcError::from)?;
+        let from = tls::remote_ip(&request);
         let request = request.into_inner();
         let id = study_id(&request.study_id)?;
         if request.submission_ids.len() > MAX_PROOFS {
@@ -68,7 +71,7 @@ impl Audit for AuditService {
         }
         let wanted = request.submission_ids.iter().map(|id| field("submission_ids", id));
         let wanted = wanted.collect::<Result<_, _>>().map_err(RpcError::from)?;
-        let _reading = self.0.records.enter().map_err(RpcError::from)?;
+        let _reading = self.0.records.enter(from).map_err(RpcError::from)?;
         Ok(Response::new(v1::ProveResponse { inclusions: self.0.prove(id, wanted).await? }))
     }
 }

@@ -12,7 +12,7 @@ use proto::{
 use tonic::{Request, Response, Status};
 
 use super::status::RpcError;
-use crate::{clock, node::Node};
+use crate::node::Node;
 
 /// The `Directory` service.
 pub struct DirectoryService(pub Arc<Node>);
@@ -32,11 +32,11 @@ impl Directory for DirectoryService {
         Ok(Response::new(DescribeResponse {
             name: node.name().to_owned(),
             version: env!("CARGO_PKG_VERSION").into(),
-            protocol_min: *proto::PROTOCOL.start(),
-            protocol_max: *proto::PROTOCOL.end(),
+            protocol_min: *node.greeting.protocol.start(),
+            protocol_max: *node.greeting.protocol.end(),
             identity: node.signer().public().0.to_vec().into(),
             roster_hash: node.greeting.roster_hash.to_vec().into(),
-            unix_ms: clock::now_ms(),
+            unix_ms: node.clock.now_ms(),
             roster: roster.collect(),
         }))
     }

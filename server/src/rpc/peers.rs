@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument as _;
 
 use super::{status::RpcError, studies::study_id};
-use crate::{clock, jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls, trace};
+use crate::{jobs, node::Node, peers::sessions::SessionId, storage::StudyState, tls, trace};
 
 /// Parts of a transcript that are read from the database at a time.
 const TRANSCRIPT_PAGE: usize = 8;
@@ -38,9 +38,18 @@ impl Peers for PeersService {
         })?;
         Ok(Response::new(v1::HelloResponse {
             protocol,
-            unix_ms: clock::now_ms(),
+            unix_ms: self.0.clock.now_ms(),
             version: env!("CARGO_PKG_VERSION").into(),
         }))
+    }
+
+    async fn meet(
+        &self,
+        request: Request<v1::MeetRequest>,
+    ) -> Result<Response<v1::MeetResponse>, Status> {
+        let peer = self.0.peer(&request)?;
+        let answer = self.0.lives.answer(&peer, request.get_ref()).await;
+        Ok(Response::new(answer.map_err(RpcError::from)?))
     }
 
     async fn study_state(
@@ -118,7 +127,7 @@ impl Node {
     fn peer<T>(&self, request: &Request<T>) -> Result<String, RpcError> {
         tls::peer_of_request(request, &self.config.roster)
             .map(|peer| peer.name.clone())
-            .ok_or(RpcError::NotAPeer("only servers of the roster may call this"))
+            .ok_or(RpcError::STRANGER)
     }
 
     async fn start_session(
@@ -152,6 +161,7 @@ impl Node {
             return Err(RpcError::State { call: "this run", state: row.state });
         }
         // A run that cannot be answered is refused at once, not left to a deadline.
+        self.require_health()?;
         for other in context.others() {
             if let Some(reason) = self.peers.trouble(other) {
                 return Err(RpcError::NoLink { peer: other.to_owned(), reason });
@@ -176,8 +186,9 @@ impl Node {
         let mut count = 0;
         loop {
             let frame = tokio::select! {
-                frame = frames.message() => frame,
+                biased;
                 () = self.stop.cancelled() => return,
+                frame = frames.message() => frame,
             };
             let Ok(Some(frame)) = frame else { return };
             count += 1;

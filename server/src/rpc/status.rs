@@ -13,9 +13,19 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::{
     catalog::CatalogError,
     limits::Refused,
+    lives::LifeError,
     metrics::Word,
+    node::{Ailment, Node},
     storage::{StorageError, StudyState},
 };
+
+/// What strangers are told while nothing can be written; where and why is in the operator's log.
+const FULL: &str =
+    "the server's disk is full, and nothing was stored: it goes on when its operator has made room";
+const FAILING: &str =
+    "the server's disk fails, and nothing was stored: it goes on when the disk works again";
+/// When to try again then.
+const RECOVERY: Duration = Duration::from_secs(2);
 
 /// Why a call was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +130,14 @@ pub enum RpcError {
     /// The peer does not fit this server.
     #[error("{0}")]
     Greeting(String),
+    /// A word about a database that does not hold.
+    #[error("{0}")]
+    Life(String),
+    /// This server's database is an old backup.
+    #[error(
+        "the server was started with an old copy of its database, and takes nothing in: its operator has to restore the newest one"
+    )]
+    Behind,
     /// The server is stopping.
     #[error("the server is stopping: try again when it is back")]
     Stopping,
@@ -128,7 +146,35 @@ pub enum RpcError {
     Storage(#[from] StorageError),
 }
 
+impl From<LifeError> for RpcError {
+    fn from(error: LifeError) -> Self {
+        match error {
+            LifeError::Storage(error) => Self::Storage(error),
+            error => Self::Life(error.to_string()),
+        }
+    }
+}
+
+impl From<Ailment> for RpcError {
+    fn from(ailment: Ailment) -> Self {
+        match ailment {
+            Ailment::Storage(error) => Self::Storage(error),
+            Ailment::Behind(_) => Self::Behind,
+        }
+    }
+}
+
+impl Node {
+    /// Refuses a call that would store something, while nothing can be stored or must be.
+    pub(super) fn require_health(&self) -> Result<(), RpcError> {
+        self.ailment().map_or(Ok(()), |ailment| Err(ailment.into()))
+    }
+}
+
 impl RpcError {
+    /// A call for peers by somebody who is none.
+    pub const STRANGER: Self = Self::NotAPeer("only servers of the roster may call this");
+
     /// The reason's name in metrics.
     pub fn word(&self) -> Word {
         match self {
@@ -151,7 +197,8 @@ impl RpcError {
             Self::Refused(refused) => refused.word(),
             Self::Signature(_) => "signature",
             Self::NotAuthorised(_) | Self::NotAPeer(_) => "not_authorised",
-            Self::NoLink { .. } | Self::Greeting(_) => "peer",
+            Self::NoLink { .. } | Self::Greeting(_) | Self::Life(_) => "peer",
+            Self::Behind => "old_backup",
             Self::Stopping | Self::Storage(StorageError::Closed) => "stopping",
             Self::Storage(_) => "storage",
         }
@@ -185,9 +232,11 @@ impl From<RpcError> for Status {
             RpcError::AmendmentsOfProvider | RpcError::AmendmentsExhausted => {
                 with_reason(Code::FailedPrecondition, &text, "AMENDMENTS_EXHAUSTED")
             }
-            RpcError::Greeting(_) | RpcError::NoLink { .. } | RpcError::Unpublished => {
-                Self::failed_precondition(text)
-            }
+            RpcError::Behind => with_reason(Code::FailedPrecondition, &text, "OLD_BACKUP"),
+            RpcError::Greeting(_)
+            | RpcError::Life(_)
+            | RpcError::NoLink { .. }
+            | RpcError::Unpublished => Self::failed_precondition(text),
             RpcError::Conflict | RpcError::AmendmentConflict => Self::already_exists(text),
             RpcError::Busy { retry, .. } => exhausted(&text, retry),
             RpcError::Refused(refused) => exhausted(&text, refused.retry_after()),
@@ -195,6 +244,14 @@ impl From<RpcError> for Status {
             RpcError::NotAuthorised(_) | RpcError::NotAPeer(_) => Self::permission_denied(text),
             RpcError::Stopping => Self::unavailable(text),
             RpcError::Storage(StorageError::Closed) => Self::unavailable("the server is stopping"),
+            RpcError::Storage(error) if error.is_of_disk() => {
+                let (code, text) = match error {
+                    StorageError::Full => (Code::ResourceExhausted, FULL),
+                    _ => (Code::Unavailable, FAILING),
+                };
+                let details = ErrorDetails::with_retry_info(Some(RECOVERY));
+                Self::with_error_details(code, text, details)
+            }
             RpcError::Storage(StorageError::UnknownStudy(_)) => Self::from(RpcError::UnknownStudy),
             RpcError::Storage(error) => {
                 tracing::error!(%error, "storage");

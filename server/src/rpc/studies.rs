@@ -19,11 +19,12 @@ use zeroize::Zeroizing;
 use super::status::RpcError;
 use crate::{
     catalog::{CatalogError, StudyContext},
-    clock,
+    chance,
     config::Approve,
     jobs,
     node::Node,
     storage::{Detail, Finish, NewStudy, StudyRow, StudySecrets, StudyState},
+    work,
 };
 
 /// Studies in one page of a list, and bytes after which a page takes no further study.
@@ -129,6 +130,7 @@ fn wire_state(state: StudyState) -> i32 {
 
 impl Node {
     async fn propose(self: &Arc<Self>, request: v1::ProposeRequest) -> Result<StudyId, RpcError> {
+        self.require_health()?;
         if request.study.len() > MAX_STUDY {
             return Err(RpcError::Invalid("study: longer than 1 MiB"));
         }
@@ -148,8 +150,7 @@ impl Node {
             let study = Study::decode(&bytes).map_err(CatalogError::from)?;
             node.context(study)
         };
-        let context =
-            tokio::task::spawn_blocking(derive).await.map_err(|_| RpcError::Stopping)??;
+        let context = work::aside(derive).await.map_err(|_| RpcError::Stopping)??;
         if self.storage.study(id).await?.is_none() {
             self.check_number_of_studies().await?;
             let detail = Detail { text: "waits for approval".into(), servers: Vec::new() };
@@ -159,7 +160,7 @@ impl Node {
                 signature,
                 detail,
                 secrets: draw_secrets(),
-                now_ms: clock::now_ms(),
+                now_ms: self.clock.now_ms(),
             };
             self.storage.insert_study(study).await?;
             tracing::info!(study = %id, %analyst, "study proposed");
@@ -183,6 +184,7 @@ impl Node {
     }
 
     async fn approve(self: &Arc<Self>, command: &v1::Command) -> Result<StudyId, RpcError> {
+        self.require_health()?;
         let (id, key) = self.command("approve", command)?;
         let context = self.catalog.get(id).ok_or(RpcError::UnknownStudy)?;
         self.check_operator(&key)?;
@@ -193,7 +195,7 @@ impl Node {
     async fn approve_study(self: &Arc<Self>, context: &Arc<StudyContext>) -> Result<(), RpcError> {
         let (from, to) = ([StudyState::Proposed], StudyState::Approved);
         let detail = Detail::default();
-        if self.storage.transition(context.id, &from, to, detail, clock::now_ms()).await? {
+        if self.storage.transition(context.id, &from, to, detail, self.clock.now_ms()).await? {
             tracing::info!(study = %context.id, "study approved");
             jobs::start(self, context.clone());
         }
@@ -208,7 +210,7 @@ impl Node {
         }
         let (from, to) = ([StudyState::Open], StudyState::Closing);
         let detail = Detail { text: "the result is being computed".into(), servers: Vec::new() };
-        if self.storage.transition(id, &from, to, detail, clock::now_ms()).await? {
+        if self.storage.transition(id, &from, to, detail, self.clock.now_ms()).await? {
             tracing::info!(study = %id, "study closed");
             context.wake.notify_one();
             return Ok(id);
@@ -237,7 +239,7 @@ impl Node {
             transcript: Vec::new(),
             rejected: 0,
             scrub: true,
-            now_ms: clock::now_ms(),
+            now_ms: self.clock.now_ms(),
         };
         // A publication that has begun must not be left half done.
         let _running = context.running.lock().await;
@@ -296,12 +298,20 @@ impl Node {
     async fn status_of(&self, row: StudyRow) -> Result<v1::StudyStatus, RpcError> {
         let counts = self.storage.counts(row.id).await?;
         let record = row.state.is_final() && self.has_record(row.id).await?;
+        // What stops every study of this server comes before what this one waits for.
+        let detail = match self.require_health() {
+            Err(error) if !row.state.is_final() => Detail {
+                text: Status::from(error).message().to_owned(),
+                servers: vec![self.name().to_owned()],
+            },
+            _ => row.detail,
+        };
         Ok(v1::StudyStatus {
             study_id: row.id.0.to_vec().into(),
             study: row.bytes.into(),
             state: wire_state(row.state),
-            detail: row.detail.text,
-            servers: row.detail.servers,
+            detail: detail.text,
+            servers: detail.servers,
             submissions: counts.submissions,
             records: counts.records,
             verified: counts.verified,
@@ -334,7 +344,7 @@ impl Node {
 
 /// This server's secrets for a new study.
 fn draw_secrets() -> StudySecrets {
-    let mut rng = rand::rng();
+    let mut rng = chance::rng();
     let mut secrets = StudySecrets {
         contribution: Zeroizing::new([0; 32]),
         salt_seed: Zeroizing::new([0; 32]),

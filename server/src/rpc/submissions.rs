@@ -2,13 +2,13 @@
 //! only when it is durable.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use mpc::{
     collect::{CollectError, PublicPart, check_credential},
-    ids::PublicHash,
+    ids::{PublicHash, SubmissionId},
     pedersen::Opened,
     receipt::Receipt,
     sign::{PublicKey, Signature},
@@ -27,8 +27,8 @@ use crate::{
     door::Unchecked,
     metrics::Submission,
     node::Node,
-    storage::{NewSubmission, PutLimits, PutOutcome},
-    trace,
+    storage::{NewSubmission, PutLimits, PutOutcome, StudyState},
+    trace, work,
 };
 
 /// Payloads from this size on are checked on a thread of their own,
@@ -92,8 +92,10 @@ impl Node {
         if self.stop.is_cancelled() {
             return Err(RpcError::Stopping);
         }
+        self.require_health()?;
         let public = PublicPart::decode(&request.public_part)?;
         let context = self.catalog.get(public.study).ok_or(RpcError::UnknownStudy)?;
+        self.check_takes_uploads(&context, public.submission).await?;
         // A u32 fits.
         let share = context.collect.circuit().wires().saturating_mul(public.records as usize);
         let is_small = request.payload.len() < LARGE && share < LARGE_SHARE;
@@ -102,7 +104,7 @@ impl Node {
                 let checked = check(&context, public, &request);
                 (context, request, checked)
             }
-            false => tokio::task::spawn_blocking(move || {
+            false => work::aside(move || {
                 let checked = check(&context, public, &request);
                 (context, request, checked)
             })
@@ -123,6 +125,24 @@ impl Node {
         let stored = self.put(&context, submission).await?;
         tracing::debug!(study = %public.study, submission = %public.submission, ?stored, "receipt");
         Ok((Receipt::sign(self.signer(), public.study, public.submission, hash), stored))
+    }
+
+    /// Refuses new uploads to a study that is known to take none, before anything costly is checked.
+    /// Those that it has get their receipt again.
+    async fn check_takes_uploads(
+        &self,
+        context: &StudyContext,
+        submission: SubmissionId,
+    ) -> Result<(), RpcError> {
+        if !context.takes_nothing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let stored = self.storage.submissions(context.id, &[submission]).await?;
+        if stored.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        let study = self.storage.study(context.id).await?.ok_or(RpcError::UnknownStudy)?;
+        Err(RpcError::State { call: "submitting", state: study.state })
     }
 
     /// Refuses an upload whose commitment does not open to it; others that arrived with it stay.
@@ -174,7 +194,12 @@ impl Node {
             }
             PutOutcome::Same => Ok(Submission::Duplicate),
             PutOutcome::Conflict => Err(RpcError::Conflict),
-            PutOutcome::NotOpen(state) => Err(RpcError::State { call: "submitting", state }),
+            PutOutcome::NotOpen(state) => {
+                if state == StudyState::Closing || state.is_final() {
+                    context.takes_nothing.store(true, Ordering::Relaxed);
+                }
+                Err(RpcError::State { call: "submitting", state })
+            }
             PutOutcome::SecondOfProvider => Err(RpcError::SecondOfProvider),
             PutOutcome::AmendedExhausted => Err(RpcError::AmendmentsOfProvider),
             PutOutcome::RecordsExhausted => Err(RpcError::RecordsExhausted),

@@ -20,6 +20,7 @@ use super::{
 mod amendments;
 mod charges;
 mod endings;
+mod lives;
 mod model;
 mod studies;
 mod submissions;
@@ -40,6 +41,10 @@ pub use charges::{
 pub use endings::{
     check_finish_happens_once, check_first_set_wins, check_first_word_wins, check_rejected_stay,
     check_scrub_forgets_everything_secret,
+};
+pub use lives::{
+    check_a_storage_that_works_says_so, check_databases_of_a_peer_are_few,
+    check_the_age_rises_with_every_change, check_the_furthest_sighting_stays,
 };
 pub use model::check_agrees_with_a_plain_model;
 pub use studies::{

@@ -7,23 +7,31 @@ use std::{path::Path, sync::Mutex, sync::PoisonError};
 
 use async_trait::async_trait;
 use mpc::ids::{RunId, StudyId, SubmissionId};
-use tokio::sync::oneshot;
+use mpc::sign::PublicKey;
+use rusqlite::ErrorCode;
+use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
 use super::{
-    AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish,
-    NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Storage, StorageError,
-    StoredSubmission, StudyRow, StudyState, Summary, UnverifiedRow, Verdict,
+    AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish, Life,
+    NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Sighted, Sighting,
+    Storage, StorageError, StoredSubmission, StudyRow, StudyState, Summary, UnverifiedRow, Verdict,
 };
+use desk::Desk;
+use failure::Failure;
 use readers::Readers;
 use writer::{Order, Writer};
 
 mod amendments;
 mod charges;
 mod columns;
+mod desk;
 mod ending;
+mod failure;
 pub mod inspect;
+mod lives;
 mod readers;
+mod room;
 mod schema;
 mod studies;
 mod submissions;
@@ -31,9 +39,12 @@ mod transcripts;
 mod verdicts;
 mod writer;
 
+pub use room::free;
+
 /// [`Storage`] in one SQLite database file.
 pub struct SqliteStorage {
     readers: Readers,
+    failure: Failure,
     /// `None` once closed.
     writer: Mutex<Option<Writer>>,
     writer_closed: Mutex<Option<oneshot::Receiver<()>>>,
@@ -41,14 +52,25 @@ pub struct SqliteStorage {
 
 impl SqliteStorage {
     /// Opens the database at `path`, creating it (and its directory) if there is none. Fails if
-    /// another process has it open, if it is of a newer program, or if it is not ours.
+    /// another process has it open, if it is of a newer program, if it is not ours, or if nothing
+    /// can be written.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let lock = schema::lock(path)?;
-        let connection = schema::open_writer(path)?;
-        let readers = Readers::open(path.to_owned())?;
-        let (writer, closed) = Writer::start(connection, lock)?;
+        let unopened = |error: StorageError| match error.is_of_disk() {
+            true => StorageError::Unopened {
+                path: path.display().to_string(),
+                cause: Box::new(room::named(path, error)),
+            },
+            false => error,
+        };
+        let lock = schema::lock(path).map_err(unopened)?;
+        let connection = schema::open_writer(path).map_err(unopened)?;
+        let failure = Failure::default();
+        let readers = Readers::open(path.to_owned(), failure.clone()).map_err(unopened)?;
+        let desk = Desk::new(connection, path.to_owned(), readers.clone(), failure.clone());
+        let (writer, closed) = Writer::start(desk, lock)?;
         Ok(Self {
             readers,
+            failure,
             writer: Mutex::new(Some(writer)),
             writer_closed: Mutex::new(Some(closed)),
         })
@@ -123,7 +145,7 @@ impl Storage for SqliteStorage {
         limits: PutLimits,
     ) -> Result<PutOutcome, StorageError> {
         let bytes = submission.public.len() + submission.payload.len();
-        let order = Order { bytes, empty_log: false };
+        let order = Order { bytes, ..Order::default() };
         self.writer()?.run(order, move |c| submissions::put(c, study, &submission, limits)).await
     }
 
@@ -133,7 +155,7 @@ impl Storage for SqliteStorage {
         amendment: NewAmendment,
         limits: AmendLimits,
     ) -> Result<AmendOutcome, StorageError> {
-        let order = Order { bytes: amendment.bytes.len(), empty_log: false };
+        let order = Order { bytes: amendment.bytes.len(), ..Order::default() };
         self.writer()?.run(order, move |c| amendments::put(c, study, &amendment, limits)).await
     }
 
@@ -147,7 +169,7 @@ impl Storage for SqliteStorage {
         amendments: Vec<Vec<u8>>,
     ) -> Result<(), StorageError> {
         let bytes = amendments.iter().map(Vec::len).sum();
-        let order = Order { bytes, empty_log: false };
+        let order = Order { bytes, ..Order::default() };
         self.writer()?.run(order, move |c| amendments::fix(c, study, &amendments)).await
     }
 
@@ -179,7 +201,7 @@ impl Storage for SqliteStorage {
         verdicts: Vec<(SubmissionId, Verdict)>,
     ) -> Result<(), StorageError> {
         let bytes = verdicts.iter().map(|(_, verdict)| verdicts::size(verdict)).sum();
-        let order = Order { bytes, empty_log: false };
+        let order = Order { bytes, ..Order::default() };
         self.writer()?.run(order, move |c| verdicts::record(c, study, &verdicts)).await
     }
 
@@ -239,7 +261,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn charge(&self, study: StudyId, charge: Charge) -> Result<Charged, StorageError> {
-        let order = Order { bytes: charge.noise.len(), empty_log: false };
+        let order = Order { bytes: charge.noise.len(), ..Order::default() };
         self.writer()?.run(order, move |c| charges::charge(c, study, &charge)).await
     }
 
@@ -256,7 +278,11 @@ impl Storage for SqliteStorage {
             return Err(StorageError::NotFinal(finish.to));
         }
         let said: usize = finish.transcript.iter().map(Vec::len).sum();
-        let order = Order { bytes: finish.outcome.len() + said, empty_log: finish.scrub };
+        let order = Order {
+            bytes: finish.outcome.len() + said,
+            empty_log: finish.scrub,
+            ..Order::default()
+        };
         self.writer()?.run(order, move |c| ending::finish(c, study, &finish)).await
     }
 
@@ -281,8 +307,25 @@ impl Storage for SqliteStorage {
         self.readers.run(studies::summary).await
     }
 
+    async fn life(&self) -> Result<Life, StorageError> {
+        self.readers.run(lives::own).await
+    }
+
+    async fn sight(&self, sighting: Sighting) -> Result<Sighted, StorageError> {
+        self.write(move |c| lives::sight(c, &sighting)).await
+    }
+
+    async fn sightings(&self, peer: PublicKey) -> Result<Vec<Sighting>, StorageError> {
+        self.readers.run(move |c| lives::seen(c, peer)).await
+    }
+
+    fn failure(&self) -> watch::Receiver<Option<StorageError>> {
+        self.failure.watch()
+    }
+
     async fn health(&self) -> Result<(), StorageError> {
-        self.write(|c| Ok(c.query_row("SELECT count(*) FROM study_set", [], |_| Ok(()))?)).await?;
+        // What counts is that something new is durable.
+        self.writer()?.run(Order { probe: true, ..Order::default() }, lives::grow).await?;
         self.readers.run(|_| Ok(())).await
     }
 
@@ -301,8 +344,18 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
             // SQLite's own messages name tables and files; the others may quote a value.
-            rusqlite::Error::SqliteFailure(code, message) => {
-                Self::Engine(message.unwrap_or_else(|| code.to_string()))
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let text = message.unwrap_or_else(|| failure.to_string());
+                match failure.code {
+                    ErrorCode::DiskFull => Self::Full,
+                    ErrorCode::SystemIoFailure
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::FileLockingProtocolFailed => {
+                        Self::Failing(format!("{text}, SQLite code {}", failure.extended_code))
+                    }
+                    _ => Self::Engine(text),
+                }
             }
             _ => Self::Damaged("a column has a value that was never written there"),
         }

@@ -3,13 +3,13 @@
 use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
-use proto::metered::Metered;
+use proto::{ending::Ending, metered::Metered};
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
-use tokio::net::TcpStream;
+use tokio::{io::AsyncBufReadExt as _, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use super::{Facts, TlsIdentity, peer_config};
+use super::{Credentials, Facts, TlsIdentity, peer_config};
 use crate::{config::RosterServer, metrics::Traffic};
 
 /// Time for name resolution, TCP and TLS together.
@@ -49,6 +49,15 @@ pub fn peer_channel(
     peer: &RosterServer,
     traffic: Traffic,
 ) -> Result<Channel, ChannelError> {
+    peer_channel_as(&Credentials::fixed(own)?, peer, traffic)
+}
+
+/// [`peer_channel`] with credentials that may change: each connection shows those of its beginning.
+pub fn peer_channel_as(
+    own: &Arc<Credentials>,
+    peer: &RosterServer,
+    traffic: Traffic,
+) -> Result<Channel, ChannelError> {
     let malformed = || ChannelError::Endpoint { endpoint: peer.endpoint.clone() };
     let target = Arc::new(Target::new(own, peer)?);
     let uri = &target.uri;
@@ -62,34 +71,37 @@ pub fn peer_channel(
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
     let connected = Arc::clone(&target);
-    Ok(
-        endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
-            let (target, traffic) = (Arc::clone(&connected), traffic.clone());
-            async move {
-                Ok::<_, io::Error>(TokioIo::new(Metered::new(target.connect().await?, traffic)))
-            }
-        })),
-    )
+    Ok(endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
+        let (target, traffic) = (Arc::clone(&connected), traffic.clone());
+        async move {
+            let stream = target.connect().await?;
+            let end = shown(&stream).map(|facts| target.own.live().enter(facts));
+            Ok::<_, io::Error>(TokioIo::new(Ending::new(Metered::new(stream, traffic), end)))
+        }
+    })))
 }
 
 /// The certificate that `peer` shows now, over its pinned key.
 pub async fn peer_certificate(
-    own: &TlsIdentity,
+    own: &Arc<Credentials>,
     peer: &RosterServer,
 ) -> Result<Result<Facts, io::Error>, ChannelError> {
     let target = Target::new(own, peer)?;
     let connecting = tokio::time::timeout(CONNECT_TIMEOUT, target.connect());
     Ok(connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).and_then(
-        |stream| {
-            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let facts = shown.and_then(|certificate| Facts::of(certificate).ok());
-            facts.ok_or_else(|| io::Error::other("it shows no certificate"))
-        },
+        |stream| shown(&stream).ok_or_else(|| io::Error::other("it shows no certificate")),
     ))
+}
+
+/// What is to be known of the certificate that the other end has shown.
+fn shown(stream: &TlsStream<TcpStream>) -> Option<Facts> {
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first)?;
+    Facts::of(certificate).ok()
 }
 
 /// Where a peer is, and how to speak to it.
 struct Target {
+    own: Arc<Credentials>,
     uri: Uri,
     host: String,
     port: u16,
@@ -98,7 +110,7 @@ struct Target {
 }
 
 impl Target {
-    fn new(own: &TlsIdentity, peer: &RosterServer) -> Result<Self, ChannelError> {
+    fn new(own: &Arc<Credentials>, peer: &RosterServer) -> Result<Self, ChannelError> {
         let malformed = || ChannelError::Endpoint { endpoint: peer.endpoint.clone() };
         let uri: Uri = peer.endpoint.parse().map_err(|_| malformed())?;
         let host = uri.host().ok_or_else(malformed)?.trim_matches(['[', ']']).to_owned();
@@ -106,12 +118,18 @@ impl Target {
         let name = ServerName::try_from(host.clone())
             .map_err(|source| ChannelError::Host { endpoint: peer.endpoint.clone(), source })?;
         let connector = TlsConnector::from(peer_config(own, peer.tls)?);
-        Ok(Self { uri, host, port, name, connector })
+        Ok(Self { own: own.clone(), uri, host, port, name, connector })
     }
 
     async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
-        self.connector.connect(self.name.clone(), stream).await
+        let mut stream = self.connector.connect(self.name.clone(), stream).await?;
+        // The other end judges our certificate after TLS is set up on this one. It speaks first in
+        // HTTP/2, so its first word tells what became of that, with the reason.
+        match stream.fill_buf().await?.is_empty() {
+            true => Err(io::Error::other("the connection was closed")),
+            false => Ok(stream),
+        }
     }
 }

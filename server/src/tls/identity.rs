@@ -5,7 +5,7 @@ use std::{fmt, fs, path::Path};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use zeroize::Zeroizing;
 
-use super::{NotACertificate, Pin};
+use super::{Facts, NotACertificate, Pin};
 use crate::keys::{self, KeyError};
 
 /// A TLS key with the certificate chain over it. The key is redacted in `Debug`.
@@ -80,6 +80,11 @@ impl TlsIdentity {
     /// The pin under which a roster must know this key.
     pub fn pin(&self) -> Pin {
         self.pin
+    }
+
+    /// What is to be known of the own certificate.
+    pub fn facts(&self) -> Result<Facts, NotACertificate> {
+        self.chain.first().map_or(Err(NotACertificate), Facts::of)
     }
 
     /// The certificates, own one first.

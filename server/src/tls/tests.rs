@@ -73,6 +73,10 @@ impl Site {
         TlsIdentity::load(&place.join("tls.pem"), &place.join("tls.key")).unwrap()
     }
 
+    fn credentials(&self, name: &str) -> Arc<Credentials> {
+        Credentials::fixed(&self.identity(name)).unwrap()
+    }
+
     fn pin(&self, name: &str) -> Pin {
         self.roster.get(name).unwrap().tls
     }
@@ -81,14 +85,14 @@ impl Site {
     async fn serve(&self, name: &str, limits: ListenerLimits) -> SocketAddr {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
-        let config = server_config(&self.identity(name), &self.roster).unwrap();
+        let config = server_config(&self.credentials(name), &self.roster).unwrap();
         let mut incoming = listener(tcp, config, limits);
         let roster = self.roster.clone();
         tokio::spawn(async move {
             while let Some(connection) = incoming.next().await {
                 let mut connection = connection.unwrap();
                 let info = connection.connect_info();
-                assert!(info.get_ref().remote_addr().is_some());
+                assert!(info.remote_addr().is_some());
                 let certificates = info.peer_certs();
                 let peer = peer_of(certificates.as_ref().map(|chain| &chain[..]), &roster);
                 let answer = peer.map_or("nobody", |peer| &peer.name).to_owned();
@@ -109,7 +113,7 @@ impl Site {
         name: &str,
         expected: Pin,
     ) -> std::io::Result<String> {
-        talk(address, peer_config(&self.identity(name), expected).unwrap()).await
+        talk(address, peer_config(&self.credentials(name), expected).unwrap()).await
     }
 
     fn client(&self) -> Arc<ClientConfig> {
@@ -231,20 +235,17 @@ async fn a_silent_stranger_holds_nobody_up() {
 #[tokio::test]
 async fn a_handshake_that_takes_too_long_is_given_up_and_frees_its_place() {
     let site = Site::new();
-    let limits = ListenerLimits {
-        per_address: 1_000,
-        connections: 1,
-        handshakes: 1,
-        handshake_deadline: std::time::Duration::from_millis(50),
-    };
+    let limits =
+        ListenerLimits { handshake_deadline: std::time::Duration::from_millis(50), ..ample() };
     let alpha = site.serve("alpha", limits).await;
     let mut silent = TcpStream::connect(alpha).await.unwrap();
     assert_eq!(silent.read(&mut [0; 1]).await.unwrap_or(0), 0, "closed by the server");
     assert_eq!(site.meet(alpha, "beta", site.pin("alpha")).await.unwrap(), "beta");
 }
 
+/// A place is free again when its connection ends, and is taken from one that stays silent.
 #[tokio::test]
-async fn connections_above_the_limit_are_closed_until_one_ends() {
+async fn connections_above_the_limit_are_closed_until_there_is_room() {
     let site = Site::new();
     let few = [
         ListenerLimits { connections: 1, ..ample() },
@@ -252,17 +253,46 @@ async fn connections_above_the_limit_are_closed_until_one_ends() {
     ];
     for limits in few {
         let alpha = site.serve("alpha", limits).await;
-        let name = ServerName::try_from("localhost").unwrap();
-        let connector = TlsConnector::from(site.client());
-        let stream = TcpStream::connect(alpha).await.unwrap();
-        let mut first = connector.connect(name, stream).await.unwrap();
-        first.read_exact(&mut [0; 6]).await.unwrap();
+        let mut first = connect(alpha, &site).await;
         talk(alpha, site.client()).await.unwrap_err();
-        drop(first);
         while talk(alpha, site.client()).await.is_err() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+        let ended = first.read(&mut [0; 1]).await;
+        assert!(!matches!(ended, Ok(1..)), "it made room: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn a_peer_keeps_its_place_whoever_else_comes() {
+    let site = Site::new();
+    let second = std::time::Duration::from_secs(1);
+    let limits = ListenerLimits { connections: 2, first_call_deadline: second, ..ample() };
+    let alpha = site.serve("alpha", limits).await;
+    let config = peer_config(&site.credentials("beta"), site.pin("alpha")).unwrap();
+    let mut peer = connect_with(alpha, config).await;
+    let mut stranger = connect(alpha, &site).await;
+    // It is closed, because it says nothing.
+    assert!(!matches!(stranger.read(&mut [0; 1]).await, Ok(1..)));
+    let _crowd = [connect(alpha, &site).await, connect(alpha, &site).await];
+    let mut byte = [0; 1];
+    let ended = tokio::time::timeout(2 * second, peer.read(&mut byte)).await;
+    assert!(ended.is_err(), "the peer was closed: {ended:?}");
+}
+
+type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+
+async fn connect(address: SocketAddr, site: &Site) -> Stream {
+    connect_with(address, site.client()).await
+}
+
+/// A connection that was greeted.
+async fn connect_with(address: SocketAddr, config: Arc<ClientConfig>) -> Stream {
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = TlsConnector::from(config).connect(name, stream).await.unwrap();
+    stream.read(&mut [0; 64]).await.unwrap();
+    stream
 }
 
 #[tokio::test]
@@ -270,7 +300,7 @@ async fn a_dropped_listener_frees_its_port() {
     let site = Site::new();
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
-    let config = server_config(&site.identity("alpha"), &site.roster).unwrap();
+    let config = server_config(&site.credentials("alpha"), &site.roster).unwrap();
     drop(listener(tcp, config, ample()));
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
@@ -295,7 +325,7 @@ async fn a_peer_channel_carries_calls_and_reconnects() {
             Some(tcp) => tcp,
             None => TcpListener::bind(address).await.unwrap(),
         };
-        let config = server_config(&site.identity("alpha"), &site.roster).unwrap();
+        let config = server_config(&site.credentials("alpha"), &site.roster).unwrap();
         let roster = site.roster.clone();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let routes = tonic::service::Routes::default();

@@ -10,6 +10,7 @@ use mpc::ids::RunId;
 use prost::Message as _;
 use proto::{
     PROTOCOL,
+    listener::ConnectInfo,
     v1::{
         self,
         ring_host_server::{RingHost, RingHostServer},
@@ -332,6 +333,7 @@ impl RingHost for Desk {
         &self,
         request: Request<Streaming<v1::PupilSays>>,
     ) -> Result<Response<Self::AttendStream>, Status> {
+        let info = request.extensions().get::<ConnectInfo>().cloned();
         let mut says = request.into_inner();
         let first = timeout(INTRODUCTION, says.message())
             .await
@@ -344,6 +346,9 @@ impl RingHost for Desk {
             return Err(Status::invalid_argument("who joins introduces itself first"));
         };
         let (named, orders, left) = self.reception.admit(join).await?;
+        if let Some(info) = info {
+            info.standing().keep();
+        }
         let (reception, closing) = (Arc::clone(&self.reception), self.closing.clone());
         tokio::spawn(async move {
             closing.run_until_cancelled(reception.attend(named, says, left)).await;

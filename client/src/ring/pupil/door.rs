@@ -60,6 +60,7 @@ pub fn open(tcp: TcpListener, credentials: &Credentials) -> Door {
     let server = Server::builder()
         .max_concurrent_streams(CALLS)
         .timeout(CALL)
+        .layer(listener::Served)
         .add_service(service)
         .serve_with_incoming(connections);
     let server = tokio::spawn(async move {

@@ -174,7 +174,7 @@ async fn strangers_numbers(seats: &Seats, own: &Signer) {
     let number = |run: RunId, lane: Lane| {
         let body = slip::body(7, &mut rand::rng()).to_vec();
         let slip = Slip::new(run, lane, &body);
-        Parcel { signed: Signed { slip, signature: slip.sign(own) }, body }
+        Parcel { signed: Signed { slip, signature: slip.sign(own) }, body: body.into() }
     };
     let earlier = RunId([9; 16]);
     // In the name of another pupil, of another round, and on a lane that nobody has.

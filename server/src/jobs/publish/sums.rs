@@ -15,7 +15,7 @@ use mpc::{
 use zeroize::Zeroizing;
 
 use super::super::JobError;
-use crate::{catalog::StudyContext, node::Node, storage::StorageError};
+use crate::{catalog::StudyContext, node::Node, storage::StorageError, work};
 
 /// Submissions read from the database at a time: at the largest, an output share is 256 KiB.
 const PAGE: usize = 64;
@@ -46,7 +46,7 @@ pub(super) async fn over(
             rows.push(Row { public: stored.public, public_hash: stored.public_hash, share });
         }
         // Points are decompressed on a thread of their own: the async threads keep answering.
-        let added = tokio::task::spawn_blocking(move || sums.add(&rows).map(|()| sums));
+        let added = work::aside(move || sums.add(&rows).map(|()| sums));
         sums = added.await.map_err(|_| JobError::Stopping)??;
         if is_last {
             break;

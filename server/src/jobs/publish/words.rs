@@ -12,6 +12,7 @@ use crate::{
     catalog::StudyContext,
     node::Node,
     storage::{Charge, Charged, StorageError},
+    work,
 };
 
 /// The study's words in this server's storage.
@@ -65,6 +66,6 @@ async fn draw(context: Arc<StudyContext>, coordinates: Vec<usize>) -> Result<Dra
         let mut rng = rngs::StdRng::try_from_rng(&mut rngs::SysRng).ok()?;
         context.plan.noise()?.mechanism().sample(&coordinates, &mut rng)
     };
-    let drawn = tokio::task::spawn_blocking(draw).await;
+    let drawn = work::aside(draw).await;
     drawn.ok().flatten().ok_or(NoNoise::Unavailable)
 }

@@ -80,8 +80,9 @@ impl Record {
         let stop = self.node.stop.clone();
         let mut writer = Writer { parts: parts.clone(), buffer: Vec::new(), stall: STALL };
         let written = tokio::select! {
-            written = self.write(after, &mut writer) => written,
+            biased;
             () = stop.cancelled() => Err(RpcError::Stopping.into()),
+            written = self.write(after, &mut writer) => written,
         };
         if let Err(Stop::Error(error)) = written {
             // A reader that does not take this either has been cut off anyway.

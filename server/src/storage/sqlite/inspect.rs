@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{StorageError, schema};
+use super::{Life, StorageError, lives, schema};
 
 /// Problems that are read of a damaged database.
 const PROBLEMS: usize = 10;
@@ -42,6 +42,21 @@ pub fn inspect(path: &Path, limit: Duration) -> Result<Inspection, StorageError>
         Ok(Inspection::Whole | Inspection::Absent | Inspection::Unfinished) => found,
         _ if log(path).exists() => check(&schema::open_reader(path)?, path, limit),
         _ => found,
+    }
+}
+
+/// How far the database at `path` has come; `None`: there is none, or it is of a version that does not
+/// count.
+pub fn life(path: &Path) -> Result<Option<Life>, StorageError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = open(path)?;
+    schema::require_known(&connection, path)?;
+    let counts = "SELECT count(*) FROM sqlite_schema WHERE name = 'life'";
+    match connection.query_row(counts, [], |row| row.get(0))? {
+        0 => Ok(None),
+        _ => lives::own(&connection).map(Some),
     }
 }
 

@@ -6,9 +6,12 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::{sync::Semaphore, task};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task,
+};
 
-use super::{StorageError, schema};
+use super::{Failure, StorageError, schema};
 
 /// Reads that can run at once.
 const CONNECTIONS: usize = 2;
@@ -16,19 +19,22 @@ const CONNECTIONS: usize = 2;
 const PERMITS: u32 = 2;
 
 /// A small pool of read-only connections.
+#[derive(Clone)]
 pub(super) struct Readers {
     path: PathBuf,
+    failure: Failure,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
     /// Opens the connections. The writer must have opened the database before.
-    pub(super) fn open(path: PathBuf) -> Result<Self, StorageError> {
+    pub(super) fn open(path: PathBuf, failure: Failure) -> Result<Self, StorageError> {
         let idle =
             (0..CONNECTIONS).map(|_| schema::open_reader(&path)).collect::<Result<_, _>>()?;
         Ok(Self {
             path,
+            failure,
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Arc::new(Mutex::new(idle)),
         })
@@ -51,7 +57,18 @@ impl Readers {
             drop(permit);
             result
         });
-        reading.await.map_err(|_| StorageError::Engine("a read was interrupted".into()))?
+        let read = reading.await;
+        let read = read.map_err(|_| StorageError::Engine("a read was interrupted".into()))?;
+        read.inspect_err(|error| self.failure.note(error))
+    }
+
+    /// Waits for the reads under way and closes their connections; no read begins until what this
+    /// returns is dropped. Called on a thread that may wait. `None`: the pool is closed.
+    pub(super) fn pause(&self) -> Option<OwnedSemaphorePermit> {
+        let all = Arc::clone(&self.permits).acquire_many_owned(PERMITS);
+        let all = futures::executor::block_on(all).ok()?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Some(all)
     }
 
     /// Waits for the reads under way and closes the connections.

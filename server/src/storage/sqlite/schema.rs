@@ -2,20 +2,21 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use zeroize::Zeroizing;
 
-use super::StorageError;
+use super::{StorageError, lives};
 
 /// Marks the file as Sotto's, for `file` and for us: "SOTT".
 const APPLICATION_ID: i64 = 0x534f_5454;
 
 /// The script that takes the database from schema version `i` to `i + 1`, for each `i`.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// Versions before this one can corrupt the database when the log is reset.
 const OLDEST_LIBRARY: (i32, &str) = (3_051_003, "3.51.3");
@@ -28,6 +29,8 @@ const LOG_LIMIT_BYTES: i64 = 32 << 20;
 /// payloads are written once and read once.
 const WRITER_CACHE_KIB: i64 = 1024;
 const READER_CACHE_KIB: i64 = 256;
+/// Bytes of the log that are written again at a time.
+const REWRITTEN: usize = 1 << 20;
 /// How long a statement waits for another connection's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements kept prepared per connection; more than there are.
@@ -166,6 +169,25 @@ ALTER TABLE study_count ADD COLUMN amended_records INTEGER NOT NULL DEFAULT 0;
 UPDATE study_count SET own_records = accepted_records;
 ";
 
+/// What tells this database from an older copy of itself: an identity that is drawn once, and an age
+/// that rises with every transaction. And how far the peers' databases were seen to have come.
+const VERSION_5: &str = "
+CREATE TABLE life (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    identity BLOB NOT NULL CHECK (length(identity) = 16),
+    age INTEGER NOT NULL
+) STRICT;
+INSERT INTO life VALUES (1, randomblob(16), 0);
+CREATE TABLE peer_life (
+    peer BLOB NOT NULL CHECK (length(peer) = 32),
+    identity BLOB NOT NULL CHECK (length(identity) = 16),
+    age INTEGER NOT NULL,
+    signature BLOB NOT NULL CHECK (length(signature) = 64),
+    seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (peer, identity)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Locks the database against other processes for as long as the file is held.
 pub(super) fn lock(database: &Path) -> Result<File, StorageError> {
     if let Some(directory) = database.parent() {
@@ -201,9 +223,12 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // The log is copied by [`checkpoint_if_large`], which says when that fails.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
-    migrate(&mut connection, version)?;
+    migrate(&mut connection, version, MIGRATIONS)?;
+    // Who starts has to know that what it writes stays.
+    lives::grow(&connection)?;
     // A process that was killed may have left scrubbed bytes in the log.
     checkpoint(&connection)?;
     if let Some(directory) = path.parent() {
@@ -225,6 +250,49 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<bool, StorageError> 
     let busy: i64 =
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(busy == 0)
+}
+
+/// Copies the log into the database if it is large. What a reader still needs stays.
+pub(super) fn checkpoint_if_large(connection: &Connection) -> Result<(), StorageError> {
+    let pages = |mode: &str| -> Result<i64, StorageError> {
+        let mut statement = connection.prepare_cached(mode)?;
+        Ok(statement.query_row([], |row| row.get(1))?)
+    };
+    if pages("PRAGMA wal_checkpoint(NOOP)")? >= CHECKPOINT_PAGES {
+        pages("PRAGMA wal_checkpoint(PASSIVE)")?;
+    }
+    Ok(())
+}
+
+/// Writes every byte of the log again, and asks for it to be durable. After an error the system may
+/// take what it could not write for written; what is written anew it has to answer for. Nobody may
+/// have the database open.
+pub(super) fn rewrite_log(database: &Path) -> Result<(), StorageError> {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    let rewrite = || {
+        let mut file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let mut part = Zeroizing::new(vec![0; REWRITTEN]);
+        loop {
+            let read = file.read(&mut part)?;
+            let Some(bytes) = part.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
+            // At most a part: it fits.
+            file.seek_relative(-(read as i64))?;
+            file.write_all(bytes)?;
+        }
+        file.sync_all()
+    };
+    rewrite().map_err(|cause| of_disk(&cause))
+}
+
+fn of_disk(cause: &io::Error) -> StorageError {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full,
+        _ => StorageError::Failing(cause.to_string()),
+    }
 }
 
 fn configure(connection: &Connection, cache_kib: i64) -> Result<(), StorageError> {
@@ -270,13 +338,26 @@ fn known_version(connection: &Connection, path: &Path) -> Result<usize, StorageE
     Ok(version)
 }
 
-fn migrate(connection: &mut Connection, from: usize) -> Result<(), StorageError> {
-    for (index, script) in MIGRATIONS.iter().enumerate().skip(from) {
-        let transaction = connection.transaction()?;
+/// Takes the database from a version to the last one in a single transaction: whatever happens in
+/// between, the program of the old version can use it.
+fn migrate(
+    connection: &mut Connection,
+    from: usize,
+    migrations: &[&str],
+) -> Result<(), StorageError> {
+    if from == migrations.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for script in migrations.iter().skip(from) {
         transaction.execute_batch(script)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(0))?;
-        transaction.commit()?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let version = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()?;
+    if from > 0 {
+        tracing::info!(from, to = version, "the database was taken over from an older version");
     }
     Ok(())
 }
@@ -323,138 +404,6 @@ fn io_error(path: &Path, cause: &io::Error) -> StorageError {
 }
 
 #[cfg(test)]
-mod tests {
-    use mpc::{
-        collect::PublicPart,
-        ids::{StudyId, SubmissionId},
-        sign::PublicKey,
-    };
-
-    use super::*;
-
-    fn place() -> (tempfile::TempDir, PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("data").join("sotto.db");
-        (directory, path)
-    }
-
-    fn open(path: &Path) -> Result<(File, Connection), StorageError> {
-        Ok((lock(path)?, open_writer(path)?))
-    }
-
-    #[test]
-    fn a_second_process_is_refused_while_the_first_holds_the_database() {
-        let (_directory, path) = place();
-        let first = open(&path).unwrap();
-        assert!(matches!(lock(&path), Err(StorageError::InUse { .. })));
-        drop(first);
-        open(&path).unwrap();
-    }
-
-    #[test]
-    fn a_newer_schema_is_refused_and_left_alone() {
-        let (_directory, path) = place();
-        open(&path).unwrap().1.pragma_update(None, "user_version", 99).unwrap();
-        let refused = open(&path).err().unwrap();
-        assert!(matches!(refused, StorageError::NewerSchema { found: 99, .. }));
-        let version: i64 = Connection::open(&path)
-            .unwrap()
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .unwrap();
-        assert_eq!(version, 99);
-    }
-
-    /// A submission as version 1 stored it.
-    fn public_part() -> PublicPart {
-        PublicPart {
-            study: StudyId([1; 32]),
-            submission: SubmissionId([2; 16]),
-            records: 3,
-            provider: PublicKey([0xab; 32]),
-            amendment: None,
-            joint_rand: vec![5; 64],
-            commitments: Vec::new(),
-            payload_hashes: vec![[6; 32]; 2],
-        }
-    }
-
-    #[test]
-    fn a_database_of_version_1_is_taken_over_with_everything_in_it() {
-        let (_directory, path) = place();
-        drop(lock(&path).unwrap());
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(VERSION_1).unwrap();
-        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        old.execute(
-            "INSERT INTO study VALUES (7, ?1, x'00', ?2, 3, '', '[]', NULL, 1, 1)",
-            ([1; 32], [0; 64]),
-        )
-        .unwrap();
-        old.execute("INSERT INTO study_count (study, submissions) VALUES (7, 1)", []).unwrap();
-        let public = public_part();
-        old.execute(
-            "INSERT INTO submission VALUES (9, 7, ?1, ?2, 3, 10, 0, NULL, ?3)",
-            (public.submission.0, [4; 32], public.encode()),
-        )
-        .unwrap();
-        drop(old);
-        let (_lock, connection) = open(&path).unwrap();
-        let version: i64 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        assert_eq!(version, i64::try_from(MIGRATIONS.len()).unwrap());
-        let study = StudyId([1; 32]);
-        let entries = super::super::submissions::entries(&connection, study, None, 9).unwrap();
-        assert_eq!((entries[0].id, entries[0].records), (public.submission, 3));
-        assert_eq!((entries[0].provider, entries[0].amendment), (public.provider, None));
-        let counts = super::super::studies::counts(&connection, study).unwrap();
-        assert_eq!((counts.submissions, counts.charged), (1, 0));
-        drop((connection, _lock));
-        open(&path).expect("the second time there is nothing left to do");
-    }
-
-    #[test]
-    fn a_file_of_something_else_is_refused_and_left_alone() {
-        let (_directory, path) = place();
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
-        assert!(matches!(open(&path), Err(StorageError::ForeignFile { .. })));
-        let text = vec![b'x'; 10_000];
-        fs::write(&path, &text).unwrap();
-        assert!(matches!(open(&path), Err(StorageError::ForeignFile { .. })));
-        assert_eq!(fs::read(&path).unwrap(), text);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_owner_can_read_the_database_and_its_log() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let (_directory, path) = place();
-        let (_lock, connection) = open(&path).unwrap();
-        connection.execute_batch("UPDATE study SET state = 1").unwrap();
-        let mut seen = 0;
-        for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
-            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
-            seen += 1;
-        }
-        assert!(seen >= 3, "database, log and lock file");
-    }
-
-    #[test]
-    fn the_connection_is_as_durable_and_as_forgetful_as_promised() {
-        let (_directory, path) = place();
-        let (_lock, connection) = open(&path).unwrap();
-        let number = |name: &str| -> i64 {
-            connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
-        };
-        let mode: String =
-            connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-        assert_eq!(mode, "wal");
-        assert_eq!(number("synchronous"), 2);
-        assert_eq!(number("foreign_keys"), 1);
-        assert_eq!(number("secure_delete"), 1);
-        assert_eq!(number("temp_store"), 2, "in memory");
-        assert_eq!(number("application_id"), APPLICATION_ID);
-        assert!(rusqlite::version_number() >= OLDEST_LIBRARY.0);
-    }
-}
+mod tests;
+#[cfg(test)]
+mod versions;

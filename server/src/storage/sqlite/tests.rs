@@ -91,7 +91,15 @@ conforms! {
     check_a_run_is_begun_once => run_is_begun_once,
     check_concurrent_beginnings_let_one_begin => concurrent_beginnings_let_one_begin,
     check_a_transcript_is_kept_in_parts => transcript_is_kept_in_parts,
+    check_the_furthest_sighting_stays => furthest_sighting_stays,
+    check_databases_of_a_peer_are_few => databases_of_a_peer_are_few,
+    check_a_storage_that_works_says_so => storage_that_works_says_so,
     check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
+}
+
+#[tokio::test]
+async fn age_rises_with_every_change() {
+    conformance::check_the_age_rises_with_every_change(Directory::new(), Directory::new()).await;
 }
 
 #[test]
@@ -131,6 +139,51 @@ async fn many_submissions_share_commits_and_none_is_lost() {
     let reopened = crashed.open().await;
     assert_eq!(reopened.counts(id).await.unwrap().submissions, 500);
     assert_eq!(reopened.unverified(id, None, 1_000).await.unwrap().len(), 500);
+}
+
+#[tokio::test]
+async fn a_database_without_room_takes_nothing_until_it_has_some_and_loses_nothing() {
+    let directory = Directory::new();
+    let storage = directory.open().await;
+    let id = conformance::opened(&storage, 1).await;
+    let failure = storage.failure();
+    let limit = |c: &rusqlite::Connection| {
+        let pages: i64 = c.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        Ok(c.pragma_update_and_check(None, "max_page_count", pages + 10, |_| Ok(()))?)
+    };
+    storage.write(limit).await.unwrap();
+    let put = async |number: u8| {
+        let new = conformance::submission(number);
+        storage.put_submission(id, new, AMPLE).await
+    };
+    let mut taken = 0;
+    let refused = loop {
+        match put(taken + 1).await {
+            Ok(outcome) => assert_eq!(outcome, PutOutcome::Stored),
+            Err(error) => break error,
+        }
+        taken += 1;
+    };
+    assert!((1..100).contains(&taken), "{taken}");
+    assert!(matches!(refused, StorageError::Full), "{refused}");
+    assert!(matches!(*failure.borrow(), Some(StorageError::Full)), "at once");
+    // Nothing is tried, what would fit neither, and everything can be read.
+    let age = storage.life().await.unwrap().age;
+    let small = storage.begin_run(id, RunId([1; 16])).await;
+    assert!(matches!(small, Err(StorageError::Full)));
+    assert_eq!(storage.counts(id).await.unwrap().submissions, u64::from(taken));
+    assert_eq!(storage.life().await.unwrap().age, age);
+    // The limit is one of the connection, so that opening the database again makes room.
+    storage.health().await.unwrap();
+    assert!(failure.borrow().is_none());
+    assert_eq!(put(taken + 1).await.unwrap(), PutOutcome::Stored);
+    let crashed = directory.crash().await.open().await;
+    for storage in [&storage, &crashed] {
+        assert_eq!(storage.counts(id).await.unwrap().submissions, u64::from(taken) + 1);
+        let ids: Vec<_> = (1..=taken + 1).map(|tag| SubmissionId([tag; 16])).collect();
+        let stored = storage.submissions(id, &ids).await.unwrap();
+        assert!(stored.iter().all(Option::is_some));
+    }
 }
 
 #[tokio::test]

@@ -2,14 +2,15 @@
 //!
 //! A command that fails is undone without savepoints: within one, SQLite copies each page that it
 //! changes into a temporary file, and those pages hold shares. The group is rolled back instead,
-//! and its commands run again, each in a transaction of its own; this is rare.
+//! and its commands run again, each in a transaction of its own; this is rare. An error of the disk
+//! is everybody's: the whole group fails with it.
 
 use std::{fs::File, thread};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StorageError, schema};
+use super::{Desk, StorageError, lives};
 
 /// Commands that may wait for the writer; beyond that, callers wait.
 const QUEUE: usize = 256;
@@ -29,14 +30,16 @@ pub(super) struct Order {
     pub(super) bytes: usize,
     /// Whether the log must be emptied after the commit, because deleted secrets are in it.
     pub(super) empty_log: bool,
+    /// Whether the database is to be opened again if its disk has failed.
+    pub(super) probe: bool,
 }
 
 /// A transaction's share of one caller.
 trait Command: Send {
     fn order(&self) -> Order;
-    /// Runs the statements, and keeps what came out. `false`: they failed. May run again after
-    /// a rollback.
-    fn run(&mut self, connection: &Connection) -> bool;
+    /// Runs the statements, and keeps what came out; returns why they failed, if they did. May run
+    /// again after a rollback.
+    fn run(&mut self, connection: &Connection) -> Option<StorageError>;
     /// Tells the caller what came out, or why nothing of the group was committed.
     fn answer(self: Box<Self>, committed: Result<(), StorageError>);
 }
@@ -52,7 +55,7 @@ impl Writer {
     /// Starts the thread. It keeps `lock` until it has written everything and closed the
     /// connection, which happens when the last clone of the queue is gone; then it says so.
     pub(super) fn start(
-        connection: Connection,
+        desk: Desk,
         lock: File,
     ) -> Result<(Self, oneshot::Receiver<()>), StorageError> {
         let (sender, receiver) = mpsc::channel(QUEUE);
@@ -60,8 +63,7 @@ impl Writer {
         thread::Builder::new()
             .name("storage-writer".into())
             .spawn(move || {
-                serve(&connection, receiver);
-                drop(connection);
+                serve(desk, receiver);
                 drop(lock);
                 // Nobody may be waiting for the end, and that is no error.
                 let _ = closed.send(());
@@ -93,9 +95,9 @@ where
         self.order
     }
 
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Connection) -> Option<StorageError> {
         self.outcome = (self.work)(connection);
-        self.outcome.is_ok()
+        self.outcome.as_ref().err().cloned()
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StorageError>) {
@@ -104,8 +106,7 @@ where
     }
 }
 
-fn serve(connection: &Connection, mut queue: mpsc::Receiver<Box<dyn Command>>) {
-    let mut log_holds_secrets = false;
+fn serve(mut desk: Desk, mut queue: mpsc::Receiver<Box<dyn Command>>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         let mut bytes = group.iter().map(|command| command.order().bytes).sum::<usize>();
@@ -114,16 +115,17 @@ fn serve(connection: &Connection, mut queue: mpsc::Receiver<Box<dyn Command>>) {
             bytes += next.order().bytes;
             group.push(next);
         }
-        let committed = commit(connection, &mut group);
-        log_holds_secrets |= group.iter().any(|command| command.order().empty_log);
-        if log_holds_secrets {
-            log_holds_secrets = !empty_log(connection);
-        }
+        let is_probed = group.iter().any(|command| command.order().probe);
+        let committed = match desk.connection(is_probed) {
+            Ok(connection) => commit(connection, &mut group),
+            Err(error) => vec![Err(error); group.len()],
+        };
+        desk.note(&committed);
+        desk.tidy(group.iter().any(|command| command.order().empty_log));
         for (command, committed) in group.into_iter().zip(committed) {
             command.answer(committed);
         }
     }
-    empty_log(connection);
 }
 
 /// Commits the group, in one transaction if none of it has to be undone. Says of each command
@@ -133,14 +135,29 @@ fn commit(
     group: &mut [Box<dyn Command>],
 ) -> Vec<Result<(), StorageError>> {
     match transact(connection, group) {
-        Ok(Transaction::Undone) if group.len() > 1 => group
-            .iter_mut()
-            .flat_map(|command| commit(connection, std::slice::from_mut(command)))
-            .collect(),
+        Ok(Transaction::Undone) if group.len() > 1 => one_by_one(connection, group),
         // Of a command that was undone alone, the error is the outcome.
         Ok(_) => vec![Ok(()); group.len()],
         Err(error) => vec![Err(error); group.len()],
     }
+}
+
+/// Commits each command alone, up to an error of the disk.
+fn one_by_one(
+    connection: &Connection,
+    group: &mut [Box<dyn Command>],
+) -> Vec<Result<(), StorageError>> {
+    let mut of_disk = None;
+    let commit = |command| {
+        if let Some(error) = &of_disk {
+            return vec![Err(StorageError::clone(error))];
+        }
+        let committed = commit(connection, std::slice::from_mut(command));
+        let mut errors = committed.iter().filter_map(|committed| committed.as_ref().err());
+        of_disk = errors.find(|error| error.is_of_disk()).cloned();
+        committed
+    };
+    group.iter_mut().flat_map(commit).collect()
 }
 
 enum Transaction {
@@ -153,38 +170,39 @@ fn transact(
     connection: &Connection,
     group: &mut [Box<dyn Command>],
 ) -> Result<Transaction, StorageError> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    for command in group {
-        let before = connection.total_changes();
-        let failed = !command.run(connection);
-        if connection.is_autocommit() {
-            // A full disk, for one, makes SQLite undo the whole transaction by itself, which
-            // the command that met it must not call a success.
-            let undone = StorageError::Engine("the transaction was undone".into());
-            return if failed { Ok(Transaction::Undone) } else { Err(undone) };
-        }
-        if failed && connection.total_changes() != before {
-            connection.prepare_cached("ROLLBACK")?.execute([])?;
-            return Ok(Transaction::Undone);
-        }
-    }
-    let committed = connection.prepare_cached("COMMIT")?.execute([]);
-    if committed.is_err() && !connection.is_autocommit() {
+    let transacted = in_transaction(connection, group);
+    // An error of SQLite's own may have undone it already.
+    if !connection.is_autocommit() {
         connection.prepare_cached("ROLLBACK")?.execute([])?;
     }
-    committed?;
-    Ok(Transaction::Committed)
+    transacted
 }
 
-/// Empties the log; `false` if it has to be tried again after the next group.
-fn empty_log(connection: &Connection) -> bool {
-    match schema::checkpoint(connection) {
-        Ok(done) => done,
-        Err(error) => {
-            tracing::warn!(%error, "the database's log could not be emptied");
-            false
+fn in_transaction(
+    connection: &Connection,
+    group: &mut [Box<dyn Command>],
+) -> Result<Transaction, StorageError> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let begun = connection.total_changes();
+    for command in group {
+        let before = connection.total_changes();
+        let failed = command.run(connection);
+        match failed {
+            Some(error) if error.is_of_disk() => return Err(error),
+            Some(_) if connection.is_autocommit() => return Ok(Transaction::Undone),
+            Some(_) if connection.total_changes() != before => return Ok(Transaction::Undone),
+            // The command that met the end of the transaction must not call it a success.
+            None if connection.is_autocommit() => {
+                return Err(StorageError::Engine("the transaction was undone".into()));
+            }
+            _ => {}
         }
     }
+    if connection.total_changes() != begun {
+        lives::grow(connection)?;
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(Transaction::Committed)
 }
 
 #[cfg(test)]
@@ -203,6 +221,17 @@ mod tests {
         Ok(connection.execute("INSERT INTO t VALUES (?1)", [number])?)
     }
 
+    /// With the table by which transactions are counted.
+    fn database() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE life (age); INSERT INTO life VALUES (0)").unwrap();
+        connection
+    }
+
+    fn age(connection: &Connection) -> i64 {
+        connection.query_row("SELECT age FROM life", [], |row| row.get(0)).unwrap()
+    }
+
     fn numbers(connection: &Connection) -> Vec<i64> {
         let mut statement = connection.prepare("SELECT x FROM t ORDER BY x").unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
@@ -211,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_failing_command_takes_only_its_own_writes_with_it() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = database();
         connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
         let (first, mut first_answer) = task(|c| insert(c, 1));
         let (second, mut second_answer) = task(|c| {
@@ -228,11 +257,12 @@ mod tests {
         assert!(second_answer.try_recv().unwrap().is_err());
         assert!(third_answer.try_recv().unwrap().is_ok());
         assert_eq!(numbers(&connection), [1, 3]);
+        assert_eq!(age(&connection), 2, "of each transaction that changed something");
     }
 
     #[test]
     fn a_refusal_that_changed_nothing_does_not_run_the_others_again() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = database();
         connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
         let (refused, mut refused_answer) = task(|_| Err(StorageError::Damaged("refused")));
         let runs = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -253,7 +283,7 @@ mod tests {
 
     #[test]
     fn nobody_is_told_of_success_when_the_commit_fails() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = database();
         connection
             .execute_batch(
                 "PRAGMA foreign_keys = ON;
@@ -271,6 +301,28 @@ mod tests {
         }
         assert!(good_answer.try_recv().unwrap().is_err());
         assert!(numbers(&connection).is_empty());
+        assert!(connection.is_autocommit(), "the next group can begin");
+    }
+
+    #[test]
+    fn an_error_of_the_disk_takes_the_whole_group_with_it_and_nothing_runs_again() {
+        let connection = database();
+        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+        let (good, mut good_answer) = task(|c| insert(c, 1));
+        let (full, mut full_answer) = task(|c| {
+            insert(c, 2)?;
+            Err(StorageError::Full)
+        });
+        let (never, mut never_answer) = task(|_| panic!("nothing is asked of a full disk"));
+        let mut group = [good, full, never];
+        let committed = commit(&connection, &mut group);
+        for (command, committed) in group.into_iter().zip(committed) {
+            command.answer(committed);
+        }
+        for answer in [&mut good_answer, &mut full_answer, &mut never_answer] {
+            assert!(matches!(answer.try_recv().unwrap(), Err(StorageError::Full)));
+        }
+        assert!(numbers(&connection).is_empty() && age(&connection) == 0);
         assert!(connection.is_autocommit(), "the next group can begin");
     }
 }

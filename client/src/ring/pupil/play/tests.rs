@@ -40,7 +40,7 @@ fn parcel(from: u8, to: u8, value: u64) -> Parcel {
     let lane = Lane { ring: 0, from: Seat(from.into()), to: Seat(to.into()) };
     let body = slip::body(value, &mut StdRng::seed_from_u64(value)).to_vec();
     let slip = Slip::new(RUN, lane, &body);
-    Parcel { signed: Signed { slip, signature: slip.sign(&signer(from)) }, body }
+    Parcel { signed: Signed { slip, signature: slip.sign(&signer(from)) }, body: body.into() }
 }
 
 fn said(from: u8, value: u64) -> SignedAnnouncement {

@@ -1,0 +1,166 @@
+//! What bad neighbours do to honest people's waiting times: `cargo bench -p sotto-cli --bench neighbours`.
+//!
+//! Prints p50 and p99 of a submission and of a question, alone and beside each neighbour, and ratios.
+//! The neighbours are a process of their own with the lowest priority, as they would be on machines of
+//! their own. It asserts that everybody is counted once, and nothing about time. Without `--bench`
+//! everything runs once at tiny sizes; names of neighbours choose which ones come.
+
+// Clippy knows the functions marked as tests, and not those that they call.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../../tests/neighbours/attack.rs"]
+mod attack;
+#[allow(dead_code, reason = "other tests use all of it")]
+#[path = "../../tests/processes/client.rs"]
+mod client;
+#[path = "../../tests/neighbours/honest.rs"]
+mod honest;
+#[path = "../../tests/processes/one_hot.rs"]
+mod one_hot;
+#[allow(dead_code, reason = "other tests use all of it")]
+#[path = "../../tests/processes/process.rs"]
+mod process;
+#[allow(dead_code, reason = "other tests use all of it")]
+#[path = "../../tests/processes/serve_cluster.rs"]
+mod serve_cluster;
+
+use std::{path::Path, process::Command, time::Duration};
+
+use attack::{Neighbour, Stage, Uploads};
+use honest::{People, Waited};
+use process::{Process, wait_until};
+use serve_cluster::Servers;
+
+/// The argument that makes this program a neighbour.
+const ATTACK: &str = "attack";
+/// Between two lines of a neighbour on what it has done.
+const REPORT: Duration = Duration::from_millis(200);
+
+/// How much is measured: people beside each neighbour, and connections of those who make many.
+struct Sizes {
+    people: usize,
+    connections: usize,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if let [command, name, profile, roots, closed, connections] = arguments.as_slice()
+        && command == ATTACK
+    {
+        let connections = connections.parse().unwrap();
+        return runtime.block_on(attack(name, profile, roots, closed, connections));
+    }
+    let sizes = match arguments.iter().any(|argument| argument == "--bench") {
+        true => Sizes { people: 150, connections: 5_000 },
+        false => Sizes { people: 2, connections: 60 },
+    };
+    let chosen = |neighbour: &Neighbour| {
+        let named = Neighbour::ALL.iter().any(|any| arguments.contains(&format!("{any:?}")));
+        !named || arguments.contains(&format!("{neighbour:?}"))
+    };
+    let neighbours: Vec<_> = Neighbour::ALL.into_iter().filter(chosen).collect();
+    runtime.block_on(measure(&sizes, &neighbours));
+}
+
+/// Is a neighbour until it is killed.
+async fn attack(name: &str, profile: &str, roots: &str, closed: &str, connections: usize) {
+    let find = |neighbour: &Neighbour| format!("{neighbour:?}") == name;
+    let neighbour = Neighbour::ALL.into_iter().find(find).unwrap();
+    let profile = Path::new(profile);
+    let uploads = Uploads::new(profile, closed.parse().unwrap()).await;
+    let stage = Stage::new(profile, Path::new(roots), connections, uploads);
+    let report = async {
+        loop {
+            tokio::time::sleep(REPORT).await;
+            println!("{}", stage.done());
+        }
+    };
+    tokio::select! {
+        () = neighbour.run(&stage) => {}
+        () = report => {}
+    }
+}
+
+async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) {
+    let servers = Servers::new();
+    let client = servers.client.clone();
+    let closed = client.create(&one_hot::study(1));
+    servers.approve(&closed);
+    client.write("one.csv", one_hot::people(0..1));
+    client.run(&["submit", &closed, "one.csv"]).ok();
+    client.close(&closed);
+    client.result(&closed);
+    // One study each, because a study has as many categories as people.
+    println!(
+        "{:<20} {:>34} {:>34} {:>10}",
+        "", "submitting p50, p99 (ms), ratio", "asking p50, p99 (ms), ratio", "steps"
+    );
+    for neighbour in neighbours {
+        let study = client.create(&one_hot::study(2 * sizes.people + 2));
+        servers.approve(&study);
+        let mut people = People::new(&client.profile, &client.dir, &study);
+        people.come(2).await;
+        let alone = people.come(sizes.people).await;
+        print("alone", &alone, None, 0);
+        let (mut process, before) = start(&servers, *neighbour, &closed, sizes.connections);
+        let beside = people.come(sizes.people).await;
+        assert!(process.is_running(), "{}", process.stderr());
+        let steps = last_line(&process).saturating_sub(before);
+        process.kill();
+        print(&format!("{neighbour:?}"), &beside, Some(&alone), steps);
+        client.close(&study);
+        one_hot::assert_everybody_counts_once(&client.result(&study), people.count());
+    }
+}
+
+/// A neighbour that is at work.
+fn start(
+    servers: &Servers,
+    neighbour: Neighbour,
+    closed: &str,
+    connections: usize,
+) -> (Process, u64) {
+    let client = &servers.client;
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]).arg(std::env::current_exe().unwrap());
+    command.arg(ATTACK).arg(format!("{neighbour:?}"));
+    command.arg(&client.profile).arg(servers.dir.path().join("roots.pem"));
+    command.arg(closed).arg(connections.to_string());
+    let mut process = Process::start(&mut command);
+    wait_until("a neighbour to begin", || {
+        assert!(process.is_running(), "{}", process.stderr());
+        last_line(&process) > 0
+    });
+    if matches!(neighbour, Neighbour::Slow | Neighbour::SlowFromEverywhere) {
+        // Until all of them have come.
+        std::thread::sleep(Duration::from_millis(connections as u64 / 2));
+    }
+    let before = last_line(&process);
+    (process, before)
+}
+
+fn last_line(process: &Process) -> u64 {
+    let said = process.stdout();
+    let whole = said.rfind('\n').map_or("", |end| &said[..end]);
+    whole.lines().last().map_or(0, |line| line.parse().unwrap())
+}
+
+fn print(name: &str, waited: &Waited, alone: Option<&Waited>, steps: u64) {
+    let column = |waited: &[Duration], alone: Option<&[Duration]>| {
+        let (p50, p99) = (percentile(waited, 50), percentile(waited, 99));
+        let ratio = alone.map_or(1.0, |alone| p99 / percentile(alone, 99));
+        format!("{p50:>10.1} {p99:>10.1} {ratio:>10.2}")
+    };
+    let submitting = column(&waited.submitting, alone.map(|alone| &alone.submitting[..]));
+    let asking = column(&waited.asking, alone.map(|alone| &alone.asking[..]));
+    println!("{name:<20} {submitting:>34} {asking:>34} {steps:>10}");
+}
+
+/// In milliseconds.
+fn percentile(waited: &[Duration], percent: usize) -> f64 {
+    let mut sorted = waited.to_vec();
+    sorted.sort();
+    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted[place].as_secs_f64() * 1_000.0
+}

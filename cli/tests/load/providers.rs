@@ -1,0 +1,172 @@
+//! Providers: thousands at once, each with a key and connections of its own, each with one record.
+//!
+//! They live in processes of their own, so that no process has more connections than the system
+//! allows it. All connect first; when everybody is connected, everybody submits.
+
+use std::{path::Path, process::Command, sync::Arc, time::Instant};
+
+use ::client::{Cluster, Profile, progress::Silent, submit::Options};
+use futures::{StreamExt as _, future::join_all, stream};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    end, print_use,
+    process::{Process, typed, wait_until},
+    serve_cluster::Servers,
+    size,
+};
+
+/// Providers of one process: three connections each.
+const OF_PROCESS: usize = 4_000;
+/// Providers of one process that connect at the same moment.
+const CONNECTING: usize = 32;
+/// Everybody may come from one address here, and nothing else is beyond the usual limits.
+const LIMITS: &str = "[limits]\nconnections = 60000\ncalls_per_second = 1000000\n";
+/// What a process of providers is told by its environment.
+const TASK: &str = "LOAD_PROVIDERS";
+
+const STUDY: &str = r#"
+title = "Ages"
+max_records = 2000000
+[privacy]
+min_records = 1
+[[column]]
+name = "age"
+type = "integer"
+min = 0
+max = 100
+[[statistic]]
+name = "sum"
+kind = "sum"
+of = "age"
+"#;
+
+/// Requires this many records, with this sum.
+#[track_caller]
+pub fn assert_sum(result: &Value, records: usize, sum: usize) {
+    assert_eq!(result["records"], records, "{result}");
+    assert_eq!(result["rejected"], 0, "{result}");
+    assert_eq!(result["statistics"][0]["cells"][0]["value"], sum, "{result}");
+}
+
+/// A study of [`STUDY`] that takes submissions.
+pub fn open(servers: &Servers) -> String {
+    let study = servers.client.create(STUDY);
+    servers.approve(&study);
+    study
+}
+
+#[test]
+fn providers_that_come_all_at_once_are_all_counted_once() {
+    let count = size("SOTTO_PROVIDERS", 300);
+    let servers = Servers::with_limits(LIMITS);
+    let client = servers.client.clone();
+    let study = open(&servers);
+    print_use(&servers, "before");
+    let ranges = (0..count).step_by(OF_PROCESS).map(|from| from..(from + OF_PROCESS).min(count));
+    let mut processes: Vec<_> = ranges
+        .map(|range| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--ignored", "--exact", "providers::be_providers", "--nocapture"]);
+            let task = format!("{}\n{study}\n{}\n{}", client.dir.display(), range.start, range.end);
+            Process::start(typed(command.env(TASK, task).current_dir(&client.dir)))
+        })
+        .collect();
+    for process in &mut processes {
+        until(process, "connected");
+    }
+    print_use(&servers, "connected");
+    for process in &mut processes {
+        process.types("go");
+    }
+    for process in &mut processes {
+        until(process, "submitted");
+    }
+    print_use(&servers, "submitted");
+    for process in processes {
+        println!("{}", process.wait().ok().stdout);
+    }
+    client.close(&study);
+    assert_sum(&client.result(&study), count, (0..count).map(age).sum());
+    end(servers);
+}
+
+/// Longer than any other wait: there may be ten thousand of them.
+#[track_caller]
+fn until(process: &mut Process, word: &str) {
+    for _ in 0..20 {
+        let mut pause = 0;
+        wait_until(word, || {
+            pause += 1;
+            assert!(
+                process.is_running() || process.stdout().contains(word),
+                "{}",
+                process.stderr()
+            );
+            process.stdout().contains(word) || pause > 1_000
+        });
+    }
+    assert!(process.stdout().contains(word), "{word}: {}", process.stderr());
+}
+
+fn age(provider: usize) -> usize {
+    provider % 101
+}
+
+#[test]
+#[ignore = "a process of the test above"]
+fn be_providers() {
+    let task = std::env::var(TASK).unwrap();
+    let [dir, study, from, to] = task.split('\n').collect::<Vec<_>>().try_into().unwrap();
+    let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let begun = Instant::now();
+        let connecting = stream::iter(from..to).map(|number| connect(Path::new(dir), number));
+        let connected: Vec<_> = connecting.buffer_unordered(CONNECTING).collect().await;
+        println!("connected in {} s", begun.elapsed().as_secs());
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).unwrap();
+        let begun = Instant::now();
+        let submitting = connected.iter().map(|provider| provider.submit(study));
+        join_all(submitting).await;
+        println!("submitted in {} s", begun.elapsed().as_secs());
+    });
+}
+
+struct Provider {
+    profile: Profile,
+    cluster: Cluster,
+    file: std::path::PathBuf,
+}
+
+/// A provider with a key of its own, connected to all servers.
+async fn connect(dir: &Path, number: usize) -> Provider {
+    let common = std::fs::read_to_string(dir.join("sotto.toml")).unwrap();
+    let own = common.replace("provider.key", &format!("provider-{number}.key"));
+    let (profile, file) = (dir.join(format!("{number}.toml")), dir.join(format!("{number}.csv")));
+    std::fs::write(&profile, own).unwrap();
+    std::fs::write(&file, format!("age\n{}\n", age(number))).unwrap();
+    let profile = Profile::load(&profile).unwrap();
+    let cluster = Cluster::connect(&profile).await.unwrap();
+    Provider { profile, cluster, file }
+}
+
+impl Provider {
+    async fn submit(&self, study: &str) {
+        let options = Options::default();
+        let (stop, silent) = (CancellationToken::new(), Arc::new(Silent));
+        let study = study.parse().unwrap();
+        let report = ::client::submit::submit_through(
+            &self.cluster,
+            &self.profile,
+            study,
+            &self.file,
+            &options,
+            &stop,
+            silent,
+        );
+        assert_eq!(Box::pin(report).await.unwrap().records, 1);
+    }
+}

@@ -1,0 +1,33 @@
+//! Records: very many of one provider.
+
+use super::{
+    end, print_use,
+    providers::{assert_sum, open},
+    serve_cluster::Servers,
+    size,
+};
+
+#[test]
+fn a_provider_with_very_many_records_is_counted_exactly() {
+    let count = size("SOTTO_RECORDS", 20_000);
+    let servers = Servers::new();
+    let client = servers.client.clone();
+    let study = open(&servers);
+    let ages = || (0..count).map(|row| row % 101);
+    let rows: String = ages().map(|age| format!("{age}\n")).collect();
+    client.write("ages.csv", format!("age\n{rows}"));
+    print_use(&servers, "before");
+    // The command is given as long as it takes: it ends by itself where a server takes nothing.
+    let mut submit = client.start(&["submit", &study, "ages.csv", "--json"]);
+    while submit.is_running() {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let report = submit.wait().json();
+    println!("{report}");
+    print_use(&servers, "submitted");
+    assert_eq!(report["records"], count);
+    client.close(&study);
+    assert_sum(&client.result(&study), count, ages().sum());
+    print_use(&servers, "published");
+    end(servers);
+}

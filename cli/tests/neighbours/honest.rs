@@ -1,0 +1,84 @@
+//! Honest: people who submit and ask, as they do every day.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ::client::{Profile, progress::Silent, submit::Options};
+use mpc::ids::StudyId;
+use tokio_util::sync::CancellationToken;
+
+use super::one_hot;
+
+/// Who submits to a study of theirs, one after the other.
+pub struct People {
+    profile: PathBuf,
+    dir: PathBuf,
+    study: StudyId,
+    next: usize,
+}
+
+/// How long honest people waited.
+#[derive(Default)]
+pub struct Waited {
+    pub submitting: Vec<Duration>,
+    pub asking: Vec<Duration>,
+}
+
+impl People {
+    pub fn new(profile: &Path, dir: &Path, study: &str) -> Self {
+        let study = study.parse().unwrap();
+        Self { profile: profile.to_owned(), dir: dir.to_owned(), study, next: 0 }
+    }
+
+    /// How many have submitted.
+    pub fn count(&self) -> usize {
+        self.next
+    }
+
+    /// So many more submit, each with a client and connections of their own, and an analyst asks
+    /// after each of them. The client library rides out what it has to, and everything succeeds.
+    pub async fn come(&mut self, count: usize) -> Waited {
+        let mut waited = Waited::default();
+        let profile = Profile::load(&self.profile).unwrap();
+        for _ in 0..count {
+            let file = self.dir.join(format!("person-{}.csv", self.next));
+            std::fs::write(&file, one_hot::people(self.next..self.next + 1)).unwrap();
+            let options = Options { timeout: Duration::from_secs(60), ..Options::default() };
+            let (stop, silent) = (CancellationToken::new(), Arc::new(Silent));
+            let begun = Instant::now();
+            loop {
+                let submit = ::client::submit::submit(
+                    &profile,
+                    self.study,
+                    &file,
+                    &options,
+                    &stop,
+                    silent.clone(),
+                );
+                match submit.await {
+                    Ok(report) => break assert_eq!(report.records, 1),
+                    // Before anything is sent, a server must answer at once; a person tries again.
+                    Err(error) => again(&error, begun).await,
+                }
+            }
+            waited.submitting.push(begun.elapsed());
+            self.next += 1;
+            let begun = Instant::now();
+            while let Err(error) = ::client::studies::show(&profile, self.study).await {
+                again(&error, begun).await;
+            }
+            waited.asking.push(begun.elapsed());
+        }
+        waited
+    }
+}
+
+/// A person who could not reach a server tries again, for a while.
+async fn again(error: &::client::ClientError, begun: Instant) {
+    assert!(error.is_unreachable() && begun.elapsed() < Duration::from_secs(60), "{error}");
+    eprintln!("  again: {error}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}

@@ -1,0 +1,14 @@
+//! Broken: faults that a server might have, each of which the simulation must find.
+
+/// A fault of all servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// A receipt is signed before its submission is durable.
+    LosesWhatItSignedFor,
+    /// A receipt is signed for what comes after the close.
+    SignsAfterTheClose,
+    /// Amendments are acknowledged, and no more.
+    ForgetsAmendments,
+    /// A run may be begun twice.
+    ForgetsRuns,
+}

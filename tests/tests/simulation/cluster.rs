@@ -1,0 +1,85 @@
+//! Cluster: the servers' keys, configurations and roster, made once, and people's keys.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use mpc::sign::{PublicKey, Signer};
+use rand::{SeedableRng as _, rngs::StdRng};
+use server::{
+    certs::{DevRequest, dev},
+    config::{Approve, Config},
+    keys,
+    tls::Pin,
+};
+use study::StudyServer;
+
+/// The most servers of a plan.
+const MOST: usize = 4;
+
+/// Servers that know each other.
+pub struct Cluster {
+    configs: Vec<PathBuf>,
+    pins: Vec<Pin>,
+    servers: Vec<StudyServer>,
+    pub analyst: Signer,
+    pub operator: Signer,
+}
+
+/// The cluster of `k` servers.
+pub fn of(k: usize) -> Arc<Cluster> {
+    static MADE: [OnceLock<Arc<Cluster>>; MOST + 1] = [const { OnceLock::new() }; MOST + 1];
+    MADE[k].get_or_init(|| Arc::new(Cluster::new(k))).clone()
+}
+
+impl Cluster {
+    fn new(k: usize) -> Self {
+        // For as long as this process runs.
+        let directory = tempfile::tempdir().unwrap().keep();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let request = DevRequest {
+            directory: directory.clone(),
+            servers: Some(k),
+            ports: Vec::new(),
+            unix_s: now.as_secs(),
+        };
+        let made = dev(&request, &mut StdRng::seed_from_u64(k as u64)).unwrap();
+        let configs: Vec<_> = made.servers.iter().map(|server| server.config.clone()).collect();
+        let roster = Config::load(&configs[0]).unwrap().roster;
+        let known = || made.servers.iter().map(|server| roster.get(&server.name).unwrap());
+        Self {
+            pins: known().map(|server| server.tls).collect(),
+            servers: known()
+                .map(|server| StudyServer { name: server.name.clone(), identity: server.identity })
+                .collect(),
+            configs,
+            analyst: keys::load(&directory.join("analyst.key")).unwrap(),
+            operator: keys::load(&directory.join("operator.key")).unwrap(),
+        }
+    }
+
+    pub fn config(&self, server: usize) -> Config {
+        let mut config = Config::load(&self.configs[server]).unwrap();
+        config.approve = Approve::Manual;
+        config
+    }
+
+    pub fn pin(&self, server: usize) -> Pin {
+        self.pins[server]
+    }
+
+    pub fn servers(&self) -> &[StudyServer] {
+        &self.servers
+    }
+
+    pub fn keys(&self) -> Vec<PublicKey> {
+        self.servers.iter().map(|server| server.identity).collect()
+    }
+
+    /// The place of a server of this name.
+    pub fn index(&self, name: &str) -> usize {
+        self.servers.iter().position(|server| server.name == name).unwrap()
+    }
+}

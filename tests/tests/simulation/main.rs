@@ -1,0 +1,208 @@
+//! Simulation: clients, servers, network and storage in one thread and in virtual time, with
+//! faults that follow from a seed.
+//!
+//! One seed alone, with everything that happened: `SOTTO_SEED=123 cargo test -p sotto-tests --test
+//! simulation -- --nocapture`. The long form: `SOTTO_SEEDS=10000` before the same command.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
+
+mod broken;
+mod callers;
+mod calls;
+mod cluster;
+mod disk;
+mod ledger;
+mod machine;
+mod network;
+mod panics;
+mod people;
+mod plan;
+mod provider;
+mod referee;
+mod run;
+mod shrink;
+mod studies;
+mod trace;
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use broken::Broken;
+use plan::Plan;
+use run::{Report, run};
+use shrink::shrink;
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+/// Runs seeds on all cores, until one of them fails `until`, if that is given.
+fn run_all(
+    seeds: std::ops::Range<u64>,
+    broken: Option<Broken>,
+    until_first: bool,
+) -> (Vec<(u64, Report)>, Sums) {
+    panics::watch();
+    let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
+    let sums = Mutex::new(Sums::default());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let enough = until_first && !failed.lock().unwrap().is_empty();
+                    if seed >= seeds.end || enough {
+                        return;
+                    }
+                    let report = run(&Plan::of(seed), broken, false);
+                    sums.lock().unwrap().add(&report);
+                    if !report.wrong.is_empty() {
+                        failed.lock().unwrap().push((seed, report));
+                    }
+                }
+            });
+        }
+    });
+    let mut failed = failed.into_inner().unwrap();
+    failed.sort_by_key(|(seed, _)| *seed);
+    (failed, sums.into_inner().unwrap())
+}
+
+/// What all runs came to.
+#[derive(Debug, Default)]
+struct Sums {
+    seeds: u64,
+    operations: u64,
+    faults: u64,
+    crashes: u64,
+    writes: u64,
+    receipts: u64,
+    published: u64,
+    refused: u64,
+    cancelled: u64,
+    records: u64,
+    left_out: u64,
+    virtual_time: Duration,
+}
+
+impl Sums {
+    fn add(&mut self, report: &Report) {
+        self.seeds += 1;
+        self.operations += report.operations;
+        self.faults += report.faults;
+        self.crashes += report.crashes;
+        self.writes += report.writes;
+        self.receipts += report.receipts;
+        self.published += report.tally.published;
+        self.refused += report.tally.refused;
+        self.cancelled += report.tally.cancelled;
+        self.records += report.tally.records;
+        self.left_out += report.tally.left_out;
+        self.virtual_time += report.virtual_time;
+    }
+}
+
+/// The smallest plan that fails, in words.
+fn smallest(seed: u64, broken: Option<Broken>) -> String {
+    let least = shrink(&Plan::of(seed), |plan| !run(plan, broken, false).wrong.is_empty());
+    let wrong = run(&least, broken, false).wrong.join("\n  ");
+    format!(
+        "{least}fails:\n  {wrong}\nreplay: SOTTO_SEED={seed} cargo test -p sotto-tests --test \
+         simulation -- --nocapture"
+    )
+}
+
+#[test]
+fn whatever_happens_the_right_number_is_published_or_it_is_said_why_not() {
+    if let Some(seed) = number("SOTTO_SEED") {
+        panics::watch();
+        let plan = Plan::of(seed);
+        println!("{plan}");
+        let report = run(&plan, None, true);
+        report.lines.iter().for_each(|line| println!("{line}"));
+        println!("hash {:016x}, {:?}", report.hash, report.tally);
+        assert!(report.wrong.is_empty(), "{}", smallest(seed, None));
+        return;
+    }
+    let (failed, sums) = run_all(0..number("SOTTO_SEEDS").unwrap_or(1_000), None, false);
+    println!("{sums:#?}");
+    let seeds: Vec<_> = failed.iter().map(|(seed, report)| (seed, &report.wrong)).collect();
+    if let Some((seed, _)) = failed.first() {
+        panic!("{} seeds fail: {seeds:#?}\n{}", failed.len(), smallest(*seed, None));
+    }
+}
+
+#[test]
+fn a_seed_always_does_the_same() {
+    panics::watch();
+    for seed in 0..50 {
+        let plan = Plan::of(seed);
+        let (once, again) = (run(&plan, None, false), run(&plan, None, false));
+        if once.hash != again.hash {
+            let (once, again) = (run(&plan, None, true).lines, run(&plan, None, true).lines);
+            let same = once.iter().zip(&again).take_while(|(one, other)| one == other).count();
+            let from = same.saturating_sub(10);
+            panic!(
+                "seed {seed} differs from line {same}:\n{:#?}\n{:#?}",
+                once.iter().skip(from).take(14).collect::<Vec<_>>(),
+                again.iter().skip(from).take(14).collect::<Vec<_>>()
+            );
+        }
+    }
+}
+
+/// The simulation finds a fault of the servers in a few seeds, and shows it in a few steps.
+fn finds(broken: Broken, word: &str) {
+    let (failed, sums) = run_all(0..300, Some(broken), true);
+    let (seed, report) = failed.first().unwrap_or_else(|| panic!("{broken:?}: not found"));
+    println!("{broken:?}: found in {} seeds, as {:?}", sums.seeds, report.wrong);
+    let least = shrink(&Plan::of(*seed), |plan| !run(plan, Some(broken), false).wrong.is_empty());
+    let wrong = run(&least, Some(broken), false).wrong;
+    println!("{least}  {wrong:#?}");
+    assert!(wrong.iter().any(|wrong| wrong.contains(word)), "{wrong:?}");
+    assert!(least.steps.len() <= 8, "{least}");
+}
+
+#[test]
+fn a_server_that_signs_before_it_has_stored_is_found() {
+    finds(Broken::LosesWhatItSignedFor, "has it no more");
+}
+
+#[test]
+fn a_server_that_signs_after_the_close_is_found() {
+    finds(Broken::SignsAfterTheClose, "all servers signed for it");
+}
+
+#[test]
+fn servers_that_forget_amendments_are_found() {
+    finds(Broken::ForgetsAmendments, "all servers signed that it does not");
+}
+
+#[test]
+fn a_plan_is_shrunk_to_the_steps_that_fail() {
+    use plan::What;
+    let is_crash = |what: &What| matches!(what, What::Crash { .. });
+    let is_cut = |what: &What| matches!(what, What::Cut { .. });
+    let count = |plan: &Plan, is: &dyn Fn(&What) -> bool| {
+        plan.steps.iter().filter(|step| is(&step.what)).count()
+    };
+    let fails = |plan: &Plan| count(plan, &is_crash) > 0 && count(plan, &is_cut) > 0;
+    let plan = (0..).map(Plan::of).find(fails).unwrap();
+    let least = shrink(&plan, fails);
+    assert!(plan.steps.len() > 4, "{plan}");
+    assert_eq!((least.steps.len(), fails(&least)), (2, true), "{least}");
+    let end = |plan: &Plan, is: &dyn Fn(&What) -> bool| {
+        let last = plan.steps.iter().rposition(|step| is(&step.what)).unwrap();
+        plan.steps[..=last].iter().map(|step| step.after_ms).sum::<u64>()
+    };
+    let last = |what: &What| is_crash(what) || is_cut(what);
+    assert!(end(&least, &last) <= end(&plan, &last), "nothing happens later than it did");
+}
