@@ -13,11 +13,13 @@ use std::{
 
 use super::{
     client::Client,
-    network::{Cut, Network},
     one_hot::{self, assert_everybody_counts_once},
     phase::Phase,
     process::{Process, Signal, wait_until},
-    serve_cluster::{NAMES, Servers},
+    serve_cluster::{
+        NAMES, Servers,
+        network::{Cut, Network},
+    },
     traffic::{acknowledged, repeat},
 };
 
