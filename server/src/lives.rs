@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     config::Config,
     peers::MEET,
-    storage::{Life, Sighting, Storage, StorageError},
+    storage::{Life, Moment, Sighting, Start, Storage, StorageError},
 };
 
 /// What a server says of its database, and what it has heard of the others'.
@@ -35,11 +35,9 @@ pub struct Lives {
     behind: watch::Sender<Option<Behind>>,
 }
 
-/// This server's database is behind what it has said of it before.
+/// A database has forgotten what its server has said of it before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{name}'s database is an old copy: {peer} saw {theirs} transactions {ago}, and it has {ours}"
-)]
+#[error("{name}'s database is an old copy: it has forgotten what {peer} saw of it {ago}")]
 pub struct Behind {
     /// The server with that database.
     pub name: String,
@@ -47,10 +45,6 @@ pub struct Behind {
     pub peer: String,
     /// When, in words.
     pub ago: String,
-    /// Transactions that were seen then.
-    pub theirs: u64,
-    /// Transactions that are in it.
-    pub ours: u64,
 }
 
 /// Why two servers do not work together.
@@ -98,115 +92,131 @@ impl Lives {
         peer: &str,
         request: &v1::MeetRequest,
     ) -> Result<v1::MeetResponse, LifeError> {
-        let theirs = self.sighting(peer, request.life.as_ref())?;
-        let sighted = self.storage.sight(theirs).await?;
+        self.require_memory()?;
+        let key = *self.keys.get(peer).ok_or(LifeError::Malformed)?;
+        let (theirs, signature) = life(request.life.as_ref(), &request.starts, &key)?;
+        let seen_ms = self.clock.now_ms();
+        let sighting = Sighting { peer: key, moment: theirs.now, signature, seen_ms };
+        let sighted = self.storage.sight(sighting, theirs).await?;
         if sighted.is_another {
             tracing::warn!(%peer, "the peer has begun with another database: it has forgotten the \
                 studies that it took part in; those that have not ended wait until they are cancelled");
         }
-        let furthest = sighted.furthest;
-        Ok(v1::MeetResponse {
-            life: Some(self.mine().await?),
-            seen: Some(word(furthest.life, furthest.signature)),
-            seen_ms: furthest.seen_ms,
-        })
+        let (furthest, mine) = (sighted.furthest, self.storage.life().await?);
+        let (said, starts) = signed(&mine, &self.signer);
+        let seen = Some(word(&furthest.moment, furthest.signature));
+        Ok(v1::MeetResponse { life: Some(said), starts, seen, seen_ms: furthest.seen_ms })
     }
 
-    /// Tells `peer` how far this server has come, and requires that neither is behind.
+    /// Tells `peer` how far this server has come, and requires that neither has forgotten anything.
     pub async fn meet(
         &self,
         peer: &str,
         mut client: PeersClient<Channel>,
     ) -> Result<(), LifeError> {
+        self.require_memory()?;
         let key = *self.keys.get(peer).ok_or(LifeError::Malformed)?;
         // What is known before the question: answers may overtake each other.
         let known = self.storage.sightings(key).await?;
-        let mut request = Request::new(v1::MeetRequest { life: Some(self.mine().await?) });
+        let (said, starts) = signed(&self.storage.life().await?, &self.signer);
+        let mut request = Request::new(v1::MeetRequest { life: Some(said), starts });
         request.set_timeout(MEET);
         let answer = client.meet(request).await;
         let answer = answer.map_err(|status| LifeError::Call(Box::new(status)))?.into_inner();
         self.compare(peer, &answer).await?;
-        let theirs = self.sighting(peer, answer.life.as_ref())?;
-        let of_theirs = |known: &&Sighting| known.life.identity == theirs.life.identity;
-        match known.iter().find(of_theirs).filter(|known| known.life.age > theirs.life.age) {
+        let (theirs, _) = life(answer.life.as_ref(), &answer.starts, &key)?;
+        match known.iter().find(|known| !theirs.remembers(&known.moment)) {
             Some(known) => Err(LifeError::Behind(Behind {
                 name: peer.to_owned(),
                 peer: self.name.clone(),
                 ago: ago(self.clock.now_ms(), known.seen_ms),
-                theirs: known.life.age,
-                ours: theirs.life.age,
             })),
             None => Ok(()),
         }
     }
 
-    /// Requires that the peer has not seen more of this server's database than is in it.
+    fn require_memory(&self) -> Result<(), LifeError> {
+        self.behind.borrow().clone().map_or(Ok(()), |behind| Err(LifeError::Behind(behind)))
+    }
+
+    /// Requires that this server's database remembers what the peer has seen of it.
     async fn compare(&self, peer: &str, answer: &v1::MeetResponse) -> Result<(), LifeError> {
-        let seen = answer.seen.as_ref();
-        let (seen, _) = heard(seen, &self.signer.public())?;
+        let (seen, _) = heard(answer.seen.as_ref(), &self.signer.public())?;
         // What it has now: another meeting may have told the peer of more than this one did.
-        let mine = self.storage.life().await?;
-        if seen.identity != mine.identity || seen.age <= mine.age {
+        if self.storage.life().await?.remembers(&seen) {
             return Ok(());
         }
-        let behind = Behind {
-            name: self.name.clone(),
-            peer: peer.to_owned(),
-            ago: ago(self.clock.now_ms(), answer.seen_ms),
-            theirs: seen.age,
-            ours: mine.age,
-        };
-        tracing::error!(
-            "{behind}. This server takes nothing in and takes part in nothing. Stop it, and restore the \
-             newest backup of sotto.db. If there is none that is new enough, move sotto.db, sotto.db-wal \
-             and sotto.db-shm away and start with an empty database, which the other servers accept; \
-             then have the studies that it took part in cancelled at another server"
-        );
-        self.behind.send_if_modified(|known| {
-            let is_news = known.is_none();
-            known.get_or_insert_with(|| behind.clone());
-            is_news
+        let ago = ago(self.clock.now_ms(), answer.seen_ms);
+        let behind = Behind { name: self.name.clone(), peer: peer.to_owned(), ago };
+        let is_news = self.behind.send_if_modified(|known| match known {
+            Some(_) => false,
+            None => known.replace(behind.clone()).is_none(),
         });
+        if is_news {
+            tracing::error!(
+                "{behind}. This server takes nothing in and takes part in nothing. Stop it, and restore \
+                 the newest backup of sotto.db. If there is none that is new enough, move sotto.db, \
+                 sotto.db-wal and sotto.db-shm away and start with an empty database, which the other \
+                 servers accept; then have the studies that it took part in cancelled at another server"
+            );
+        }
         Err(LifeError::Behind(behind))
-    }
-
-    async fn mine(&self) -> Result<v1::Life, StorageError> {
-        let life = self.storage.life().await?;
-        Ok(signed(life, &self.signer))
-    }
-
-    fn sighting(&self, peer: &str, life: Option<&v1::Life>) -> Result<Sighting, LifeError> {
-        let key = *self.keys.get(peer).ok_or(LifeError::Malformed)?;
-        let (life, signature) = heard(life, &key)?;
-        Ok(Sighting { peer: key, life, signature, seen_ms: self.clock.now_ms() })
     }
 }
 
-/// A server's own word.
-pub fn signed(life: Life, signer: &Signer) -> v1::Life {
-    let parts: [&[u8]; 2] = [&life.identity, &life.age.to_be_bytes()];
-    word(life, signer.sign(dst::LIFE, &parts))
+/// A server's own word, and its starts.
+pub fn signed(life: &Life, signer: &Signer) -> (v1::Life, Vec<v1::Start>) {
+    let start = |start: &Start| v1::Start { start: start.start.to_vec().into(), age: start.age };
+    let signature = signer.sign(dst::LIFE, &parts(&life.now, &life.now.age.to_be_bytes()));
+    (word(&life.now, signature), life.starts.iter().map(start).collect())
 }
 
 /// What a word says that `key` has signed.
-pub fn heard(word: Option<&v1::Life>, key: &PublicKey) -> Result<(Life, Signature), LifeError> {
+pub fn heard(word: Option<&v1::Life>, key: &PublicKey) -> Result<(Moment, Signature), LifeError> {
     let word = word.ok_or(LifeError::Malformed)?;
-    let identity = word.identity[..].try_into().map_err(|_| LifeError::Malformed)?;
     let signature = field("signature", &word.signature).map_err(|_| LifeError::Malformed)?;
-    // Beyond it no database can count.
-    if i64::try_from(word.age).is_err() {
-        return Err(LifeError::Malformed);
-    }
-    let life = Life { identity, age: word.age };
-    let parts: [&[u8]; 2] = [&life.identity, &life.age.to_be_bytes()];
-    key.verify(dst::LIFE, &parts, &signature)?;
-    Ok((life, signature))
+    let (identity, start) = (bytes(&word.identity)?, bytes(&word.start)?);
+    let moment = Moment { identity, start, age: age(word.age)? };
+    key.verify(dst::LIFE, &parts(&moment, &moment.age.to_be_bytes()), &signature)?;
+    Ok((moment, signature))
 }
 
-fn word(life: Life, signature: Signature) -> v1::Life {
+/// The life of a peer, in its own words.
+fn life(
+    word: Option<&v1::Life>,
+    starts: &[v1::Start],
+    key: &PublicKey,
+) -> Result<(Life, Signature), LifeError> {
+    let (now, signature) = heard(word, key)?;
+    if starts.len() > Life::STARTS {
+        return Err(LifeError::Malformed);
+    }
+    let start = |said: &v1::Start| Ok(Start { start: bytes(&said.start)?, age: age(said.age)? });
+    let starts: Vec<Start> = starts.iter().map(start).collect::<Result<_, LifeError>>()?;
+    match starts.last().is_some_and(|last| last.start == now.start) {
+        true => Ok((Life { now, starts }, signature)),
+        false => Err(LifeError::Malformed),
+    }
+}
+
+fn bytes(bytes: &[u8]) -> Result<[u8; 16], LifeError> {
+    bytes.try_into().map_err(|_| LifeError::Malformed)
+}
+
+/// Beyond this no database can count.
+fn age(age: u64) -> Result<u64, LifeError> {
+    i64::try_from(age).map(|_| age).map_err(|_| LifeError::Malformed)
+}
+
+fn parts<'a>(moment: &'a Moment, age: &'a [u8; 8]) -> [&'a [u8]; 3] {
+    [&moment.identity, &moment.start, age]
+}
+
+fn word(moment: &Moment, signature: Signature) -> v1::Life {
     v1::Life {
-        identity: life.identity.to_vec().into(),
-        age: life.age,
+        identity: moment.identity.to_vec().into(),
+        start: moment.start.to_vec().into(),
+        age: moment.age,
         signature: signature.0.to_vec().into(),
     }
 }
@@ -226,25 +236,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_holds_for_its_server_its_database_and_its_age_alone() {
+    fn a_word_holds_for_its_server_its_database_its_start_and_its_age_alone() {
         let (alpha, beta) = (Signer::from_seed(&[1; 32]), Signer::from_seed(&[2; 32]));
-        let life = Life { identity: [7; 16], age: 9 };
-        let said = signed(life, &alpha);
-        assert_eq!(heard(Some(&said), &alpha.public()).expect("holds").0, life);
+        let now = Moment { identity: [7; 16], start: [8; 16], age: 9 };
+        let whole = Life { now, starts: vec![Start { start: [8; 16], age: 3 }] };
+        let (said, starts) = signed(&whole, &alpha);
+        assert_eq!(life(Some(&said), &starts, &alpha.public()).expect("holds").0, whole);
         assert!(matches!(heard(Some(&said), &beta.public()), Err(LifeError::Signature(_))));
-        let older = v1::Life { age: 8, ..said.clone() };
-        assert!(matches!(heard(Some(&older), &alpha.public()), Err(LifeError::Signature(_))));
-        let other = v1::Life { identity: vec![8; 16].into(), ..said.clone() };
-        assert!(matches!(heard(Some(&other), &alpha.public()), Err(LifeError::Signature(_))));
+        for other in [
+            v1::Life { age: 8, ..said.clone() },
+            v1::Life { identity: vec![8; 16].into(), ..said.clone() },
+            v1::Life { start: vec![9; 16].into(), ..said.clone() },
+        ] {
+            assert!(matches!(heard(Some(&other), &alpha.public()), Err(LifeError::Signature(_))));
+        }
         for malformed in [
             v1::Life { identity: vec![7; 15].into(), ..said.clone() },
+            v1::Life { start: vec![7; 17].into(), ..said.clone() },
             v1::Life { signature: vec![0; 63].into(), ..said.clone() },
-            v1::Life { age: u64::MAX, ..said },
+            v1::Life { age: u64::MAX, ..said.clone() },
         ] {
             let heard = heard(Some(&malformed), &alpha.public());
             assert!(matches!(heard, Err(LifeError::Malformed)));
         }
         assert!(matches!(heard(None, &alpha.public()), Err(LifeError::Malformed)));
+        let too_many = vec![starts[0].clone(); Life::STARTS + 1];
+        for starts in [&[][..], &too_many] {
+            let heard = life(Some(&said), starts, &alpha.public());
+            assert!(matches!(heard, Err(LifeError::Malformed)));
+        }
     }
 
     #[test]

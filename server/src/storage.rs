@@ -21,7 +21,7 @@ pub mod sqlite;
 
 pub use amendments::{AmendLimits, AmendOutcome, NewAmendment, Room};
 pub use charges::{Charge, Charged};
-pub use lives::{Life, Sighted, Sighting};
+pub use lives::{Life, Moment, Sighted, Sighting, Start};
 pub use rows::{
     Arrival, Counts, Detail, Entry, EntryStatus, Finish, NewStudy, NewSubmission, PublicRow,
     PutLimits, PutOutcome, Stage, StoredSubmission, StudyRow, StudySecrets, StudyState, Summary,
@@ -321,12 +321,13 @@ pub trait Storage: Send + Sync + 'static {
     /// How many studies there are, and what waits. Cheap: the operator's metrics ask for it.
     async fn summary(&self) -> Result<Summary, StorageError>;
 
-    /// How far this database has come: its age rises with every transaction that changes it.
+    /// How far this database has come: its age rises with every transaction that changes it, and
+    /// every opening is a start.
     async fn life(&self) -> Result<Life, StorageError>;
 
-    /// Notes how far a peer's database was seen to have come, unless it was seen further before, and
-    /// returns the furthest.
-    async fn sight(&self, sighting: Sighting) -> Result<Sighted, StorageError>;
+    /// Notes how far a peer's database was seen to have come, unless its `life` does not remember what
+    /// was seen of it before, and returns what is noted now.
+    async fn sight(&self, sighting: Sighting, life: Life) -> Result<Sighted, StorageError>;
 
     /// The furthest that each database of `peer` was seen: of the last 16 that it had.
     async fn sightings(&self, peer: PublicKey) -> Result<Vec<Sighting>, StorageError>;

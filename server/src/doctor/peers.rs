@@ -116,24 +116,21 @@ async fn meeting(config: &Config, peer: &RosterServer, channel: Channel) -> Opti
     let (name, check) = (peer.name.as_str(), "backup");
     let database = config.database();
     let mine = tokio::task::spawn_blocking(move || life(&database)).await.ok()?.ok()??;
-    let said = lives::signed(mine, &config.identity);
-    let mut request = Request::new(v1::MeetRequest { life: Some(said) });
+    let (said, starts) = lives::signed(&mine, &config.identity);
+    let mut request = Request::new(v1::MeetRequest { life: Some(said), starts });
     request.set_timeout(HELLO);
     let answer = PeersClient::new(channel).meet(request).await.ok()?.into_inner();
     let (seen, _) = lives::heard(answer.seen.as_ref(), &config.identity.public()).ok()?;
     // A server that runs may have gone on in the meantime.
     let database = config.database();
     let now = tokio::task::spawn_blocking(move || life(&database)).await.ok()?.ok()??;
-    if seen.identity != now.identity || seen.age <= now.age {
-        let found = "it has seen no more of this server's database than is in it";
+    if now.remembers(&seen) {
+        let found = "nothing is forgotten of what it has seen of this server's database";
         return Some(Finding::ok(name, check, found));
     }
     let ago = lives::ago(clock::now_ms(), answer.seen_ms);
-    let found = format!(
-        "the database was put back to an older state: {name} saw it {ago} with {} transactions, and \
-         now it has {}",
-        seen.age, now.age
-    );
+    let found =
+        format!("the database is an old copy: it has forgotten what {name} saw of it {ago}");
     let remedy = "stop the server and restore its newest backup; or move sotto.db, -wal and -shm away, \
                   begin with an empty database, and have its studies cancelled at another server";
     Some(Finding::fail(name, check, found, remedy))

@@ -43,8 +43,9 @@ pub use endings::{
     check_scrub_forgets_everything_secret,
 };
 pub use lives::{
-    check_a_storage_that_works_says_so, check_databases_of_a_peer_are_few,
-    check_the_age_rises_with_every_change, check_the_furthest_sighting_stays,
+    check_a_storage_that_works_says_so, check_an_old_copy_does_not_remember,
+    check_databases_of_a_peer_are_few, check_the_age_rises_with_every_change,
+    check_the_furthest_sighting_stays,
 };
 pub use model::check_agrees_with_a_plain_model;
 pub use studies::{

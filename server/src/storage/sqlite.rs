@@ -14,8 +14,9 @@ use zeroize::Zeroizing;
 
 use super::{
     AmendLimits, AmendOutcome, Arrival, Charge, Charged, Counts, Detail, Entry, Finish, Life,
-    NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Sighted, Sighting,
-    Storage, StorageError, StoredSubmission, StudyRow, StudyState, Summary, UnverifiedRow, Verdict,
+    Moment, NewAmendment, NewStudy, NewSubmission, PublicRow, PutLimits, PutOutcome, Sighted,
+    Sighting, Start, Storage, StorageError, StoredSubmission, StudyRow, StudyState, Summary,
+    UnverifiedRow, Verdict,
 };
 use desk::Desk;
 use failure::Failure;
@@ -311,8 +312,8 @@ impl Storage for SqliteStorage {
         self.readers.run(lives::own).await
     }
 
-    async fn sight(&self, sighting: Sighting) -> Result<Sighted, StorageError> {
-        self.write(move |c| lives::sight(c, &sighting)).await
+    async fn sight(&self, sighting: Sighting, life: Life) -> Result<Sighted, StorageError> {
+        self.write(move |c| lives::sight(c, &sighting, &life)).await
     }
 
     async fn sightings(&self, peer: PublicKey) -> Result<Vec<Sighting>, StorageError> {

@@ -170,7 +170,7 @@ UPDATE study_count SET own_records = accepted_records;
 ";
 
 /// What tells this database from an older copy of itself: an identity that is drawn once, and an age
-/// that rises with every transaction. And how far the peers' databases were seen to have come.
+/// that rises with every transaction, and all starts of a server on it. And how far the peers' databases were seen to have come.
 const VERSION_5: &str = "
 CREATE TABLE life (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -178,9 +178,15 @@ CREATE TABLE life (
     age INTEGER NOT NULL
 ) STRICT;
 INSERT INTO life VALUES (1, randomblob(16), 0);
+CREATE TABLE life_start (
+    number INTEGER PRIMARY KEY,
+    start BLOB NOT NULL CHECK (length(start) = 16),
+    age INTEGER NOT NULL
+) STRICT;
 CREATE TABLE peer_life (
     peer BLOB NOT NULL CHECK (length(peer) = 32),
     identity BLOB NOT NULL CHECK (length(identity) = 16),
+    start BLOB NOT NULL CHECK (length(start) = 16),
     age INTEGER NOT NULL,
     signature BLOB NOT NULL CHECK (length(signature) = 64),
     seen_ms INTEGER NOT NULL,
@@ -228,7 +234,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StorageError> {
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT_BYTES)?;
     migrate(&mut connection, version, MIGRATIONS)?;
     // Who starts has to know that what it writes stays.
-    lives::grow(&connection)?;
+    lives::start(&connection)?;
     // A process that was killed may have left scrubbed bytes in the log.
     checkpoint(&connection)?;
     if let Some(directory) = path.parent() {

@@ -92,6 +92,7 @@ conforms! {
     check_concurrent_beginnings_let_one_begin => concurrent_beginnings_let_one_begin,
     check_a_transcript_is_kept_in_parts => transcript_is_kept_in_parts,
     check_the_furthest_sighting_stays => furthest_sighting_stays,
+    check_an_old_copy_does_not_remember => old_copy_does_not_remember,
     check_databases_of_a_peer_are_few => databases_of_a_peer_are_few,
     check_a_storage_that_works_says_so => storage_that_works_says_so,
     check_scrub_forgets_everything_secret => scrub_forgets_everything_secret,
@@ -168,11 +169,11 @@ async fn a_database_without_room_takes_nothing_until_it_has_some_and_loses_nothi
     assert!(matches!(refused, StorageError::Full), "{refused}");
     assert!(matches!(*failure.borrow(), Some(StorageError::Full)), "at once");
     // Nothing is tried, what would fit neither, and everything can be read.
-    let age = storage.life().await.unwrap().age;
+    let age = storage.life().await.unwrap().now.age;
     let small = storage.begin_run(id, RunId([1; 16])).await;
     assert!(matches!(small, Err(StorageError::Full)));
     assert_eq!(storage.counts(id).await.unwrap().submissions, u64::from(taken));
-    assert_eq!(storage.life().await.unwrap().age, age);
+    assert_eq!(storage.life().await.unwrap().now.age, age);
     // The limit is one of the connection, so that opening the database again makes room.
     storage.health().await.unwrap();
     assert!(failure.borrow().is_none());

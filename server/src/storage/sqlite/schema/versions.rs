@@ -126,7 +126,7 @@ async fn goes_on(path: &Path) {
     assert!(storage.finish(STUDY, finish).await.unwrap());
     assert!(storage.output_shares(STUDY, None, 9).await.unwrap().is_empty());
     assert_eq!(storage.outcome(STUDY).await.unwrap(), Some(vec![1]));
-    assert!(storage.life().await.unwrap().age > 0);
+    assert!(storage.life().await.unwrap().now.age > 0);
     storage.close().await;
     let again = SqliteStorage::open(path).unwrap();
     assert_eq!(again.study(STUDY).await.unwrap().unwrap().state, StudyState::Published);
