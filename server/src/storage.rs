@@ -75,7 +75,9 @@ pub enum StorageError {
         needed: &'static str,
     },
     /// Nothing more can be written.
-    #[error("no room is left on the disk of the database: make room, and it goes on by itself")]
+    #[error(
+        "no room is left on the disk of the database: make 16 MiB of room or more, and it goes on by itself"
+    )]
     Full,
     /// Reading or writing failed, or a word that something is durable.
     #[error(

@@ -35,7 +35,10 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
         findings.push(whole(&database));
         findings
     });
-    let mut findings = looked.await.unwrap_or_default();
+    let mut findings = looked.await.unwrap_or_else(|error| {
+        let remedy = "repeat it; if it stays, report it";
+        vec![Finding::fail(HERE, "data directory", error.to_string(), remedy)]
+    });
     let own = config.tls.facts().ok();
     let now_s = i64::try_from(clock::now_ms() / 1_000).unwrap_or(i64::MAX);
     findings.extend(own.map(|facts| {

@@ -192,6 +192,11 @@ impl Keeper {
     async fn meet(&self) -> Result<(), (Trouble, String)> {
         let met = self.lives.meet(&self.peer, self.client.clone()).await;
         met.map_err(|error| match error {
+            LifeError::Call(status) if status.code() == Code::Unimplemented => {
+                let text =
+                    "it does not know this call: install the newer sotto of the two on both sides";
+                (Trouble::Misfit, text.to_owned())
+            }
             LifeError::Call(status) => failed(&status),
             LifeError::Storage(_) => (Trouble::Lost, error.to_string()),
             _ => (Trouble::Misfit, error.to_string()),

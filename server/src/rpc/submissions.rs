@@ -165,10 +165,17 @@ impl Node {
         submission: NewSubmission,
     ) -> Result<Submission, RpcError> {
         let id = submission.id;
-        let waits = self.metrics.backlog.enter(context.id, id, Instant::now());
+        let backlog = &self.metrics.backlog;
+        let waits = backlog.enter(context.id, id, Instant::now());
+        // Also when the caller goes away before there is an answer.
+        let forget = scopeguard::guard((), |()| {
+            if waits {
+                backlog.leave(context.id, [&id]);
+            }
+        });
         let stored = self.store(context, submission).await;
-        if waits && !matches!(stored, Ok(Submission::Received { .. })) {
-            self.metrics.backlog.leave(context.id, [&id]);
+        if matches!(stored, Ok(Submission::Received { .. })) {
+            scopeguard::ScopeGuard::into_inner(forget);
         }
         stored
     }

@@ -66,7 +66,7 @@ impl SqliteStorage {
         let lock = schema::lock(path).map_err(unopened)?;
         let connection = schema::open_writer(path).map_err(unopened)?;
         let failure = Failure::default();
-        let readers = Readers::open(path.to_owned(), failure.clone()).map_err(unopened)?;
+        let readers = Readers::open(path.to_owned()).map_err(unopened)?;
         let desk = Desk::new(connection, path.to_owned(), readers.clone(), failure.clone());
         let (writer, closed) = Writer::start(desk, lock)?;
         Ok(Self {

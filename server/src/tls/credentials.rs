@@ -133,14 +133,14 @@ impl Judge for Credentials {
 
     fn refused(&self, facts: &Facts, why: &CertificateError) {
         let now = Instant::now();
-        let is_quiet = self
-            .refusals()
-            .insert(facts.pin, now)
-            .is_some_and(|before| now.duration_since(before) < QUIET);
+        let mut refusals = self.refusals();
+        let said = refusals.get(&facts.pin);
+        let is_quiet = said.is_some_and(|before| now.duration_since(*before) < QUIET);
         if !is_quiet {
+            refusals.insert(facts.pin, now);
             let peer = self.name(&facts.pin).unwrap_or("a server");
             let why = refusal(&rustls::Error::InvalidCertificate(why.clone())).unwrap_or_default();
-            tracing::warn!(peer, why, "a certificate was refused");
+            tracing::warn!(peer, why, "a certificate over the peer's key was refused");
         }
     }
 }

@@ -15,7 +15,7 @@ use proto::pin::{day, refusal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Credentials, Facts, TlsIdentity, credentials::RenewalError};
+use super::{Credentials, Facts, Revoked, TlsIdentity, credentials::RenewalError};
 use crate::{clock::Clock, config};
 
 /// How often the files, and the certificates of open connections, are looked at.
@@ -99,12 +99,16 @@ impl Reload {
         }
         let config = stamp(&self.files.config);
         if at_once || config != self.config {
-            let revoked = self.revoke();
-            if revoked.is_ok() {
-                self.config = config;
+            let revoked = config::revoked(&self.files.config);
+            // Half of a list would accept the others again: what is written to now is read later.
+            if stamp(&self.files.config) == config {
+                if let Ok(revoked) = &revoked {
+                    self.revoke(revoked.clone());
+                    self.config = config;
+                }
+                let text = "[tls] revoked cannot be read, and the former list stays";
+                say(&mut self.trouble[1], revoked, text);
             }
-            let text = "[tls] revoked cannot be read, and the former list stays";
-            say(&mut self.trouble[1], revoked, text);
         }
         self.end_connections();
     }
@@ -137,13 +141,11 @@ impl Reload {
         i64::try_from(self.clock.now_ms() / 1_000).unwrap_or(i64::MAX)
     }
 
-    fn revoke(&self) -> Result<(), config::ConfigError> {
-        let revoked = config::revoked(&self.files.config)?;
+    fn revoke(&self, revoked: Revoked) {
         let count = revoked.len();
         if self.credentials.revoke(revoked) {
             tracing::info!(count, "certificates are revoked ([tls] revoked)");
         }
-        Ok(())
     }
 
     /// Ends what may not be open any more: what was revoked, and what has expired.
@@ -170,7 +172,7 @@ impl Reload {
 }
 
 /// Says what is wrong, once.
-fn say<E: std::fmt::Display>(said: &mut Option<String>, done: Result<(), E>, what: &str) {
+fn say<T, E: std::fmt::Display>(said: &mut Option<String>, done: Result<T, E>, what: &str) {
     let trouble = done.err().map(|error| error.to_string());
     if let Some(error) = trouble.as_ref().filter(|_| *said != trouble) {
         tracing::warn!(%error, "{what}");

@@ -8,6 +8,7 @@ use mpc::{
 };
 use rand::{SeedableRng as _, rngs};
 
+use super::super::meet;
 use crate::{
     catalog::StudyContext,
     node::Node,
@@ -28,7 +29,14 @@ impl Ledger for Words<'_> {
             Word::Commitments(opening) => 1 + u16::from(opening),
         };
         let fixed = self.node.storage.fix_word(self.context.id, number, value).await;
-        fixed.inspect_err(|error| tracing::error!(%error, "storage")).ok()
+        let fixed = fixed.inspect_err(|error| tracing::error!(%error, "storage")).ok()?;
+        if matches!(word, Word::Commitments(_)) {
+            // Noise and words are seen by all before anything is opened: a backup without them is
+            // known for one.
+            let met = meet(self.node, self.context).await;
+            met.inspect_err(|error| tracing::warn!(%error, "nothing is opened now")).ok()?;
+        }
+        Some(fixed)
     }
 
     async fn noise(&self, opening: u8, coordinates: &[usize]) -> Result<Draws, NoNoise> {

@@ -33,7 +33,7 @@ pub enum Inspection {
 /// Checks the structure of the database at `path` (SQLite's `quick_check`), for at most `limit`. A
 /// server that uses it goes on undisturbed.
 pub fn inspect(path: &Path, limit: Duration) -> Result<Inspection, StorageError> {
-    if !path.exists() {
+    if matches!(path.try_exists(), Ok(false)) {
         return Ok(Inspection::Absent);
     }
     let found = check(&open(path)?, path, limit);
@@ -48,7 +48,7 @@ pub fn inspect(path: &Path, limit: Duration) -> Result<Inspection, StorageError>
 /// How far the database at `path` has come; `None`: there is none, or it is of a version that does not
 /// count.
 pub fn life(path: &Path) -> Result<Option<Life>, StorageError> {
-    if !path.exists() {
+    if matches!(path.try_exists(), Ok(false)) {
         return Ok(None);
     }
     let connection = open(path)?;

@@ -1,4 +1,7 @@
 //! The connections that only read: few, so that memory stays small, and never behind the writer.
+//!
+//! What cannot be read fails its reader alone: strangers choose what is read, and whether anything is
+//! taken in must not depend on one damaged page of an old study. The writer decides that.
 
 use std::{
     path::PathBuf,
@@ -11,7 +14,7 @@ use tokio::{
     task,
 };
 
-use super::{Failure, StorageError, schema};
+use super::{StorageError, schema};
 
 /// Reads that can run at once.
 const CONNECTIONS: usize = 2;
@@ -22,19 +25,17 @@ const PERMITS: u32 = 2;
 #[derive(Clone)]
 pub(super) struct Readers {
     path: PathBuf,
-    failure: Failure,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
 }
 
 impl Readers {
     /// Opens the connections. The writer must have opened the database before.
-    pub(super) fn open(path: PathBuf, failure: Failure) -> Result<Self, StorageError> {
+    pub(super) fn open(path: PathBuf) -> Result<Self, StorageError> {
         let idle =
             (0..CONNECTIONS).map(|_| schema::open_reader(&path)).collect::<Result<_, _>>()?;
         Ok(Self {
             path,
-            failure,
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Arc::new(Mutex::new(idle)),
         })
@@ -50,16 +51,16 @@ impl Readers {
         let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
         let reading = task::spawn_blocking(move || {
             let spare = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            // A connection is missing only if a read before this one panicked.
+            // A connection is missing if a read before this one panicked, or could not be ended.
             let connection = spare.map_or_else(|| schema::open_reader(&path), Ok)?;
             let result = snapshot(&connection, work);
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            if connection.is_autocommit() {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            }
             drop(permit);
             result
         });
-        let read = reading.await;
-        let read = read.map_err(|_| StorageError::Engine("a read was interrupted".into()))?;
-        read.inspect_err(|error| self.failure.note(error))
+        reading.await.map_err(|_| StorageError::Engine("a read was interrupted".into()))?
     }
 
     /// Waits for the reads under way and closes their connections; no read begins until what this
@@ -87,6 +88,12 @@ fn snapshot<T>(
 ) -> Result<T, StorageError> {
     connection.prepare_cached("BEGIN")?.execute([])?;
     let result = work(connection);
-    connection.prepare_cached("ROLLBACK")?.execute([])?;
+    // An error of the disk may have ended it already, and is what the caller has to hear of.
+    if !connection.is_autocommit() {
+        let ended = connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+        if result.is_ok() {
+            ended?;
+        }
+    }
     result
 }
