@@ -16,8 +16,11 @@ pub const SUBMIT: Duration = Duration::from_secs(120);
 /// For setting up TCP and TLS.
 pub const CONNECT: Duration = Duration::from_secs(5);
 
-/// The least pause before a server that is busy is asked again.
+/// The least pause before a server that is busy is asked again, and the longest that we choose.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a server may be busy: when ten thousand come at once, the last of them waits.
+const BUSY: Duration = Duration::from_secs(120);
 
 /// `message` as a request with a deadline.
 pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
@@ -27,8 +30,8 @@ pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
 }
 
 /// Makes a question or a command, and makes it again while the server says that it takes no more
-/// at the moment and when it will, for as long as [`ASK`]. What a server refuses so it has not
-/// begun, so any call may be repeated.
+/// at the moment and when it will, which must be within [`ASK`], for two minutes at most. What a
+/// server refuses so it has not begun, so any call may be repeated.
 pub async fn patiently<T, A>(call: impl Fn() -> A) -> Result<Response<T>, Status>
 where
     A: Future<Output = Result<Response<T>, Status>>,
@@ -42,8 +45,9 @@ where
         let Some(wish) = refusal::retry_delay(&status) else { return Err(status) };
         // Spread and rising, so that many clients do not come back at the same moment.
         let spread = rand::rng().random_range(1.0..1.5);
-        let pause = wish.max(started.elapsed() / 2).max(LEAST_PAUSE).mul_f64(spread);
-        if started.elapsed() + pause > ASK {
+        let rising = (started.elapsed() / 2).clamp(LEAST_PAUSE, LONGEST_PAUSE);
+        let pause = wish.max(rising).mul_f64(spread);
+        if wish > ASK || started.elapsed() + pause > BUSY {
             return Err(status);
         }
         tokio::time::sleep(pause).await;

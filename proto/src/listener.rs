@@ -42,6 +42,9 @@ const READY: usize = 16;
 /// Pause after the system refused to accept, which it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Bytes that a connection brings before everybody else has their turn, so that what it brought is
+/// dealt with before it brings more.
+const TURN: usize = 64 << 10;
 /// How often silent connections are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -142,6 +145,8 @@ pub struct Incoming(mpsc::Receiver<Connection>);
 pub struct Connection {
     stream: Ending<Metered<TlsStream<TcpStream>, Box<dyn Meter>>>,
     place: Place,
+    /// Bytes of this turn.
+    brought: usize,
 }
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
@@ -184,7 +189,15 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if self.brought >= TURN {
+            self.brought = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.brought += buffer.filled().len().saturating_sub(before);
+        polled
     }
 }
 
@@ -309,7 +322,7 @@ async fn shake_hands(
             let (meter, end) = (watch.opened(certificates), watch.end(certificates));
             let stream = Ending::new(Metered::new(stream, meter), Some(either(end, evicted)));
             // An error means that the server is stopping.
-            let _ = ready.send(Connection { stream, place }).await;
+            let _ = ready.send(Connection { stream, place, brought: 0 }).await;
         }
         Ok(Err(error)) => {
             watch.failed();

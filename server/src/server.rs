@@ -445,7 +445,7 @@ fn listening() -> tonic::transport::Server {
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(HEADERS)
         .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20)
+        .initial_connection_window_size(2 << 20)
 }
 
 fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::Error> {

@@ -9,6 +9,7 @@
 #[allow(dead_code, reason = "other tests use all of it")]
 #[path = "../processes/client.rs"]
 mod client;
+#[allow(dead_code, reason = "other tests use all of it")]
 #[path = "../neighbours/health.rs"]
 mod health;
 #[allow(dead_code, reason = "other tests use all of it")]

@@ -6,7 +6,8 @@
 use std::{path::Path, process::Command, sync::Arc, time::Instant};
 
 use ::client::{Cluster, Profile, progress::Silent, submit::Options};
-use futures::{StreamExt as _, future::join_all, stream};
+use futures::{StreamExt as _, future::try_join_all, stream};
+use mpc::ids::StudyId;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -129,9 +130,18 @@ fn be_providers() {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).unwrap();
         let begun = Instant::now();
-        let submitting = connected.iter().map(|provider| provider.submit(study));
-        join_all(submitting).await;
+        let study: StudyId = study.parse().unwrap();
+        let submitting = connected.into_iter().map(|provider| {
+            tokio::spawn(async move {
+                provider.submit(study).await;
+                // It stays connected until all have submitted.
+                provider
+            })
+        });
+        let submitted: Vec<_> = submitting.collect();
+        let connected = try_join_all(submitted).await.unwrap();
         println!("submitted in {} s", begun.elapsed().as_secs());
+        drop(connected);
     });
 }
 
@@ -154,10 +164,9 @@ async fn connect(dir: &Path, number: usize) -> Provider {
 }
 
 impl Provider {
-    async fn submit(&self, study: &str) {
+    async fn submit(&self, study: StudyId) {
         let options = Options::default();
         let (stop, silent) = (CancellationToken::new(), Arc::new(Silent));
-        let study = study.parse().unwrap();
         let report = ::client::submit::submit_through(
             &self.cluster,
             &self.profile,

@@ -77,12 +77,13 @@ impl Scene {
                 // Until all of them have come.
                 tokio::time::sleep(Duration::from_millis(stage.connections as u64 / 4)).await;
             }
-            people.come(PEOPLE).await;
+            people.come(PEOPLE).await
         };
-        tokio::select! {
+        let waited = tokio::select! {
             () = neighbour.run(stage) => panic!("{neighbour:?} has ended by itself"),
-            () = honest => {}
-        }
+            waited = honest => waited,
+        };
+        println!("{neighbour:?}: {:?}, {:?}", waited.submitting, waited.asking);
         let most = watch.most();
         for (server, name) in NAMES.into_iter().enumerate() {
             let grown = most[server].saturating_sub(self.memory[server]);

@@ -83,10 +83,6 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn stdout(&self) -> String {
         self.stdout.text()
     }

@@ -5,7 +5,7 @@ use std::fs;
 use super::{
     client::Client,
     one_hot::{self, assert_everybody_counts_once},
-    process::{Process, Signal, wait_until},
+    process::{Process, Signal, sotto, wait_until},
     serve_cluster::{NAMES, Servers},
 };
 
@@ -77,6 +77,30 @@ fn sigterm_ends_a_server_with_exit_code_0_and_nothing_on_stdout() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(ended.stdout.is_empty(), "{}", ended.stdout);
     }
+}
+
+#[test]
+fn sighup_takes_up_a_renewed_certificate_and_ends_nothing() {
+    let servers = Servers::new();
+    let (dir, alpha) = (servers.dir.path(), servers.process(0));
+    let data = dir.join("alpha/data");
+    // A certificate over the same key, and one that is half written.
+    fs::create_dir(dir.join("next")).unwrap();
+    fs::copy(data.join("tls.key"), dir.join("next/tls.key")).unwrap();
+    let mut renew = sotto(dir);
+    renew.args(["certs", "new", "--name", "alpha", "--host", "127.0.0.1:1", "--dir", "next"]);
+    Process::start(renew.args(["--authority", "alpha-ca"])).wait().ok();
+    let renewed = fs::read(dir.join("next/tls.pem")).unwrap();
+    fs::write(data.join("tls.pem"), &renewed[..renewed.len() / 2]).unwrap();
+    alpha.signal(Signal::HUP);
+    wait_until("a warning", || alpha.stderr().contains("the former one stays"));
+    assert!(alpha.stderr().contains("tls.pem: this is not a certificate"), "{}", alpha.stderr());
+    fs::write(data.join("tls.pem"), &renewed).unwrap();
+    alpha.signal(Signal::HUP);
+    wait_until("the certificate", || alpha.stderr().contains("a renewed TLS certificate is shown"));
+    // It serves, and everybody knows it.
+    let id = servers.client.create(&one_hot::study(2));
+    assert_eq!(servers.client.show(&id)["servers"].as_array().unwrap().len(), 3);
 }
 
 #[test]
