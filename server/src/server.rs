@@ -266,12 +266,11 @@ impl Running {
         self.node.storage.close().await;
     }
 
-    /// Gives everything up at once, as a process that is killed does; whoever calls this has cut
-    /// the server off from its storage and from everybody before.
+    /// Ends what goes on by itself, without a word to anybody: what is left of a process that was
+    /// killed. Whoever calls this has cut the server off from its storage and from all others.
     #[cfg(feature = "testing")]
-    pub fn kill(self) {
+    pub fn kill(&self) {
         self.node.stop.cancel();
-        self.serving.abort();
     }
 
     /// Stops within 30 s: takes nothing new, finishes what it is doing, closes the database. What

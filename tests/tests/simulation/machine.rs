@@ -20,7 +20,7 @@ use crate::{
     calls::Calls,
     cluster::Cluster,
     disk::{Disk, Image},
-    network::{Death, Network},
+    network::{Death, Listener, Network},
     plan::AtWrite,
     trace::Trace,
 };
@@ -53,6 +53,9 @@ struct State {
     lives: u32,
     alive: Option<(Arc<Life>, Arc<Disk>, Running)>,
     writes: u64,
+    /// What is left of former lives. An end of it would be noticed in an order that does not
+    /// repeat, so it stays until the end of the run.
+    graves: Vec<(Option<Listener>, Arc<Disk>, Running)>,
 }
 
 #[derive(Clone, Copy)]
@@ -209,6 +212,15 @@ impl Machine {
         self.lock().alive.as_ref().map(|(_, disk, _)| disk.clone())
     }
 
+    /// Lets go of its processes, which hold on to this machine.
+    pub fn scrap(&self) {
+        let (alive, graves) = {
+            let mut state = self.lock();
+            (state.alive.take(), std::mem::take(&mut state.graves))
+        };
+        drop((alive, graves));
+    }
+
     /// Kills the process, if one runs.
     pub fn crash(&self, down_ms: u64) {
         let alive = self.lock().alive.as_ref().map(|(life, disk, _)| (life.clone(), disk.clone()));
@@ -235,12 +247,13 @@ impl Machine {
 
     /// Takes what a dead process left; returns how long nothing runs.
     fn bury(&self) -> u64 {
-        self.network.silence(self.index);
+        let listener = self.network.silence(self.index);
         let mut state = self.lock();
-        let Some((life, _, running)) = state.alive.take() else { return 0 };
+        let Some((life, disk, running)) = state.alive.take() else { return 0 };
         running.kill();
         state.image = life.dead.lock().unwrap().clone().unwrap_or_default();
         let down_ms = *life.down_ms.lock().unwrap();
+        state.graves.push((listener, disk, running));
         down_ms
     }
 

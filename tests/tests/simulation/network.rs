@@ -57,8 +57,9 @@ struct State {
     listeners: BTreeMap<Host, Listener>,
 }
 
+/// Where a server accepts connections.
 #[derive(Clone)]
-struct Listener {
+pub struct Listener {
     accepted: mpsc::UnboundedSender<io::Result<Stream>>,
     death: Death,
 }
@@ -135,8 +136,8 @@ impl Network {
     }
 
     /// Nobody listens as `host` any more.
-    pub fn silence(&self, host: Host) {
-        self.lock().listeners.remove(&host);
+    pub fn silence(&self, host: Host) -> Option<Listener> {
+        self.lock().listeners.remove(&host)
     }
 
     /// A channel from one host to another, which connects by itself, for as long as the process
@@ -170,6 +171,9 @@ impl Network {
         pin: Option<tls::Pin>,
         owner: Death,
     ) -> io::Result<DuplexStream> {
+        if owner.closed.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
         self.pass(from, to).await;
         self.pass(to, from).await;
         if owner.closed.is_cancelled() {

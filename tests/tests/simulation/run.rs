@@ -193,6 +193,7 @@ impl World {
         report.receipts = receipts.sum();
         report.wrong.extend(books.wrong.iter().cloned());
         drop(books);
+        self.machines.iter().for_each(|machine| machine.scrap());
         report
     }
 
