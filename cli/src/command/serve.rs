@@ -27,13 +27,13 @@ pub struct Serve {
 impl Serve {
     pub async fn run(self) -> Result<(), Failure> {
         let stop = signal::stop();
+        let mut hangup = signal::hangup();
         let failed = |error: &dyn std::fmt::Display| Failure::Server(error.to_string());
         let config = Config::load(&self.config).map_err(|error| failed(&error))?;
         let spans = logging::start_server(&config.name, config.otlp.as_deref())
             .map_err(|error| failed(&format!("tracing.otlp cannot be used: {error}")))?;
         descriptors::raise(config.limits.connections);
         let mut running = Server::start(config).await.map_err(|error| failed(&error))?;
-        let mut hangup = signal::hangup();
         let served = loop {
             tokio::select! {
                 () = stop.cancelled() => {

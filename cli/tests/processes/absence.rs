@@ -13,11 +13,13 @@ use std::{
 
 use super::{
     client::Client,
-    network::{Cut, Network},
     one_hot::{self, assert_everybody_counts_once},
     phase::Phase,
     process::{Process, Signal, wait_until},
-    serve_cluster::{NAMES, Servers},
+    serve_cluster::{
+        NAMES, Servers,
+        network::{Cut, Network},
+    },
     traffic::{acknowledged, repeat},
 };
 
@@ -103,6 +105,15 @@ impl Scene {
         Client::new(client.dir.join(name), &client.profile)
     }
 
+    /// Somebody whose profile has the other two servers, and who waits for no answer of gamma.
+    fn client_of_two(&self, name: &str) -> Client {
+        let profile = fs::read_to_string(&self.servers.client.profile).unwrap();
+        let (two, _) = profile.rsplit_once("[[server]]").unwrap();
+        let file = self.servers.client.dir.join(format!("{name}.toml"));
+        fs::write(&file, two).unwrap();
+        Client::new(self.servers.client.dir.join(name), &file)
+    }
+
     /// Gamma leaves at this moment for at least `pause`, and comes back.
     fn survives(&self, moment: Moment, pause: Duration) {
         let client = self.client(&format!("{moment:?}"));
@@ -159,7 +170,7 @@ impl Scene {
                     let named = |line: &str| line.contains("gamma") && line.contains("unreachable");
                     assert!(shown.lines().any(named), "{shown}");
                 }),
-                scope.spawn(|| self.first_server_names_it(client, id)),
+                scope.spawn(|| self.first_server_names_it(moment, id)),
                 scope.spawn(|| self.another_submission_is_refused(moment, id)),
                 scope.spawn(|| self.others_go_on(others)),
                 scope.spawn(|| {
@@ -178,12 +189,12 @@ impl Scene {
     }
 
     /// The study says at its first server whom it waits for, unless it has ended there.
-    fn first_server_names_it(&self, client: &Client, id: &str) {
+    fn first_server_names_it(&self, moment: Moment, id: &str) {
+        let client = self.client_of_two(&format!("{moment:?}-of-two"));
         wait_until("gamma to be named by its peers", || {
             let shown = client.run(&["study", "show", id, "--json"]).json();
             let alpha = &shown["servers"][0];
             let detail = alpha["detail"].as_str().unwrap_or_default();
-            eprintln!("alpha says ({}): {detail}", alpha["state"]);
             alpha["state"] == "published"
                 || (detail.contains("gamma") && alpha["waits_for"][0] == "gamma")
         });
@@ -209,11 +220,7 @@ impl Scene {
 
     /// A study of the other two servers is not concerned, for people whose profile has these two.
     fn others_go_on(&self, others: &str) {
-        let profile = fs::read_to_string(&self.servers.client.profile).unwrap();
-        let (two, _) = profile.rsplit_once("[[server]]").unwrap();
-        let file = self.servers.client.dir.join("two.toml");
-        fs::write(&file, two).unwrap();
-        let client = Client::new(self.servers.client.dir.join(others), &file);
+        let client = self.client_of_two(others);
         client.write("people.csv", one_hot::people(0..2));
         client.run(&["submit", others, "people.csv"]).ok();
         client.close(others);

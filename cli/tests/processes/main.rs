@@ -18,7 +18,6 @@ mod disk;
 mod doctor;
 mod kills;
 mod memory;
-mod network;
 mod one_hot;
 mod operations;
 mod phase;

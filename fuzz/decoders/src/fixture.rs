@@ -45,7 +45,7 @@ by = ["region"]
 name = "ages"
 kind = "histogram"
 of = "age"
-edges = [0, 40, 80]
+bins = [-3, 40, 121]
 "#;
 
 /// The servers' names.

@@ -211,9 +211,8 @@ impl Keeper {
                 Ok(()) => self.meet().await,
                 drifted => drifted,
             };
-            match fits {
-                Err(drifted @ (Trouble::Misfit | Trouble::Certificate, _)) => return drifted,
-                Ok(()) | Err(_) => {}
+            if let Err(drifted @ (Trouble::Misfit | Trouble::Certificate, _)) = fits {
+                return drifted;
             }
         }
     }

@@ -73,3 +73,28 @@ fn the_corpus_holds_the_messages_of_this_version() {
     }
     assert!(bytes < 1 << 20, "{bytes} bytes");
 }
+
+/// What lets the fuzzer do without sanitizers: there is no unsafe code of our own, generated code
+/// and the fuzz targets included. `forbid` cannot be allowed away further in.
+#[test]
+fn every_package_forbids_unsafe_code() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifest = |package: &str| {
+        let text = fs::read_to_string(root.join(package).join("Cargo.toml")).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let has = |lines: &[String], section: &str, line: &str| {
+        let rest = lines.iter().skip_while(|found| *found != section).skip(1);
+        rest.take_while(|found| !found.starts_with('[')).any(|found| found == line)
+    };
+    let forbidden = r#"unsafe_code = "forbid""#;
+    let workspace = manifest("");
+    assert!(has(&workspace, "[workspace.lints.rust]", forbidden));
+    assert!(has(&manifest("fuzz"), "[lints.rust]", forbidden));
+    let members = workspace.iter().find_map(|line| line.strip_prefix("members = ")).unwrap();
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() >= 8, "{members:?}");
+    for member in members {
+        assert!(has(&manifest(member), "[lints]", "workspace = true"), "{member}");
+    }
+}

@@ -1,6 +1,7 @@
 //! A whole run at the most talkative log level, and what it leaves behind, searched for secrets.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -24,7 +25,7 @@ use study::Value;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
-use super::spelled::Secret;
+use super::spelled::{Search, Secret};
 
 const STUDY: &str = r#"
 title = "Savings"
@@ -85,11 +86,10 @@ fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The first secret in these bytes.
 #[track_caller]
-fn assert_clean(what: &str, bytes: &[u8], secrets: &[Secret]) {
-    let found = secrets.iter().find(|secret| secret.is_in(bytes));
-    assert!(found.is_none(), "{} is in {what}", found.map_or("", |secret| &*secret.name));
+fn assert_clean(what: &str, bytes: &[u8], secrets: &Search) {
+    let found = secrets.found(bytes);
+    assert!(found.is_empty(), "in {what}: {found:?}");
 }
 
 /// What a submission's servers were given: windows of blinding and share, and what follows from
@@ -244,24 +244,23 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
     let provider_dir = submit_file(&world, study).await;
     kept.extend(drawn(&world, study));
     let databases = || (0..3).flat_map(|server| files(world.data(server))).collect::<Vec<_>>();
-    let in_databases = |kept: &[Secret]| {
-        let files = databases();
-        kept.iter().filter(|one| files.iter().any(|(_, bytes)| one.is_in(bytes))).count()
+    let search = Search::new(&kept);
+    let found = |files: &[(PathBuf, Vec<u8>)]| -> BTreeSet<String> {
+        let found = files.iter().flat_map(|(_, bytes)| search.found(bytes));
+        found.map(str::to_owned).collect()
     };
     // The search is not blind.
-    assert!(in_databases(&kept) >= 9, "{}", in_databases(&kept));
+    let before = found(&databases());
+    assert!(before.len() >= 9, "{before:?}");
 
     world.close(study).await;
     let result = world.result(study).await.unwrap();
     assert_eq!((result.records, result.rejected), (5, 1));
     wait_for_the_end(&world, study).await;
-    let kept_files: Vec<_> = databases().into_iter().map(|(path, _)| path).collect();
-    let has = |name: &str| kept_files.iter().any(|path| path.ends_with(name));
-    assert!(has("sotto.db") && has("sotto.db-wal") && has("sotto.db-shm"), "{kept_files:?}");
-    let outlived: Vec<_> =
-        kept.iter().filter(|one| in_databases(std::slice::from_ref(one)) > 0).collect();
-    let outlived: Vec<_> = outlived.into_iter().map(|one| &one.name).collect();
-    assert!(outlived.is_empty(), "outlived the publication: {outlived:?}");
+    let after = databases();
+    let has = |name: &str| after.iter().any(|(path, _)| path.ends_with(name));
+    assert!(has("sotto.db") && has("sotto.db-wal") && has("sotto.db-shm"));
+    assert_eq!(found(&after), BTreeSet::new(), "outlived the publication");
     secrets.extend(kept);
 
     // What others get.
@@ -286,6 +285,7 @@ async fn no_input_share_seed_or_key_reaches_a_log_or_outlives_the_publication() 
     let in_provider_dir: Vec<_> = files(&provider_dir).into_iter().map(|(path, _)| path).collect();
     assert_eq!(in_provider_dir, [provider_dir.join("savings.csv.receipts")], "and nothing pending");
     secrets.extend(keys(&world));
+    let secrets = Search::new(&secrets);
     world.end().await;
 
     let log = log.0.lock().unwrap();

@@ -1,5 +1,8 @@
 //! Spelled: every way in which a secret could have been written down.
 
+use std::collections::BTreeSet;
+
+use aho_corasick::AhoCorasick;
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD};
 
 /// Something that nobody must find, in all its spellings.
@@ -30,10 +33,32 @@ impl Secret {
         all.extend(spellings(&number.to_be_bytes()));
         Self { name: name.into(), spellings: all }
     }
+}
 
-    /// Whether it is in there.
-    pub fn is_in(&self, haystack: &[u8]) -> bool {
-        self.spellings.iter().any(|one| memchr::memmem::find(haystack, one).is_some())
+/// A look for many secrets at once.
+pub struct Search {
+    automaton: AhoCorasick,
+    /// Whose spelling each pattern is.
+    names: Vec<String>,
+}
+
+impl Search {
+    /// For these secrets in all their spellings.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let (mut patterns, mut names) = (Vec::new(), Vec::new());
+        for secret in secrets {
+            for spelling in &secret.spellings {
+                patterns.push(spelling);
+                names.push(secret.name.clone());
+            }
+        }
+        Self { automaton: AhoCorasick::new(patterns).unwrap(), names }
+    }
+
+    /// The names of all that are in there.
+    pub fn found(&self, haystack: &[u8]) -> BTreeSet<&str> {
+        let found = self.automaton.find_overlapping_iter(haystack);
+        found.map(|found| self.names[found.pattern()].as_str()).collect()
     }
 }
 
@@ -74,25 +99,27 @@ fn based(bytes: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn a_secret_is_found_however_it_is_written() {
     let secret = [0x9a, 0x3c, 0x51, 0xe7, 0x08, 0xbb, 0x62, 0xf4, 0x1d];
-    let planted = Secret::bytes("planted", &secret);
+    let search = Search::new([&Secret::bytes("planted", &secret)]);
+    let is_in = |bytes: &[u8]| search.found(bytes).contains("planted");
     for before in 0..7 {
         let long = [&vec![0xa7; before], &secret[..], &[0x5b; 4]].concat();
         let backwards: Vec<u8> = long.iter().rev().copied().collect();
         for bytes in [&long, &backwards] {
-            assert!(planted.is_in(bytes));
-            assert!(planted.is_in(hex::encode(bytes).as_bytes()));
-            assert!(planted.is_in(format!("{bytes:?}").as_bytes()));
-            assert!(planted.is_in(BASE64_NOPAD.encode(bytes).as_bytes()), "{before}");
-            assert!(planted.is_in(BASE64URL_NOPAD.encode(bytes).as_bytes()), "{before}");
-            assert!(planted.is_in(BASE32_NOPAD.encode(bytes).as_bytes()), "{before}");
+            assert!(is_in(bytes));
+            assert!(is_in(hex::encode(bytes).as_bytes()));
+            assert!(is_in(format!("{bytes:?}").as_bytes()));
+            assert!(is_in(BASE64_NOPAD.encode(bytes).as_bytes()), "{before}");
+            assert!(is_in(BASE64URL_NOPAD.encode(bytes).as_bytes()), "{before}");
+            assert!(is_in(BASE32_NOPAD.encode(bytes).as_bytes()), "{before}");
         }
     }
-    assert!(!planted.is_in(&[0xa7; 64]));
-    let number = Secret::number("planted", 3_141_592_653);
+    assert!(!is_in(&[0xa7; 64]));
+    let search = Search::new([&Secret::number("planted", 3_141_592_653)]);
+    let is_in = |bytes: &[u8]| !search.found(bytes).is_empty();
     for text in ["x=3141592653;", "3_141_592_653", "0xbb40e64d"] {
-        assert!(number.is_in(text.as_bytes()), "{text}");
+        assert!(is_in(text.as_bytes()), "{text}");
     }
-    assert!(number.is_in(&3_141_592_653u64.to_le_bytes()));
-    assert!(number.is_in(BASE64_NOPAD.encode(b"{\"savings\":3141592653}").as_bytes()));
-    assert!(!number.is_in(b"3141592654"));
+    assert!(is_in(&3_141_592_653u64.to_le_bytes()));
+    assert!(is_in(BASE64_NOPAD.encode(b"{\"savings\":3141592653}").as_bytes()));
+    assert!(!is_in(b"3141592654"));
 }

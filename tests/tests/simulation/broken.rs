@@ -9,6 +9,6 @@ pub enum Broken {
     SignsAfterTheClose,
     /// Amendments are acknowledged, and no more.
     ForgetsAmendments,
-    /// A run may be begun twice.
-    ForgetsRuns,
+    /// The first of three or more submissions is not in anybody's list.
+    OverlooksASubmission,
 }

@@ -58,7 +58,7 @@ struct State {
 #[derive(Clone, Copy)]
 enum Armed {
     Crash(AtWrite, u64),
-    Fail,
+    Fail { is_done: bool },
 }
 
 /// One life of a server: from a start to a crash.
@@ -80,7 +80,10 @@ pub struct Life {
 /// What becomes of a write.
 pub enum Writing {
     Works,
-    Fails,
+    /// It is done or not, and nobody knows.
+    Fails {
+        is_done: bool,
+    },
     Dies(AtWrite),
 }
 
@@ -124,9 +127,9 @@ impl Life {
         };
         machine.armed = None;
         match armed {
-            Armed::Fail => {
+            Armed::Fail { is_done } => {
                 self.trace.say(|| format!("{}: the write fails", self.server));
-                Writing::Fails
+                Writing::Fails { is_done }
             }
             Armed::Crash(how, down_ms) => {
                 *self.down_ms.lock().unwrap() = down_ms;
@@ -183,8 +186,8 @@ impl Machine {
         self.lock().armed = Some((writes, Armed::Crash(how, down_ms)));
     }
 
-    pub fn fail_write(&self, writes: u32) {
-        self.lock().armed = Some((writes, Armed::Fail));
+    pub fn fail_write(&self, writes: u32, is_done: bool) {
+        self.lock().armed = Some((writes, Armed::Fail { is_done }));
     }
 
     /// No fault is under way or waits.

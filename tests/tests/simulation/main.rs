@@ -27,7 +27,7 @@ mod trace;
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -43,33 +43,40 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
 
-/// Runs seeds on all cores, until one of them fails `until`, if that is given.
+/// Does something with each seed, on all cores, until that is enough.
+fn each(seeds: std::ops::Range<u64>, goes_on: impl Fn(u64) -> bool + Sync) {
+    panics::watch();
+    let (next, is_enough) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        while !is_enough.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            if !goes_on(seed) {
+                is_enough.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+}
+
+/// Runs seeds; with `until_first` no further than until one fails.
 fn run_all(
     seeds: std::ops::Range<u64>,
     broken: Option<Broken>,
     until_first: bool,
 ) -> (Vec<(u64, Report)>, Sums) {
-    panics::watch();
-    let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
-    let sums = Mutex::new(Sums::default());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let enough = until_first && !failed.lock().unwrap().is_empty();
-                    if seed >= seeds.end || enough {
-                        return;
-                    }
-                    let report = run(&Plan::of(seed), broken, false);
-                    sums.lock().unwrap().add(&report);
-                    if !report.wrong.is_empty() {
-                        failed.lock().unwrap().push((seed, report));
-                    }
-                }
-            });
+    let (failed, sums) = (Mutex::new(Vec::new()), Mutex::new(Sums::default()));
+    each(seeds, |seed| {
+        let report = run(&Plan::of(seed), broken, false);
+        let is_good = report.wrong.is_empty();
+        sums.lock().unwrap().add(&report);
+        if !is_good {
+            failed.lock().unwrap().push((seed, report));
         }
+        is_good || !until_first
     });
     let mut failed = failed.into_inner().unwrap();
     failed.sort_by_key(|(seed, _)| *seed);
@@ -142,21 +149,32 @@ fn whatever_happens_the_right_number_is_published_or_it_is_said_why_not() {
 
 #[test]
 fn a_seed_always_does_the_same() {
-    panics::watch();
-    for seed in 0..50 {
-        let plan = Plan::of(seed);
-        let (once, again) = (run(&plan, None, false), run(&plan, None, false));
-        if once.hash != again.hash {
-            let (once, again) = (run(&plan, None, true).lines, run(&plan, None, true).lines);
-            let same = once.iter().zip(&again).take_while(|(one, other)| one == other).count();
-            let from = same.saturating_sub(10);
-            panic!(
-                "seed {seed} differs from line {same}:\n{:#?}\n{:#?}",
-                once.iter().skip(from).take(14).collect::<Vec<_>>(),
-                again.iter().skip(from).take(14).collect::<Vec<_>>()
-            );
-        }
+    const SEEDS: u64 = 50;
+    let (once, again) = (hashes(SEEDS), hashes(SEEDS));
+    for (seed, _) in once.iter().zip(&again).enumerate().filter(|(_, (one, other))| one != other) {
+        let plan = Plan::of(seed as u64);
+        let (once, again) = (run(&plan, None, true).lines, run(&plan, None, true).lines);
+        let same = once.iter().zip(&again).take_while(|(one, other)| one == other).count();
+        let around = |lines: &[String]| {
+            lines.iter().skip(same.saturating_sub(20)).take(30).cloned().collect::<Vec<_>>()
+        };
+        panic!(
+            "seed {seed} differs from line {same}:\n{:#?}\n{:#?}",
+            around(&once),
+            around(&again)
+        );
     }
+}
+
+/// A hash of everything that each of the first seeds does.
+fn hashes(seeds: u64) -> Vec<u64> {
+    let hashes = Mutex::new(vec![0; seeds as usize]);
+    each(0..seeds, |seed| {
+        let hash = run(&Plan::of(seed), None, false).hash;
+        hashes.lock().unwrap()[seed as usize] = hash;
+        true
+    });
+    hashes.into_inner().unwrap()
 }
 
 /// The simulation finds a fault of the servers in a few seeds, and shows it in a few steps.
@@ -184,6 +202,11 @@ fn a_server_that_signs_after_the_close_is_found() {
 #[test]
 fn servers_that_forget_amendments_are_found() {
     finds(Broken::ForgetsAmendments, "all servers signed that it does not");
+}
+
+#[test]
+fn servers_that_overlook_a_submission_are_found() {
+    finds(Broken::OverlooksASubmission, "all servers signed for it");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use server::tls::{self, Claimed};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint, Uri, server::Connected};
@@ -41,7 +41,8 @@ const WINDOW: usize = 64 << 10;
 /// The network.
 pub struct Network {
     state: Mutex<State>,
-    changed: watch::Sender<u64>,
+    /// Wakes in order, as a watch channel does not.
+    changed: Notify,
     trace: Trace,
 }
 
@@ -85,7 +86,7 @@ impl Network {
             cuts: BTreeMap::new(),
             listeners: BTreeMap::new(),
         };
-        Arc::new(Self { state: Mutex::new(state), changed: watch::channel(0).0, trace })
+        Arc::new(Self { state: Mutex::new(state), changed: Notify::new(), trace })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -102,7 +103,7 @@ impl Network {
         if let Some(count) = self.lock().blocked.get_mut(&(from, to)) {
             *count = count.saturating_sub(1);
         }
-        self.changed.send_modify(|version| *version += 1);
+        self.changed.notify_waiters();
     }
 
     /// Everything takes so much longer.
@@ -123,7 +124,7 @@ impl Network {
         state.cuts.clear();
         state.slow_ms = 0;
         drop(state);
-        self.changed.send_modify(|version| *version += 1);
+        self.changed.notify_waiters();
     }
 
     /// Listens as `host` until `death`.
@@ -213,8 +214,8 @@ impl Network {
             biased;
             () = caller_died => {}
             () = called_died => {}
-            () = self.one_way(from, to, caller_out, called_in) => {}
-            () = self.one_way(to, from, called_out, caller_in) => {}
+            () = self.one_way((from, to), &caller_death, caller_out, called_in) => {}
+            () = self.one_way((to, from), &called_death, called_out, caller_in) => {}
         }
         self.trace.say(|| format!("end of {from} -> {to}"));
     }
@@ -222,14 +223,18 @@ impl Network {
     /// Carries bytes one way, until the sender closes, the receiver is gone, or a cut.
     async fn one_way(
         &self,
-        from: Host,
-        to: Host,
+        (from, to): (Host, Host),
+        sender: &Death,
         mut source: impl AsyncRead + Unpin,
         mut sink: impl AsyncWrite + Unpin,
     ) {
         let mut piece = vec![0; PIECE];
         loop {
             let length = source.read(&mut piece).await.unwrap_or(0);
+            if sender.closed.is_cancelled() {
+                // What is left of a dead process sends nothing.
+                std::future::pending::<()>().await;
+            }
             self.pass(from, to).await;
             if length == 0 {
                 return;
@@ -266,12 +271,14 @@ impl Network {
             let most = state.latency_ms.max(1);
             state.slow_ms + state.rng.random_range(1..=most)
         };
+        self.trace.say(|| format!("{from} -> {to} in {delay} ms"));
         tokio::time::sleep(Duration::from_millis(delay)).await;
-        let mut changed = self.changed.subscribe();
-        while self.lock().blocked.get(&(from, to)).is_some_and(|count| *count > 0) {
-            if changed.changed().await.is_err() {
+        loop {
+            let changed = self.changed.notified();
+            if self.lock().blocked.get(&(from, to)).is_none_or(|count| *count == 0) {
                 return;
             }
+            changed.await;
         }
     }
 }

@@ -78,10 +78,11 @@ pub enum What {
         how: AtWrite,
         down_ms: u64,
     },
-    /// One of the server's next writes fails.
+    /// One of the server's next writes fails, and may have been done all the same.
     FailWrite {
         server: usize,
         writes: u32,
+        is_done: bool,
     },
     SlowDisk {
         server: usize,
@@ -198,9 +199,10 @@ impl Plan {
         let latency_ms = [1, 5, 20, 80][rng.random_range(0..4)];
         let mut plan = Self { seed, servers, studies, providers, latency_ms, steps: Vec::new() };
         plan.opening(&mut rng);
+        let faults = rng.random_range(1..=6);
         for _ in 0..rng.random_range(4..=14) {
             plan.operation(&mut rng);
-            while rng.random_ratio(2, 5) {
+            while rng.random_ratio(faults, 10) {
                 plan.fault(&mut rng);
             }
         }
@@ -257,14 +259,15 @@ impl Plan {
                 self.fault(rng);
             }
             self.push(pause(rng), What::Close { study });
-            for _ in 0..rng.random_range(0..4) {
+            for _ in 0..rng.random_range(0..8) {
                 self.fault(rng);
             }
             if rng.random_ratio(1, 2) {
                 self.operation(rng);
             }
         }
-        self.push(pause(rng), What::Heal);
+        let most = [500, 5_000, 60_000][rng.random_range(0..3)];
+        self.push(rng.random_range(0..most), What::Heal);
     }
 
     fn host(&self, rng: &mut StdRng) -> Host {
@@ -291,7 +294,10 @@ impl Plan {
                 };
                 What::CrashAtWrite { server, writes: rng.random_range(0..8), how, down_ms }
             }
-            7 => What::FailWrite { server, writes: rng.random_range(0..8) },
+            7 => {
+                let is_done = rng.random_ratio(1, 2);
+                What::FailWrite { server, writes: rng.random_range(0..8), is_done }
+            }
             8 => What::SlowDisk { server, ms: rng.random_range(1..3_000), for_ms },
             9 => What::Clock { server, by_s: rng.random_range(-600..=600) },
             10 => What::Block { from: one, to: server, for_ms },

@@ -95,7 +95,10 @@ fn judge_refusal(study: usize, books: &Books, servers: usize) -> Vec<String> {
         submission.study == study && must_count(books, id, submission, servers)
     };
     let lost = books.submissions.iter().filter(counts);
-    lost.map(|(id, _)| format!("study {study} is refused over nothing, and {id} counts")).collect()
+    lost.map(|(id, _)| {
+        format!("study {study} is refused, {id} does not count, and all servers signed for it")
+    })
+    .collect()
 }
 
 fn judge_result(

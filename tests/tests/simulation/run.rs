@@ -266,7 +266,9 @@ impl World {
             What::CrashAtWrite { server, writes, how, down_ms } => {
                 self.machines[server].crash_at_write(writes, how, down_ms);
             }
-            What::FailWrite { server, writes } => self.machines[server].fail_write(writes),
+            What::FailWrite { server, writes, is_done } => {
+                self.machines[server].fail_write(writes, is_done);
+            }
             What::SlowDisk { server, ms, for_ms } => {
                 let machine = self.machines[server].clone();
                 machine.slow_disk(ms);

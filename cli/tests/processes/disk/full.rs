@@ -90,8 +90,9 @@ fn a_full_disk_is_named_takes_nothing_and_goes_on_by_itself_when_there_is_room()
         disk.fill();
         wait_until_beta_takes(&servers, false);
         servers.start(GAMMA);
-        client.close(&id);
-        client.run(&["result", &id]).refused(5, &["no result yet", "beta"]);
+        let closed = client.run(&["study", "close", &id]);
+        closed.says(&["2 of 3", "beta", "disk is full"]);
+        assert_ne!(client.run(&["result", &id]).code, Some(0));
         disk.make_room();
         assert_everybody_counts_once(&client.result(&id), PEOPLE);
         for csv in ["first", "second", "third"] {

@@ -153,7 +153,7 @@ async fn a_process_killed_while_it_takes_a_database_over_leaves_the_old_version(
         for script in &MIGRATIONS[version..] {
             transaction.execute_batch(script).unwrap();
         }
-        transaction.execute("UPDATE submission SET records = records", []).unwrap();
+        transaction.execute("UPDATE submission SET records = records + 1", []).unwrap();
         transaction.pragma_update(None, "user_version", 5).unwrap();
         let killed = tempfile::tempdir().unwrap();
         for name in ["sotto.db", "sotto.db-wal"] {
