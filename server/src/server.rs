@@ -56,6 +56,9 @@ const RECOVERY: Duration = Duration::from_secs(1);
 const STREAMS: u32 = 32;
 /// Bytes of the headers of one call, each counted with 32 bytes more.
 const HEADERS: u32 = 8 << 10;
+/// The largest upload or amendment: twice what either can be, because its memory is taken as soon as
+/// its length is known.
+const UPLOAD: usize = 2 << 20;
 /// The largest proposal of a study, and its framing; more than a study may have, so that who sends
 /// too much is told what the limit is.
 const PROPOSAL: usize = 2 << 20;
@@ -473,7 +476,7 @@ fn routes(node: &Arc<Node>) -> Result<RoutesBuilder, tonic_reflection::server::E
         )
         .add_service(
             v1::submissions_server::SubmissionsServer::new(submissions)
-                .max_decoding_message_size(proto::MAX_MESSAGE)
+                .max_decoding_message_size(UPLOAD)
                 .max_encoding_message_size(proto::MAX_MESSAGE),
         )
         .add_service(

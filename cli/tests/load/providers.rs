@@ -1,13 +1,20 @@
 //! Providers: thousands at once, each with a key and connections of its own, each with one record.
 //!
 //! They live in processes of their own, so that no process has more connections than the system
-//! allows it. All connect first; when everybody is connected, everybody submits.
+//! allows it. All connect first; when everybody is connected, everybody submits, a hundred a second,
+//! and stays until the last has: this one machine is all of theirs.
 
-use std::{path::Path, process::Command, sync::Arc, time::Instant};
+use std::{
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ::client::{Cluster, Profile, progress::Silent, submit::Options};
 use futures::{StreamExt as _, future::try_join_all, stream};
 use mpc::ids::StudyId;
+use rand::RngExt as _;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -70,7 +77,8 @@ fn providers_that_come_all_at_once_are_all_counted_once() {
         .map(|range| {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--ignored", "--exact", "providers::be_providers", "--nocapture"]);
-            let task = format!("{}\n{study}\n{}\n{}", client.dir.display(), range.start, range.end);
+            let dir = client.dir.display();
+            let task = format!("{dir}\n{study}\n{}\n{}\n{count}", range.start, range.end);
             Process::start(typed(command.env(TASK, task).current_dir(&client.dir)))
         })
         .collect();
@@ -119,8 +127,8 @@ fn age(provider: usize) -> usize {
 #[ignore = "a process of the test above"]
 fn be_providers() {
     let task = std::env::var(TASK).unwrap();
-    let [dir, study, from, to] = task.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let (from, to): (usize, usize) = (from.parse().unwrap(), to.parse().unwrap());
+    let [dir, study, from, to, count] = task.split('\n').collect::<Vec<_>>().try_into().unwrap();
+    let [from, to, count] = [from, to, count].map(|number| number.parse::<usize>().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let begun = Instant::now();
@@ -132,7 +140,9 @@ fn be_providers() {
         let begun = Instant::now();
         let study: StudyId = study.parse().unwrap();
         let submitting = connected.into_iter().map(|provider| {
+            let moment = rand::rng().random_range(0..=count * 10);
             tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(moment as u64)).await;
                 provider.submit(study).await;
                 // It stays connected until all have submitted.
                 provider

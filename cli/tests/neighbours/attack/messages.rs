@@ -18,8 +18,8 @@ const SUBMIT: &str = "/sotto.v1.Submissions/Submit";
 const PROVE: &str = "/sotto.v1.Audit/Prove";
 /// More than a message may have.
 const HUGE: usize = 64 << 20;
-/// As much as a message may have.
-const MOST: usize = 4 << 20;
+/// As much as an upload may have.
+const MOST: usize = 2 << 20;
 
 /// Messages of 64 MiB, whose sender reads no answer before all is sent.
 pub async fn large(stage: &Stage) {
