@@ -32,7 +32,7 @@ mod tests {
             value: number,
             shares: vec![number],
             masks: vec![number],
-            sent: vec![message.clone()],
+            sent: vec![message],
             received: Vec::new(),
             announced: Vec::new(),
         };
