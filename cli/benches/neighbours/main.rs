@@ -8,6 +8,7 @@
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../../tests/neighbours/attack.rs"]
 mod attack;
 #[allow(dead_code, reason = "other tests use all of it")]
