@@ -1,7 +1,7 @@
 //! Cluster: the servers' keys, configurations and roster, made once, and people's keys.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -12,9 +12,12 @@ use server::{
     certs::{DevRequest, dev},
     config::{Approve, Config},
     keys,
+    storage::{Storage as _, sqlite::SqliteStorage},
     tls::Pin,
 };
 use study::StudyServer;
+
+use crate::disk::Image;
 
 /// The most servers of a plan.
 const MOST: usize = 4;
@@ -24,8 +27,18 @@ pub struct Cluster {
     configs: Vec<PathBuf>,
     pins: Vec<Pin>,
     servers: Vec<StudyServer>,
+    /// What each server's disk holds before its first study: made once, for it takes as long as a
+    /// small run.
+    empty: Vec<Image>,
     pub analyst: Signer,
     pub operator: Signer,
+}
+
+/// A database without anything in it.
+fn empty(path: &Path) -> Image {
+    let storage = SqliteStorage::open(path).unwrap();
+    futures::executor::block_on(storage.close());
+    Image::of(path)
 }
 
 /// The cluster of `k` servers.
@@ -54,6 +67,7 @@ impl Cluster {
             servers: known()
                 .map(|server| StudyServer { name: server.name.clone(), identity: server.identity })
                 .collect(),
+            empty: (0..k).map(|server| empty(&directory.join(format!("{server}.db")))).collect(),
             configs,
             analyst: keys::load(&directory.join("analyst.key")).unwrap(),
             operator: keys::load(&directory.join("operator.key")).unwrap(),
@@ -64,6 +78,11 @@ impl Cluster {
         let mut config = Config::load(&self.configs[server]).unwrap();
         config.approve = Approve::Manual;
         config
+    }
+
+    /// What a server's disk holds before its first study.
+    pub fn empty(&self, server: usize) -> Image {
+        self.empty[server].clone()
     }
 
     pub fn pin(&self, server: usize) -> Pin {

@@ -263,6 +263,10 @@ impl Machine {
             state.lives += 1;
             (state.lives, std::mem::take(&mut state.image))
         };
+        let image = match number {
+            1 => self.cluster.empty(self.index),
+            _ => image,
+        };
         self.trace.say(|| format!("{} starts, life {number}", self.index));
         let path = self.directory.join(format!("{number}.db"));
         image.put(&path);

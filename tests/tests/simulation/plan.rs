@@ -335,8 +335,8 @@ fn pause(rng: &mut StdRng) -> u64 {
     match rng.random_range(0..10) {
         0..4 => rng.random_range(0..20),
         4..8 => rng.random_range(0..500),
-        8 => rng.random_range(0..5_000),
-        _ => rng.random_range(0..40_000),
+        8 => rng.random_range(0..4_000),
+        _ => rng.random_range(0..20_000),
     }
 }
 
