@@ -1,10 +1,14 @@
 //! How long one call may take: every request to a server carries a deadline, and a server that is
 //! busy is asked again within it.
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error as _,
+    io::{self, ErrorKind},
+    time::{Duration, Instant},
+};
 
 use rand::RngExt as _;
-use tonic::{Code, Response, Status};
+use tonic::{Code, ConnectError, Response, Status};
 
 use crate::refusal;
 
@@ -19,6 +23,11 @@ pub const CONNECT: Duration = Duration::from_secs(5);
 /// The least pause before a server that is busy is asked again, and the longest that we choose.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a server may close connections before anything is said: one that many come to at once
+/// from one address takes so many a second, and closes the others.
+const CLOSED: Duration = Duration::from_secs(10);
+/// The least pause before the next connection.
+const CLOSED_PAUSE: Duration = Duration::from_millis(250);
 /// How long a server may be busy: when ten thousand come at once, the last of them waits.
 const BUSY: Duration = Duration::from_secs(120);
 
@@ -31,7 +40,8 @@ pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
 
 /// Makes a question or a command, and makes it again while the server says that it takes no more
 /// at the moment and when it will, which must be within [`ASK`], for two minutes at most. What a
-/// server refuses so it has not begun, so any call may be repeated.
+/// server refuses so it has not begun, so any call may be repeated. The same for ten seconds while it
+/// closes the connection before anything could be said on it.
 pub async fn patiently<T, A>(call: impl Fn() -> A) -> Result<Response<T>, Status>
 where
     A: Future<Output = Result<Response<T>, Status>>,
@@ -39,19 +49,47 @@ where
     let started = Instant::now();
     loop {
         let status = match call().await {
-            Err(status) if status.code() == Code::ResourceExhausted => status,
+            Err(status) => status,
             answer => return answer,
         };
-        let Some(wish) = refusal::retry_delay(&status) else { return Err(status) };
+        let (wish, longest) = match refusal::retry_delay(&status) {
+            Some(wish) if status.code() == Code::ResourceExhausted => (wish, BUSY),
+            _ if was_closed_before_a_call(&status) => (CLOSED_PAUSE, CLOSED),
+            _ => return Err(status),
+        };
         // Spread and rising, so that many clients do not come back at the same moment.
         let spread = rand::rng().random_range(1.0..1.5);
         let rising = (started.elapsed() / 2).clamp(LEAST_PAUSE, LONGEST_PAUSE);
         let pause = wish.max(rising).mul_f64(spread);
-        if wish > ASK || started.elapsed() + pause > BUSY {
+        if wish > ASK || started.elapsed() + pause > longest {
             return Err(status);
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Whether the connection was closed while it was set up, so that no call can have begun: not that
+/// nobody listens, nor that somebody else does.
+fn was_closed_before_a_call(status: &Status) -> bool {
+    let mut cause = status.source();
+    let mut is_new = false;
+    while let Some(error) = cause {
+        is_new |= error.is::<ConnectError>();
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let kind = error.kind();
+            let closed = [
+                ErrorKind::UnexpectedEof,
+                ErrorKind::ConnectionReset,
+                ErrorKind::ConnectionAborted,
+                ErrorKind::BrokenPipe,
+            ];
+            if is_new && closed.contains(&kind) {
+                return true;
+            }
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -91,5 +129,30 @@ mod tests {
             assert_eq!(answer.unwrap_err().code(), status.code());
         }
         assert_eq!(calls.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_closed_at_once_is_made_again_and_one_that_is_refused_is_not() {
+        for (kind, wanted) in [
+            (ErrorKind::UnexpectedEof, 2),
+            (ErrorKind::ConnectionReset, 2),
+            (ErrorKind::ConnectionRefused, 1),
+            (ErrorKind::InvalidData, 1),
+        ] {
+            let calls = Cell::new(0);
+            let answer = patiently(async || {
+                calls.set(calls.get() + 1);
+                let error = ConnectError(io::Error::from(kind).into());
+                if calls.get() < 2 {
+                    Err(Status::from_error(Box::new(error)))
+                } else {
+                    Ok(Response::new(()))
+                }
+            });
+            assert_eq!(answer.await.is_ok(), wanted == 2, "{kind}");
+            assert_eq!(calls.get(), wanted, "{kind}");
+        }
+        let call = Status::from_error(Box::new(io::Error::from(ErrorKind::ConnectionReset)));
+        assert!(!was_closed_before_a_call(&call), "it may have begun");
     }
 }

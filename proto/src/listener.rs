@@ -5,7 +5,7 @@ use std::{
     fmt, io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
-    pin::Pin,
+    pin,
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -26,6 +26,7 @@ use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use crate::{
     ending::{End, Ending},
     metered::{Meter, Metered},
+    pin::Pin,
     rate::RateLimit,
 };
 
@@ -35,7 +36,7 @@ mod served;
 pub use places::Standing;
 pub use served::Served;
 
-use places::{Evicted, Place, Places};
+use places::{Evicted, Place, Places, STEP};
 
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
@@ -76,7 +77,8 @@ impl ConnectInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerLimits {
     /// Connections of strangers in total, handshakes included. When more come, those make
-    /// room that have said nothing, or nothing for the longest time.
+    /// room that have said nothing, or nothing for the longest time; without any, newcomers are
+    /// closed.
     pub connections: usize,
     /// Connections from one network address, so that one stranger cannot take all places.
     pub per_address: usize,
@@ -85,7 +87,8 @@ pub struct ListenerLimits {
     pub new_per_second: NonZeroU32,
     /// A handshake that takes longer is given up.
     pub handshake_deadline: Duration,
-    /// A connection without a call that was answered well is closed after this time.
+    /// A connection without a call that was answered well is closed after this time, unless its
+    /// bytes still come.
     pub first_call_deadline: Duration,
 }
 
@@ -147,6 +150,8 @@ pub struct Connection {
     place: Place,
     /// Bytes of this turn.
     brought: usize,
+    /// Bytes that came and went since the last step.
+    moved: usize,
 }
 
 /// Accepts connections from `tcp` in the background. Must be called within a runtime.
@@ -169,7 +174,7 @@ pub fn listener_watched(
 impl Stream for Incoming {
     type Item = io::Result<Connection>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(cx).map(|connection| connection.map(Ok))
     }
 }
@@ -185,7 +190,7 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        mut self: pin::Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
@@ -195,39 +200,60 @@ impl AsyncRead for Connection {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.brought += buffer.filled().len().saturating_sub(before);
+        let polled = pin::Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let bytes = buffer.filled().len().saturating_sub(before);
+        self.brought += bytes;
+        self.moves(bytes);
+        polled
+    }
+}
+
+impl Connection {
+    fn moves(&mut self, bytes: usize) {
+        self.moved += bytes;
+        if self.moved >= STEP {
+            self.moved = 0;
+            self.place.standing().step(Instant::now());
+        }
+    }
+
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &polled {
+            self.moves(*bytes);
+        }
         polled
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        mut self: pin::Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = pin::Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(polled)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        mut self: pin::Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        let polled = pin::Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(mut self: pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        pin::Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(mut self: pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        pin::Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -315,14 +341,15 @@ async fn shake_hands(
     match shaken {
         Ok(Ok(stream)) => {
             let certificates = stream.get_ref().1.peer_certificates();
-            if certificates.is_some() {
-                // The handshake has verified that it is one of ours.
-                place.standing().keep();
+            if let Some([own, ..]) = certificates
+                && place.standing().keep_peer(peer(own))
+            {
+                watch.refused();
             }
             let (meter, end) = (watch.opened(certificates), watch.end(certificates));
             let stream = Ending::new(Metered::new(stream, meter), Some(either(end, evicted)));
             // An error means that the server is stopping.
-            let _ = ready.send(Connection { stream, place, brought: 0 }).await;
+            let _ = ready.send(Connection { stream, place, brought: 0, moved: 0 }).await;
         }
         Ok(Err(error)) => {
             watch.failed();
@@ -330,6 +357,11 @@ async fn shake_hands(
         }
         Err(_) => watch.failed(),
     }
+}
+
+/// Who presented a certificate; the handshake has verified that it is one of ours.
+fn peer(certificate: &CertificateDer<'_>) -> Pin {
+    Pin::of(certificate).unwrap_or_else(|_| Pin::of_public_key(certificate))
 }
 
 /// The end of a connection: that of its certificate, or the loss of its place.

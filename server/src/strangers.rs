@@ -97,8 +97,9 @@ where
 impl Node {
     /// Lets a call in, or refuses it; none: it is no stranger's.
     fn let_in<B>(&self, request: &http::Request<B>) -> Result<Option<HeldCall>, RpcError> {
-        // Every connection of a network has one; a simulation has no network.
-        let Some(info) = request.extensions().get::<ConnectInfo>() else { return Ok(None) };
+        let Some(info) = request.extensions().get::<ConnectInfo>() else {
+            return from_nowhere(cfg!(feature = "testing")).map(|()| None);
+        };
         if info.peer_certs().is_some() {
             return Ok(None);
         }
@@ -125,6 +126,12 @@ impl Node {
     }
 }
 
+/// Every connection of a network says where it comes from; a simulation, which has no network, is
+/// let in where one is built.
+fn from_nowhere(has_simulation: bool) -> Result<(), RpcError> {
+    if has_simulation { Ok(()) } else { Err(RpcError::STRANGER) }
+}
+
 impl http_body::Body for Counted {
     type Data = Bytes;
     type Error = Status;
@@ -137,7 +144,7 @@ impl http_body::Body for Counted {
         if self.is_request
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
-            && let Err(refused) = self.call.add(data.len(), Instant::now())
+            && let Err(refused) = self.call.add(data, Instant::now())
         {
             return Poll::Ready(Some(Err(RpcError::from(refused).into())));
         }
@@ -150,5 +157,16 @@ impl http_body::Body for Counted {
 
     fn size_hint(&self) -> http_body::SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_from_nowhere_is_let_in_only_where_a_simulation_is_built() {
+        from_nowhere(false).unwrap_err();
+        from_nowhere(true).unwrap();
     }
 }

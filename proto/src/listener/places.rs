@@ -2,10 +2,14 @@
 //!
 //! A connection is *silent* until a call of it was answered well, then *served*. When places run out,
 //! the silent ones go first, of the address with the most of them and the oldest of these; a quarter
-//! of all places is theirs, so that newcomers get a chance to speak. Otherwise the connection goes
-//! whose last good answer is the longest ago. A silent one is left alone for a moment, so that a
-//! burst of newcomers does not close each other's handshakes: then the newcomer is closed. Peers and
-//! whoever is let in for good ([`Standing::keep`]) keep their places, and take none of these.
+//! of all places is theirs, so that newcomers get a chance to speak. Otherwise a served one goes, of
+//! the address with the most of them the one that has been idle for the longest time. Work in progress
+//! stays: a connection that still brings or takes bytes, was answered a moment ago, or was served and
+//! has an open call. A silent one is left alone for a moment, so that a burst of newcomers does not
+//! close each other's handshakes; but a crowd from one address does not keep out one that has few.
+//! Where nobody goes, the newcomer is closed. Peers and whoever is let in for good
+//! ([`Standing::keep`]) keep their places, and take none of these; of one peer the oldest goes when it
+//! has too many.
 
 use std::{
     cmp::Reverse,
@@ -18,11 +22,20 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::network_of;
+use crate::pin::Pin;
 
 /// How long a silent connection is not closed for others: about a handshake and a first call.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a connection is not closed for others after it moved: longer than a slow line stands still.
+const MOVING: Duration = Duration::from_secs(10);
+/// Bytes that a connection has to bring or take to move: more than pings are.
+pub(super) const STEP: usize = 16 << 10;
 /// One in so many places is kept for silent connections.
 const SILENT_SHARE: usize = 4;
+/// A newcomer's address has few silent connections when another has so many times as many.
+const CROWD: usize = 4;
+/// Connections of one peer: it needs one, and a few more while broken ones are not noticed.
+const OF_PEER: usize = 16;
 
 /// The places of one listener.
 #[derive(Debug, Clone)]
@@ -51,7 +64,13 @@ struct Table {
     guests: HashMap<u64, Guest>,
     silent: Queue,
     served: Queue,
+    /// Those of peers, in the order of their beginnings.
+    peers: HashMap<Pin, BTreeSet<u64>>,
 }
+
+/// A call that is worked on, until it is dropped.
+#[derive(Debug)]
+pub(super) struct OpenCall(Standing);
 
 #[derive(Debug)]
 struct Guest {
@@ -60,6 +79,11 @@ struct Guest {
     turn: u64,
     is_served: bool,
     since: Instant,
+    /// When it came, moved or was answered, whichever was last.
+    last: Instant,
+    has_moved: bool,
+    calls: usize,
+    peer: Option<Pin>,
     _evict: oneshot::Sender<()>,
 }
 
@@ -81,6 +105,7 @@ impl Places {
             guests: HashMap::new(),
             silent: Queue::default(),
             served: Queue::default(),
+            peers: HashMap::new(),
         })))
     }
 
@@ -88,36 +113,48 @@ impl Places {
     pub fn take(&self, address: IpAddr, now: Instant) -> Option<(Place, Evicted, usize)> {
         let address = network_of(address);
         let mut table = lock(&self.0);
-        let (mut victims, all) = (Vec::new(), table.silent.len() + table.served.len());
+        let (mut victim, all) = (None, table.silent.len() + table.served.len());
         let own = table.silent.len_of(address) + table.served.len_of(address);
         if own >= table.per_address {
-            victims.push(table.victim_of(address, now)?);
+            victim = Some(table.victim_of(address, now)?);
         } else if all >= table.connections {
-            victims.push(table.victim(now)?);
+            victim = Some(table.victim(address, now)?);
         }
-        for id in &victims {
-            table.remove(*id);
+        if let Some(id) = victim {
+            table.remove(id);
         }
         let (evict, evicted) = oneshot::channel();
         let turn = table.tick();
-        let guest = Guest { address, turn, is_served: false, since: now, _evict: evict };
+        let guest = Guest {
+            address,
+            turn,
+            is_served: false,
+            since: now,
+            last: now,
+            has_moved: false,
+            calls: 0,
+            peer: None,
+            _evict: evict,
+        };
         table.guests.insert(turn, guest);
         table.silent.insert(turn, turn, address);
         let standing = Standing { id: turn, table: Arc::clone(&self.0) };
-        Some((Place(standing), evicted, victims.len()))
+        Some((Place(standing), evicted, usize::from(victim.is_some())))
     }
 
-    /// Closes the connections that have been silent for too long; returns how many.
+    /// Closes the connections that have been silent for too long and do not move; returns how many.
     pub fn sweep(&self, longest: Duration, now: Instant) -> usize {
         let mut table = lock(&self.0);
-        let mut closed = 0;
-        while let Some((_, id)) = table.silent.oldest()
-            && table.age(id, now) >= longest
-        {
-            table.remove(id);
-            closed += 1;
+        let is_late = |id: &u64| {
+            table.guests.get(id).is_some_and(|guest| {
+                now.saturating_duration_since(guest.since) >= longest && !guest.moves(now)
+            })
+        };
+        let late: Vec<_> = table.silent.turns.values().copied().filter(is_late).collect();
+        for id in &late {
+            table.remove(*id);
         }
-        closed
+        late.len()
     }
 }
 
@@ -133,10 +170,39 @@ impl Drop for Place {
     }
 }
 
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if let Some(guest) = lock(&self.0.table).guests.get_mut(&self.0.id) {
+            guest.calls = guest.calls.saturating_sub(1);
+        }
+    }
+}
+
+impl OpenCall {
+    /// It was answered well.
+    pub fn serve(&self, now: Instant) {
+        lock(&self.0.table).hear(self.0.id, true, now);
+    }
+}
+
 impl Standing {
-    /// A call on the connection was answered well.
-    pub fn serve(&self) {
-        lock(&self.table).serve(self.id);
+    /// A call begins.
+    pub(super) fn enter(&self) -> OpenCall {
+        if let Some(guest) = lock(&self.table).guests.get_mut(&self.id) {
+            guest.calls += 1;
+        }
+        OpenCall(self.clone())
+    }
+
+    /// [`STEP`] bytes more have come or gone.
+    pub(super) fn step(&self, now: Instant) {
+        lock(&self.table).hear(self.id, false, now);
+    }
+
+    /// The connection is a peer's from now on: it stays, unless the peer makes too many. Returns
+    /// whether an older one had to go.
+    pub(super) fn keep_peer(&self, peer: Pin) -> bool {
+        lock(&self.table).keep_peer(self.id, peer)
     }
 
     /// The connection is one of ours from now on: it stays, whoever else comes.
@@ -157,50 +223,77 @@ impl Table {
         self.clock
     }
 
-    /// How long the connection has been there.
-    fn age(&self, id: u64, now: Instant) -> Duration {
-        let since = self.guests.get(&id).map_or(now, |guest| guest.since);
-        now.saturating_duration_since(since)
-    }
-
     /// Who goes, of one address that has as many places as it may.
     fn victim_of(&self, address: IpAddr, now: Instant) -> Option<u64> {
-        let silent = self.silent.oldest_of(address);
-        let served = self.served.oldest_of(address);
-        let crowd = self.silent.len_of(address) > self.per_address / SILENT_SHARE;
-        self.choose(silent, served, crowd, now)
-    }
-
-    /// Who goes, of all.
-    fn victim(&self, now: Instant) -> Option<u64> {
-        let silent = self.silent.oldest_of_the_most();
-        let served = self.served.oldest().map(|(_, id)| id);
-        let crowd = self.silent.len() > self.connections / SILENT_SHARE;
-        self.choose(silent, served, crowd, now)
-    }
-
-    fn choose(
-        &self,
-        silent: Option<u64>,
-        served: Option<u64>,
-        silent_crowd: bool,
-        now: Instant,
-    ) -> Option<u64> {
-        match (silent_crowd, served) {
-            (false, Some(served)) => Some(served),
-            _ => silent.filter(|id| self.age(*id, now) >= GRACE),
+        let silent = || self.still(self.silent.of(address), GRACE, now);
+        let served = || self.still(self.served.of(address), MOVING, now);
+        if self.silent.len_of(address) > self.per_address / SILENT_SHARE {
+            silent()
+        } else {
+            served().or_else(silent)
         }
     }
 
-    fn serve(&mut self, id: u64) {
+    /// Who goes, of all, for a newcomer from an address.
+    fn victim(&self, newcomer: IpAddr, now: Instant) -> Option<u64> {
+        let few = self.silent.len_of(newcomer) + 1;
+        let silent = || {
+            self.silent.crowds().find_map(|(many, crowd)| {
+                let grace = if many >= CROWD * few { Duration::ZERO } else { GRACE };
+                self.still(self.silent.of(crowd), grace, now)
+            })
+        };
+        let served = || {
+            let mut crowds = self.served.crowds();
+            crowds.find_map(|(_, crowd)| self.still(self.served.of(crowd), MOVING, now))
+        };
+        if self.silent.len() > self.connections / SILENT_SHARE {
+            silent()
+        } else {
+            served().or_else(silent)
+        }
+    }
+
+    /// The first of a queue that has been left alone for so long, and is in the middle of nothing.
+    fn still(
+        &self,
+        queue: impl Iterator<Item = u64>,
+        grace: Duration,
+        now: Instant,
+    ) -> Option<u64> {
+        queue
+            .filter_map(|id| Some((id, self.guests.get(&id)?)))
+            // Those behind were heard of later.
+            .take_while(|(_, guest)| now.saturating_duration_since(guest.last) >= grace)
+            .find(|(_, guest)| !guest.moves(now) && !(guest.is_served && guest.calls > 0))
+            .map(|(id, _)| id)
+    }
+
+    /// A connection moved, or was served.
+    fn hear(&mut self, id: u64, serves: bool, now: Instant) {
         let turn = self.tick();
         let Some(guest) = self.guests.get_mut(&id) else { return };
         let queue = if guest.is_served { &mut self.served } else { &mut self.silent };
         // Whoever is kept stands in no queue.
         if queue.remove(guest.turn, guest.address) {
-            (guest.turn, guest.is_served) = (turn, true);
-            self.served.insert(turn, id, guest.address);
+            guest.is_served |= serves;
+            (guest.turn, guest.last, guest.has_moved) = (turn, now, true);
+            let queue = if guest.is_served { &mut self.served } else { &mut self.silent };
+            queue.insert(turn, id, guest.address);
         }
+    }
+
+    fn keep_peer(&mut self, id: u64, peer: Pin) -> bool {
+        self.keep(id);
+        let Some(guest) = self.guests.get_mut(&id) else { return false };
+        guest.peer = Some(peer);
+        let own = self.peers.entry(peer).or_default();
+        own.insert(id);
+        let oldest = own.first().copied().filter(|_| own.len() > OF_PEER);
+        if let Some(oldest) = oldest {
+            self.remove(oldest);
+        }
+        oldest.is_some()
     }
 
     fn keep(&mut self, id: u64) {
@@ -212,7 +305,20 @@ impl Table {
     /// Forgets a connection, which closes it if it is there still.
     fn remove(&mut self, id: u64) {
         self.keep(id);
-        self.guests.remove(&id);
+        let Some(peer) = self.guests.remove(&id).and_then(|guest| guest.peer) else { return };
+        if let Some(own) = self.peers.get_mut(&peer) {
+            own.remove(&id);
+            if own.is_empty() {
+                self.peers.remove(&peer);
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// Whether it moved or was answered a moment ago.
+    fn moves(&self, now: Instant) -> bool {
+        self.has_moved && now.saturating_duration_since(self.last) < MOVING
     }
 }
 
@@ -225,20 +331,16 @@ impl Queue {
         self.by_address.get(&address).map_or(0, BTreeSet::len)
     }
 
-    fn oldest(&self) -> Option<(u64, u64)> {
-        self.turns.first_key_value().map(|(turn, id)| (*turn, *id))
+    /// The connections of one address, the oldest first.
+    fn of(&self, address: IpAddr) -> impl Iterator<Item = u64> {
+        let turns = self.by_address.get(&address).into_iter().flatten();
+        turns.filter_map(|turn| self.turns.get(turn).copied())
     }
 
-    fn oldest_of(&self, address: IpAddr) -> Option<u64> {
-        let turn = self.by_address.get(&address)?.first()?;
-        self.turns.get(turn).copied()
-    }
-
-    /// The oldest connection of the address with the most; where several have as many, of the one
-    /// that has been there for the longest time.
-    fn oldest_of_the_most(&self) -> Option<u64> {
-        let (_, Reverse(turn), _) = self.crowds.last()?;
-        self.turns.get(turn).copied()
+    /// The addresses and how many connections they have, the one with the most first; where several
+    /// have as many, the one whose oldest is the oldest.
+    fn crowds(&self) -> impl Iterator<Item = (usize, IpAddr)> {
+        self.crowds.iter().rev().map(|(many, _, address)| (*many, *address))
     }
 
     fn insert(&mut self, turn: u64, id: u64, address: IpAddr) {

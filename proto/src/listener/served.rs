@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
 use tonic::{
@@ -11,7 +12,7 @@ use tonic::{
 };
 use tower::Layer;
 
-use super::{ConnectInfo, Standing};
+use super::{ConnectInfo, places::OpenCall};
 
 /// A layer for every service behind a [`super::listener`]: without it, connections are closed after
 /// their first deadline.
@@ -25,7 +26,7 @@ pub struct ServedService<S>(S);
 /// An answer that is looked at when it is there.
 #[derive(Debug)]
 pub struct Answer<F> {
-    standing: Option<Standing>,
+    call: Option<OpenCall>,
     answer: Pin<Box<F>>,
 }
 
@@ -51,8 +52,8 @@ where
 
     fn call(&mut self, request: http::Request<A>) -> Self::Future {
         let info = request.extensions().get::<ConnectInfo>();
-        let standing = info.map(|info| info.standing().clone());
-        Answer { standing, answer: Box::pin(self.0.call(request)) }
+        let call = info.map(|info| info.standing().enter());
+        Answer { call, answer: Box::pin(self.0.call(request)) }
     }
 }
 
@@ -64,10 +65,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(self.answer.as_mut().poll(cx));
-        if let (Some(standing), Ok(answer)) = (&self.standing, &answer)
+        if let (Some(call), Ok(answer)) = (&self.call, &answer)
             && is_good(answer)
         {
-            standing.serve();
+            call.serve(Instant::now());
         }
         Poll::Ready(answer)
     }

@@ -21,9 +21,17 @@ impl Guest {
         matches!(self.evicted.try_recv(), Err(oneshot::error::TryRecvError::Empty))
     }
 
-    fn served(self) -> Self {
-        self.place.standing().serve();
+    fn served(self, world: &World) -> Self {
+        self.serve(world);
         self
+    }
+
+    fn serve(&self, world: &World) {
+        self.place.standing().enter().serve(world.now);
+    }
+
+    fn moves(&self, world: &World) {
+        self.place.standing().step(world.now);
     }
 }
 
@@ -84,7 +92,7 @@ fn an_address_that_is_full_closes_its_own_and_nobody_elses() {
 #[test]
 fn whoever_was_answered_stays_while_more_than_a_quarter_is_silent() {
     let mut world = World::new(8, 8);
-    let mut served: Vec<_> = (0..5).map(|_| world.come(1).served()).collect();
+    let mut served: Vec<_> = (0..5).map(|_| world.come(1).served(&world)).collect();
     let mut silent: Vec<_> = (2..5).map(|from| world.come(from)).collect();
     world.wait(GRACE);
     let mut newcomers: Vec<_> = (0..20)
@@ -103,8 +111,9 @@ fn whoever_was_answered_stays_while_more_than_a_quarter_is_silent() {
 #[test]
 fn newcomers_get_a_quarter_when_all_others_were_answered_once_and_idle() {
     let mut world = World::new(8, 8);
-    let mut served: Vec<_> = (0..8).map(|from| world.come(from).served()).collect();
-    served[0].place.standing().serve();
+    let mut served: Vec<_> = (0..8).map(|from| world.come(from).served(&world)).collect();
+    served[0].serve(&world);
+    world.wait(MOVING);
     let mut newcomers: Vec<_> = (0..2).map(|_| world.come(20)).collect();
     let here: Vec<_> = served.iter_mut().map(Guest::is_here).collect();
     assert_eq!(here, [true, false, false, true, true, true, true, true], "the longest idle go");
@@ -124,14 +133,14 @@ fn whoever_is_kept_takes_no_place_and_never_goes() {
         .map(|_| {
             let guest = world.come(1);
             guest.place.standing().keep();
-            guest.place.standing().serve();
+            guest.serve(&world);
             guest
         })
         .collect();
     assert_eq!(world.taken(), 0);
     for from in 2..20 {
-        world.wait(GRACE);
-        let _guest = world.come(from).served();
+        world.wait(MOVING);
+        let _guest = world.come(from).served(&world);
     }
     assert_eq!(world.places.sweep(GRACE, world.now), 0);
     assert!(kept.iter_mut().all(Guest::is_here));
@@ -142,7 +151,7 @@ fn whoever_is_kept_takes_no_place_and_never_goes() {
 #[test]
 fn who_says_nothing_for_too_long_is_closed_and_who_was_answered_is_not() {
     let mut world = World::new(10, 10);
-    let (mut silent, mut served) = (world.come(1), world.come(1).served());
+    let (mut silent, mut served) = (world.come(1), world.come(1).served(&world));
     world.wait(Duration::from_secs(5));
     let mut late = world.come(1);
     world.wait(Duration::from_secs(5));
@@ -153,14 +162,103 @@ fn who_says_nothing_for_too_long_is_closed_and_who_was_answered_is_not() {
 #[test]
 fn a_place_that_is_given_back_is_free_and_is_given_back_once() {
     let mut world = World::new(2, 2);
-    let (first, _second) = (world.come(1), world.come(1).served());
+    let (first, _second) = (world.come(1), world.come(1).served(&world));
     first.place.standing().close();
     assert_eq!(world.taken(), 1);
     let standing = first.place.standing().clone();
+    let call = standing.enter();
     drop(first);
-    standing.serve();
+    call.serve(world.now);
+    standing.step(world.now);
     standing.keep();
     assert_eq!(world.taken(), 1);
     let _third = world.come(1);
     assert_eq!(world.taken(), 2);
+}
+
+#[test]
+fn of_those_who_were_served_the_idle_one_of_the_largest_crowd_goes_and_none_that_works() {
+    let mut world = World::new(6, 6);
+    let mut alone = world.come(1).served(&world);
+    let mut crowd: Vec<_> = (0..5).map(|_| world.come(2).served(&world)).collect();
+    assert!(world.try_come(3).is_none(), "all were answered a moment ago");
+    let upload = crowd[0].place.standing().enter();
+    world.wait(MOVING);
+    crowd[1].moves(&world);
+    crowd[2].serve(&world);
+    let mut newcomer = world.come(3);
+    assert!(alone.is_here() && newcomer.is_here());
+    let here: Vec<_> = crowd.iter_mut().map(Guest::is_here).collect();
+    assert_eq!(here, [true, true, true, false, true], "the oldest that is idle");
+    drop(upload);
+    newcomer.serve(&world);
+    let _next = world.come(4);
+    let here: Vec<_> = crowd.iter_mut().map(Guest::is_here).collect();
+    assert_eq!(here, [false, true, true, false, true], "its call has ended");
+}
+
+#[test]
+fn an_address_whose_connections_all_work_is_refused_another_one() {
+    let mut world = World::new(100, 3);
+    let mut neighbours: Vec<_> = (0..3).map(|_| world.come(1).served(&world)).collect();
+    let calls: Vec<_> = neighbours.iter().map(|one| one.place.standing().enter()).collect();
+    world.wait(10 * MOVING);
+    assert!(world.try_come(1).is_none());
+    let _other = world.come(2);
+    drop(calls);
+    let _next = world.come(1);
+    let here: Vec<_> = neighbours.iter_mut().map(Guest::is_here).collect();
+    assert_eq!(here, [false, true, true]);
+}
+
+#[test]
+fn a_crowd_of_newcomers_does_not_keep_out_an_address_that_has_few() {
+    let mut world = World::new(8, 8);
+    let mut crowd: Vec<_> = (0..8).map(|_| world.come(1)).collect();
+    assert!(world.try_come(1).is_none(), "the crowd itself waits");
+    let mut few = [world.come(2)];
+    assert!(world.try_come(2).is_none(), "seven are not many beside two");
+    assert!(few[0].is_here());
+    let here = crowd.iter_mut().filter_map(|one| one.is_here().then_some(())).count();
+    assert_eq!(here, 7);
+}
+
+#[test]
+fn a_first_call_whose_bytes_still_come_is_not_closed_and_one_that_stands_still_is() {
+    let longest = Duration::from_secs(30);
+    let mut world = World::new(2, 2);
+    let (mut slow, mut mute) = (world.come(1), world.come(1));
+    for _ in 0..7 {
+        world.wait(Duration::from_secs(5));
+        slow.moves(&world);
+    }
+    assert!(mute.is_here());
+    let _newcomer = world.come(1);
+    assert!(slow.is_here() && !mute.is_here(), "nor does it make room");
+    assert_eq!(world.places.sweep(longest, world.now), 0);
+    world.wait(MOVING);
+    assert_eq!(world.places.sweep(longest, world.now), 1);
+    assert!(!slow.is_here());
+}
+
+#[test]
+fn of_one_peer_the_oldest_connection_goes_when_it_makes_too_many() {
+    let mut world = World::new(2, 2);
+    let (many, other) = (Pin([1; 32]), Pin([2; 32]));
+    let mut single = world.come(1);
+    assert!(!single.place.standing().keep_peer(other));
+    let mut own: Vec<_> = (0..OF_PEER + 3)
+        .map(|number| {
+            let guest = world.come(1);
+            assert_eq!(guest.place.standing().keep_peer(many), number >= OF_PEER);
+            guest
+        })
+        .collect();
+    let here: Vec<_> = own.iter_mut().map(Guest::is_here).collect();
+    assert_eq!(here, [[false; 3].as_slice(), &[true; OF_PEER]].concat());
+    assert!(single.is_here());
+    drop(own.pop());
+    assert!(!world.come(1).place.standing().keep_peer(many), "there is room again");
+    drop((own, single));
+    assert!(lock(&world.places.0).peers.is_empty());
 }
