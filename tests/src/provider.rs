@@ -32,9 +32,14 @@ impl Provider {
     /// A provider of `study`, which it fetches from the first server that answers.
     pub async fn new(world: &World, id: StudyId, seed: u64) -> Self {
         let overview = client::studies::show(&world.profile(), id).await.unwrap();
-        let study = overview.definition;
+        Self::of(overview.definition, seed)
+    }
+
+    /// A provider of a study that it has.
+    pub fn of(study: Study, seed: u64) -> Self {
         let plan = Plan::new(&study).unwrap();
-        let collect = Collect::new(plan.circuit().clone(), id, study.servers().len()).unwrap();
+        let servers = study.servers().len();
+        let collect = Collect::new(plan.circuit().clone(), study.id(), servers).unwrap();
         let mut rng = StdRng::seed_from_u64(seed);
         Self { signer: Signer::generate(&mut rng), study, plan, collect, rng }
     }

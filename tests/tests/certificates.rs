@@ -193,7 +193,7 @@ async fn a_certificate_that_expires_while_its_server_runs_is_named_and_renewed_w
     let study = world.create(STUDY).await;
     // The links begin with a certificate that ends soon.
     world.stop(1).await;
-    renew(&world, 1, now_s() - YEAR_S + 8);
+    renew(&world, 1, now_s() - YEAR_S + 20);
     world.start(1).await;
     trouble(&world, 0, "beta", "its certificate expired on").await;
     trouble(&world, 1, "alpha", "refuses this server's certificate").await;

@@ -18,7 +18,8 @@ use proto::{
     v1::{self, studies_client::StudiesClient},
 };
 use server::{Server, StartError, clock::Clock, config::Config, doctor::doctor};
-use sotto_tests::World;
+use sotto_tests::{Provider, World};
+use study::Value;
 
 const STUDY: &str = r#"
 title = "Ages"
@@ -65,6 +66,36 @@ async fn status(world: &World, server: usize, study: StudyId) -> v1::StudyStatus
     StudiesClient::new(world.channel(server).await).get(get).await.unwrap().into_inner()
 }
 
+/// Two servers that say what they do in metrics, too.
+async fn two_servers() -> World {
+    World::with_configs(2, |_, config| config + "\n[metrics]\nlisten = \"127.0.0.1:0\"\n").await
+}
+
+/// Runs of protocols that a server has been in since it started.
+async fn runs(world: &World, server: usize) -> f64 {
+    let metrics = world.metrics(server).await;
+    let runs = metrics.lines().filter(|line| line.starts_with("sotto_run_duration_seconds_count{"));
+    runs.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+/// Sends a submission to both servers by hand, because a client would refuse to; requires that they do
+/// nothing with it together. Whether both have taken it.
+async fn nothing_moves(world: &World, provider: &mut Provider, studies: [StudyId; 2]) -> bool {
+    let before = [runs(world, 0).await, runs(world, 1).await];
+    let sharded = provider.shard(provider.encode(&[vec![Value::Number(40)]]));
+    let mut is_taken = true;
+    for server in 0..2 {
+        is_taken &= provider.send(world, &sharded, server).await.is_ok();
+    }
+    // Servers that fit each other verify what they took at once.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for (server, before) in before.into_iter().enumerate() {
+        assert_eq!(status(world, server, studies[server]).await.verified, 0);
+        assert_eq!(runs(world, server).await, before, "server {server} has begun a run");
+    }
+    is_taken
+}
+
 /// What the servers that do not fit are called by clients.
 async fn submit_error(world: &World, study: StudyId) -> String {
     let csv = world.file("ages.csv", "age\n30\n");
@@ -94,8 +125,9 @@ struct Names {
 /// Starts beta as something else while a study is open; requires that the drift is named by
 /// everybody, that nothing was sent, and that the study goes on when beta is itself again.
 async fn a_drift_is_named(clock: Clock, change: impl FnOnce(&mut Config), names: Names) {
-    let mut world = World::servers(2).await;
+    let mut world = two_servers().await;
     let study = world.create(STUDY).await;
+    let mut provider = Provider::new(&world, study, 1).await;
     world.stop(1).await;
     world.start_at(1, clock, change).await;
     trouble(&world, 0, "beta", names.servers).await;
@@ -121,18 +153,20 @@ async fn a_drift_is_named(clock: Clock, change: impl FnOnce(&mut Config), names:
     for server in 0..2 {
         assert_eq!(status(&world, server, study).await.submissions, 0);
     }
+    let is_taken = nothing_moves(&world, &mut provider, [study; 2]).await;
     world.stop(1).await;
     world.start(1).await;
-    goes_on(&world, study).await;
+    goes_on(&world, study, is_taken).await;
     world.end().await;
 }
 
-/// Requires that a study that is open takes a submission and publishes it.
-async fn goes_on(world: &World, study: StudyId) {
+/// Requires that a study that is open takes a submission and publishes it, with the one that was
+/// taken before.
+async fn goes_on(world: &World, study: StudyId, is_one_taken: bool) {
     let csv = world.file("ages.csv", "age\n30\n");
     wait_for("a submission", async || world.submit(study, &csv).await.ok()).await;
     world.close(study).await;
-    assert_eq!(world.result(study).await.unwrap().records, 1);
+    assert_eq!(world.result(study).await.unwrap().records, 1 + u64::from(is_one_taken));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,8 +213,9 @@ async fn another_roster_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_drifts_while_servers_are_linked_is_named_and_forgotten_when_it_is_set() {
-    let mut world = World::servers(2).await;
+    let mut world = two_servers().await;
     let study = world.create(STUDY).await;
+    let mut provider = Provider::new(&world, study, 1).await;
     let ahead_ms = Arc::new(AtomicU64::new(0));
     let drifting = ahead_ms.clone();
     let clock = Clock::new(move || server::clock::now_ms() + drifting.load(Ordering::Relaxed));
@@ -199,20 +234,21 @@ async fn a_clock_that_drifts_while_servers_are_linked_is_named_and_forgotten_whe
     let error = submit_error(&world, study).await;
     assert!(error.contains("beta") && error.contains("clock"), "{error}");
     assert_eq!(status(&world, 0, study).await.submissions, 0);
+    let is_taken = nothing_moves(&world, &mut provider, [study; 2]).await;
     ahead_ms.store(0, Ordering::Relaxed);
     wait_for("the links", async || is_linked(&world).await).await;
-    goes_on(&world, study).await;
+    goes_on(&world, study, is_taken).await;
     world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_were_given_different_studies_wait_for_each_other_and_say_so() {
-    let world = World::servers(2).await;
+    let world = two_servers().await;
     let profile = world.profile();
     let signer = profile.signer(client::profile::Role::Analyst).unwrap();
     let file = world.file("study.toml", STUDY);
     // An analyst gives alpha and beta studies that differ in their bytes.
-    let mut ids = Vec::new();
+    let (mut ids, mut providers) = (Vec::new(), Vec::new());
     for server in 0..2 {
         let study = studies::read(&profile, &file, &signer).unwrap();
         let identity = profile.servers()[server].identity;
@@ -223,8 +259,9 @@ async fn servers_that_were_given_different_studies_wait_for_each_other_and_say_s
         };
         StudiesClient::new(world.channel(server).await).propose(request).await.unwrap();
         ids.push(study.id());
+        providers.push(Provider::of(study, 1));
     }
-    for (server, (id, other)) in ids.into_iter().zip(["beta", "alpha"]).enumerate() {
+    for (server, (id, other)) in ids.iter().copied().zip(["beta", "alpha"]).enumerate() {
         let says = async || {
             let status = status(&world, server, id).await;
             let is_named = status.detail.contains(&format!("{other} does not know the study"));
@@ -234,6 +271,9 @@ async fn servers_that_were_given_different_studies_wait_for_each_other_and_say_s
         let error = submit_error(&world, id).await;
         assert!(error.contains(other), "{error}");
         assert_eq!(status(&world, server, id).await.submissions, 0);
+    }
+    for provider in &mut providers {
+        nothing_moves(&world, provider, [ids[0], ids[1]]).await;
     }
     world.end().await;
 }

@@ -3,6 +3,8 @@
 //! `cargo test -p sotto-cli --test load` is short; `SOTTO_PROVIDERS=10000`, `SOTTO_RECORDS=1000000` and
 //! `SOTTO_SOAK=600` (seconds) make it what a server has to stand.
 
+// What processes use is asked of Linux.
+#![cfg(target_os = "linux")]
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -37,7 +39,8 @@ fn size(name: &str, short: usize) -> usize {
 fn print_use(servers: &Servers, what: &str) {
     for (server, name) in NAMES.into_iter().enumerate() {
         let pid = servers.process(server).id();
-        println!("{what}: {name} {} KiB, {} descriptors", memory(pid) >> 10, descriptors(pid));
+        let (memory, descriptors) = (memory(pid) >> 10, descriptors(pid));
+        println!("{what}: {name} {memory} KiB, {descriptors:?} descriptors");
     }
 }
 

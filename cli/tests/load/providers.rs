@@ -15,6 +15,7 @@ use ::client::{Cluster, Profile, progress::Silent, submit::Options};
 use futures::{StreamExt as _, future::try_join_all, stream};
 use mpc::ids::StudyId;
 use rand::RngExt as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -129,6 +130,9 @@ fn be_providers() {
     let task = std::env::var(TASK).unwrap();
     let [dir, study, from, to, count] = task.split('\n').collect::<Vec<_>>().try_into().unwrap();
     let [from, to, count] = [from, to, count].map(|number| number.parse::<usize>().unwrap());
+    // All connections that the system allows a process that asks for them.
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let begun = Instant::now();

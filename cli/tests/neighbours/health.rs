@@ -1,7 +1,7 @@
 //! Health: what a process uses, as the system sees it.
 
 use std::{
-    fs,
+    fs, io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,9 +21,16 @@ pub fn memory(pid: u32) -> u64 {
     kib << 10
 }
 
-/// File descriptors that a process has open.
-pub fn descriptors(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+/// File descriptors that a process has open; none, with a loud word, where only root may know: `sotto`
+/// lets nobody else look into its processes.
+pub fn descriptors(pid: u32) -> Option<usize> {
+    match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            eprintln!("NOT CHECKED: file descriptors of process {pid}; run this test as root");
+            None
+        }
+        descriptors => Some(descriptors.unwrap().count()),
+    }
 }
 
 /// Looks at the memory of processes again and again.

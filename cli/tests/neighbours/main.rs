@@ -5,6 +5,8 @@
 //! servers with their usual limits. What the neighbours do to honest people's waiting times is
 //! measured, not tested: `cargo bench -p sotto-cli --bench neighbours`.
 
+// What processes use is asked of Linux.
+#![cfg(target_os = "linux")]
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -24,21 +24,28 @@ const LOOK: Duration = Duration::from_millis(2);
 /// How long a phase is waited for; then the server is killed in whatever it does.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The moments that are aimed at in turn.
+/// How often a phase is aimed at again that was over when the server was killed.
+const TRIES: usize = 5;
+/// What no restart takes, in a long run; in a short one a server that hangs meets the deadline.
+const LONGEST_RESTART: Duration = Duration::from_secs(10);
+
+/// The moments that are aimed at in turn, in the order in which a study comes to them; a short run
+/// has the first ones only.
 const PHASES: [Phase; 12] = [
-    round("publish", 0),
-    round("verify", 0),
-    round("publish", 1),
-    Phase::Between,
-    round("publish", 2),
     round("setup", 0),
+    round("verify", 0),
+    round("publish", 0),
+    round("publish", 1),
+    round("publish", 2),
     round("publish", 3),
-    round("verify", 1),
     round("publish", 4),
-    round("setup", 1),
     round("publish", 5),
+    Phase::Between,
+    round("setup", 1),
+    round("verify", 1),
     round("setup", 2),
 ];
+const SHORT: usize = 8;
 
 const fn round(protocol: &'static str, round: u64) -> Phase {
     Phase::Round { protocol, round }
@@ -46,7 +53,8 @@ const fn round(protocol: &'static str, round: u64) -> Phase {
 
 #[test]
 fn a_server_killed_at_any_moment_loses_nobody_and_counts_nobody_twice() {
-    let kills = number("SOTTO_KILLS").unwrap_or(12);
+    let long = number("SOTTO_KILLS");
+    let kills = long.map_or(SHORT, |kills| usize::try_from(kills).unwrap());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let seed = number("SOTTO_SEED").unwrap_or(now.as_secs());
     eprintln!("SOTTO_KILLS={kills} SOTTO_SEED={seed}");
@@ -55,18 +63,25 @@ fn a_server_killed_at_any_moment_loses_nobody_and_counts_nobody_twice() {
     let (mut servers, network) = Servers::apart(limits, "sotto_server=debug");
     network.slow(SLOWNESS_MS);
     let traffic = Traffic::start(&servers.client, 2);
-    let (mut met, mut restarts) = (BTreeMap::<Phase, [u64; 2]>::new(), Vec::new());
-    for kill in 0..kills {
+    let (mut met, mut restarts) = (BTreeMap::<Phase, [usize; 2]>::new(), Vec::new());
+    let mut aims = PHASES.iter().cycle().enumerate();
+    let (mut number, mut aim) = aims.next().unwrap();
+    let mut tries = 0;
+    // All that a short run aims at, and at least so many kills.
+    while restarts.len() < kills || number < SHORT {
         let server = rng.random_range(0..NAMES.len());
-        let aim = &PHASES[usize::try_from(kill).unwrap() % PHASES.len()];
         wait_for(&servers, server, aim, &traffic);
         // Somewhere in the phase.
         thread::sleep(Duration::from_millis(rng.next_u64() % SLOWNESS_MS));
         assert!(!traffic.has_failed(), "somebody has found something wrong");
         let submitting = traffic.tally.submitting.load(std::sync::atomic::Ordering::Relaxed) > 0;
         let killed = servers.take(server).kill();
-        let met = met.entry(Phase::after(&killed.stderr)).or_default();
-        met[usize::from(submitting)] += 1;
+        let phase = Phase::after(&killed.stderr);
+        tries += 1;
+        if phase == *aim || tries == TRIES {
+            ((number, aim), tries) = (aims.next().unwrap(), 0);
+        }
+        met.entry(phase).or_default()[usize::from(submitting)] += 1;
         let started = Instant::now();
         servers.start(server);
         wait_until("a server to serve", || {
@@ -83,12 +98,10 @@ fn a_server_killed_at_any_moment_loses_nobody_and_counts_nobody_twice() {
     let (median, most) = (restarts[restarts.len() / 2], restarts.last().unwrap());
     eprintln!("restart: median {median:?}, longest {most:?}");
     eprintln!("lost 0, counted twice 0: {tally:?}");
-    assert_eq!(met.values().flatten().sum::<u64>(), kills);
-    for protocol in ["setup", "verify", "publish"] {
-        let is_of =
-            |phase: &&Phase| matches!(phase, Phase::Round { protocol: p, .. } if *p == protocol);
-        assert!(met.keys().any(|phase| is_of(&phase)), "no kill in {protocol}: {met:?}");
+    for aim in &PHASES[..SHORT] {
+        assert!(met.contains_key(aim), "no kill in {aim}: {met:?}");
     }
+    assert!(long.is_none() || *most < LONGEST_RESTART, "a restart took {most:?}");
 }
 
 /// Waits until a server is in a phase.

@@ -392,8 +392,12 @@ impl Storage for Disk {
         reads!(self.life())
     }
 
-    async fn sight(&self, sighting: Sighting) -> Result<Sighted, StorageError> {
-        writes!(self.sight(sighting))
+    async fn sight(
+        &self,
+        sighting: Sighting,
+        life: storage::Life,
+    ) -> Result<Sighted, StorageError> {
+        writes!(self.sight(sighting, life))
     }
 
     async fn sightings(&self, peer: PublicKey) -> Result<Vec<Sighting>, StorageError> {

@@ -12,7 +12,7 @@ use super::{
         process::{Signal, wait_until},
         serve_cluster::{NAMES, Servers},
     },
-    is_serving,
+    is_refusing, is_serving,
 };
 
 const GAMMA: usize = 2;
@@ -85,7 +85,7 @@ fn an_old_backup_is_refused_on_all_sides_and_the_newest_one_goes_on() {
         assert!(found["remedy"].as_str().unwrap().contains("restore its newest backup"), "{found}");
     }
     servers.start(GAMMA);
-    wait_until("gamma to find out", || !is_serving(&servers, GAMMA));
+    wait_until("gamma to find out", || is_refusing(&servers, GAMMA));
     let refused = client.run(&["submit", &id, "third.csv", "--timeout", "1"]);
     refused.says(&["gamma", "old copy of its database"]);
     assert_ne!(refused.code, Some(0));

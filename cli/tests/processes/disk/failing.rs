@@ -10,7 +10,7 @@ use super::{
         serve_cluster::Servers,
     },
     faulty::Faulty,
-    is_serving, rounds,
+    is_refusing, is_serving, rounds,
 };
 
 const BETA: usize = 1;
@@ -49,7 +49,7 @@ fn what_a_failing_disk_acknowledged_survives_a_loss_of_power() {
         hasty.says(&["beta", "disk", "run the same command again"]);
         let receipts = fs::read_to_string(client.dir.join(format!("{csv}.receipts"))).unwrap();
         assert_eq!(receipts.lines().count(), 1, "no receipt: {receipts}");
-        assert!(!is_serving(&servers, BETA));
+        assert!(is_refusing(&servers, BETA));
         assert!(faulty.failures() > before);
         // Other moments in other rounds.
         let patient = client.start(&["submit", &id, &csv, "--batch", "1"]);

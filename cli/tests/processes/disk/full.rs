@@ -11,7 +11,7 @@ use super::{
         process::{Process, Signal, sotto, wait_until},
         serve_cluster::{NAMES, Servers},
     },
-    is_serving, rounds,
+    is_refusing, is_serving, rounds,
     small::SmallDisk,
 };
 
@@ -33,7 +33,8 @@ fn servers() -> (Servers, SmallDisk) {
 
 #[track_caller]
 fn wait_until_beta_takes(servers: &Servers, takes: bool) {
-    wait_until("beta's health", || is_serving(servers, BETA) == takes);
+    let is_as_wanted = if takes { is_serving } else { is_refusing };
+    wait_until("beta's health", || is_as_wanted(servers, BETA));
 }
 
 /// What an operator's doctor says of the disk.
