@@ -76,7 +76,7 @@ pub enum StorageError {
     },
     /// Nothing more can be written.
     #[error(
-        "no room is left on the disk of the database: make 16 MiB of room or more, and it goes on by itself"
+        "no room is left on the disk of the database: make room (16 MiB or more), and it goes on by itself"
     )]
     Full,
     /// Reading or writing failed, or a word that something is durable.

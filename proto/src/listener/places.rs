@@ -265,7 +265,7 @@ impl Table {
             .filter_map(|id| Some((id, self.guests.get(&id)?)))
             // Those behind were heard of later.
             .take_while(|(_, guest)| now.saturating_duration_since(guest.last) >= grace)
-            .find(|(_, guest)| !guest.moves(now) && !(guest.is_served && guest.calls > 0))
+            .find(|(_, guest)| !(guest.moves(now) || guest.is_served && guest.calls > 0))
             .map(|(id, _)| id)
     }
 
