@@ -172,7 +172,7 @@ async fn goes_on(world: &World, study: StudyId, is_one_taken: bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_ten_minutes_off_is_named() {
     let names = Names {
-        servers: "clocks are 6",
+        servers: "clocks are ",
         client: "clock",
         operators_doctor: "ahead of this machine's",
         clients_doctor: "ahead of this machine's",

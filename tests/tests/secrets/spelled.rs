@@ -90,7 +90,7 @@ fn based(bytes: &[u8]) -> Vec<Vec<u8>> {
             let text = encoding.encode(&[&vec![0; before], bytes].concat());
             let first = (8 * before).div_ceil(bits);
             let last = 8 * (before + bytes.len()) / bits;
-            all.push(text[first..last].as_bytes().to_vec());
+            all.push(text.as_bytes()[first..last].to_vec());
         }
     }
     all
