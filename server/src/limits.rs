@@ -162,6 +162,6 @@ mod tests {
         drop(own);
         in_flight.enter(address(1)).unwrap();
         assert_eq!(lock(&in_flight.by_address).len(), 1);
-        assert_eq!(InFlight::new(1).enter(address(1)).unwrap().share.is_some(), true);
+        assert!(InFlight::new(1).enter(address(1)).unwrap().share.is_some());
     }
 }

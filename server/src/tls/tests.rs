@@ -291,7 +291,7 @@ async fn connect_with(address: SocketAddr, config: Arc<ClientConfig>) -> Stream 
     let name = ServerName::try_from("localhost").unwrap();
     let stream = TcpStream::connect(address).await.unwrap();
     let mut stream = TlsConnector::from(config).connect(name, stream).await.unwrap();
-    stream.read(&mut [0; 64]).await.unwrap();
+    let _ = stream.read(&mut [0; 64]).await.unwrap();
     stream
 }
 
