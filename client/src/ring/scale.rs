@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use study::decimal::{self, NumberError};
 
+use crate::status::printable;
+
 /// The most values that a scale may have: as many are enumerated to show what colluders cannot
 /// exclude.
 pub const MOST_VALUES: u64 = 100_001;
@@ -156,11 +158,13 @@ impl Scale {
 
 fn read(text: &str, decimals: u8) -> Result<i128, ScaleError> {
     let text = text.trim();
+    // What was typed is shown without anything that could steer a terminal.
+    let shown = || printable(text);
     decimal::parse(text, decimals).map_err(|cause| match cause {
         NumberError::TooManyDecimals { decimals } => {
-            ScaleError::TooFine { text: text.to_owned(), decimals }
+            ScaleError::TooFine { text: shown(), decimals }
         }
-        cause => ScaleError::Number { text: text.to_owned(), cause },
+        cause => ScaleError::Number { text: shown(), cause },
     })
 }
 
@@ -187,6 +191,7 @@ mod tests {
         assert_eq!(error("999"), "999 is not between 0.0 and 100.0");
         assert_eq!(error("76.33"), "76.33 has more than 1 decimals: round it");
         assert!(error("a lot").contains("is not a number"));
+        assert!(!error("1\u{2}\u{1b}[2J").contains(char::is_control));
         assert!(error("99999999999999999999999999999999999999999999").contains("not between"));
     }
 

@@ -132,7 +132,7 @@ fn whatever_happens_the_right_number_is_published_or_it_is_said_why_not() {
         assert!(report.wrong.is_empty(), "{}", smallest(seed, None));
         return;
     }
-    let seeds: Vec<_> = (0..number("SOTTO_SEEDS").unwrap_or(1_000)).collect();
+    let seeds: Vec<_> = (0..number("SOTTO_SEEDS").unwrap_or(400)).collect();
     let (failed, sums) = run_all(&seeds, None, false);
     println!("{sums:#?}");
     let seeds: Vec<_> = failed.iter().map(|(seed, report)| (seed, &report.wrong)).collect();
@@ -180,7 +180,9 @@ fn finds(broken: Broken, word: &str) -> u64 {
     *seed
 }
 
+// Found late, because servers tell each other of databases that have forgotten something.
 #[test]
+#[ignore = "takes a quarter of an hour: cargo test -p sotto-tests --test simulation -- --ignored"]
 fn a_server_that_signs_before_it_has_stored_is_found() {
     finds(Broken::LosesWhatItSignedFor, "has it no more");
 }
