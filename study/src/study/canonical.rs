@@ -120,8 +120,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Study, StudyError> {
     if bytes.len() > limits::ENCODING_BYTES {
         return Err(refuse(Rule::Size { found: bytes.len(), limit: limits::ENCODING_BYTES }));
     }
-    let canonical: Canonical = serde_json::from_slice(bytes)
-        .map_err(|error| refuse(Rule::Malformed(error.to_string())))?;
+    let canonical: Canonical = serde_json::from_slice(bytes).map_err(|error| {
+        // The library repeats what it did not expect, and that may steer a terminal.
+        let text = error.to_string().replace(char::is_control, " ");
+        refuse(Rule::Malformed(text))
+    })?;
     let study = from_canonical(canonical).map_err(refuse)?;
     if encode(&study) != bytes {
         return Err(refuse(Rule::NotCanonical));
