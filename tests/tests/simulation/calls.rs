@@ -9,6 +9,7 @@ use std::{
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
+    http::{HeaderValue, header::DATE},
     middleware::{Next, from_fn},
     response::Response,
 };
@@ -19,6 +20,8 @@ use crate::{
     trace::Trace,
 };
 
+/// When every answer is given.
+const DAY: HeaderValue = HeaderValue::from_static("Fri, 15 Jan 2027 08:00:00 GMT");
 /// The largest message that is called twice.
 const LARGEST: usize = 64 << 20;
 
@@ -48,7 +51,12 @@ impl Calls {
     pub fn before(self: Arc<Self>, routes: Routes) -> Routes {
         let layer = from_fn(move |request: Request, next: Next| {
             let calls = self.clone();
-            async move { calls.call(request, next).await }
+            async move {
+                let mut response = calls.call(request, next).await;
+                // Otherwise the real one, which takes more bytes whenever a real second has passed.
+                response.headers_mut().insert(DATE, DAY);
+                response
+            }
         });
         routes.into_axum_router().layer(layer).into()
     }

@@ -9,12 +9,10 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{StorageError, schema};
+use crate::work;
 
 /// Reads that can run at once.
 const CONNECTIONS: usize = 2;
@@ -49,7 +47,7 @@ impl Readers {
         let permit =
             Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StorageError::Closed)?;
         let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
-        let reading = task::spawn_blocking(move || {
+        let reading = work::aside(move || {
             let spare = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             // A connection is missing if a read before this one panicked, or could not be ended.
             let connection = spare.map_or_else(|| schema::open_reader(&path), Ok)?;
