@@ -9,6 +9,8 @@ pub enum Broken {
     SignsAfterTheClose,
     /// Amendments are acknowledged, and no more.
     ForgetsAmendments,
+    /// A run that was begun is begun again, which would use its masks twice.
+    BeginsARunAgain,
     /// The first of three or more submissions is not in anybody's list.
     OverlooksASubmission,
 }

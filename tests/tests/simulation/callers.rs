@@ -113,7 +113,7 @@ pub fn request<T>(message: T) -> Request<T> {
 }
 
 /// As the client library decides: the call may not have arrived, or it may succeed later.
-fn is_transient(status: &Status) -> bool {
+pub fn is_transient(status: &Status) -> bool {
     use std::error::Error as _;
     let from_transport = status.source().is_some() || status.message() == "Timeout expired";
     match status.code() {

@@ -7,13 +7,16 @@ use std::{
 };
 
 use axum::{
-    body::{Body, to_bytes},
+    Router,
+    body::Body,
     extract::Request,
     http::{HeaderValue, header::DATE},
     middleware::{Next, from_fn},
     response::Response,
 };
+use futures::{StreamExt as _, TryStreamExt as _};
 use tonic::{Status, service::Routes};
+use tower::ServiceExt as _;
 
 use crate::{
     plan::{CallFault, Kind},
@@ -22,19 +25,19 @@ use crate::{
 
 /// When every answer is given.
 const DAY: HeaderValue = HeaderValue::from_static("Fri, 15 Jan 2027 08:00:00 GMT");
-/// The largest message that is called twice.
-const LARGEST: usize = 64 << 20;
 
 /// The faults that wait for calls of one server.
 pub struct Calls {
     server: usize,
     trace: Trace,
     waiting: Mutex<BTreeMap<Kind, Vec<(u32, CallFault)>>>,
+    /// Behind the door of the server's present life: a call may come again in a later one.
+    inside: Arc<Mutex<Router>>,
 }
 
 impl Calls {
     pub fn new(server: usize, trace: Trace) -> Self {
-        Self { server, trace, waiting: Mutex::default() }
+        Self { server, trace, waiting: Mutex::default(), inside: Arc::default() }
     }
 
     /// Lets a call of this kind meet a fault, after so many that do not.
@@ -49,6 +52,8 @@ impl Calls {
 
     /// The routes behind these faults.
     pub fn before(self: Arc<Self>, routes: Routes) -> Routes {
+        let inside = routes.into_axum_router();
+        *self.inside.lock().unwrap() = inside.clone();
         let layer = from_fn(move |request: Request, next: Next| {
             let calls = self.clone();
             async move {
@@ -58,7 +63,7 @@ impl Calls {
                 response
             }
         });
-        routes.into_axum_router().layer(layer).into()
+        inside.layer(layer).into()
     }
 
     async fn call(&self, request: Request, next: Next) -> Response {
@@ -69,6 +74,14 @@ impl Calls {
             None => format!("{} is called: {name}", self.server),
             Some(fault) => format!("{} is called: {name}, {fault:?}", self.server),
         });
+        if let Some(fault) = fault {
+            self.trace.fired(match fault {
+                CallFault::DropBefore { .. } => "a call is lost",
+                CallFault::DropAfter { .. } => "an answer is lost",
+                CallFault::Delay { .. } => "a call is late",
+                CallFault::Duplicate { .. } => "a call comes twice",
+            });
+        }
         match fault {
             None => next.run(request).await,
             Some(CallFault::DropBefore { says }) => lost(says).await,
@@ -82,15 +95,23 @@ impl Calls {
             }
             Some(CallFault::Duplicate { later_ms }) => {
                 let (parts, body) = request.into_parts();
-                let Ok(body) = to_bytes(body, LARGEST).await else { return lost(true).await };
-                let copy = Request::from_parts(parts.clone(), Body::from(body.clone()));
-                let (later, trace, server) = (next.clone(), self.trace.clone(), self.server);
+                let heard = Arc::new(Mutex::new(Vec::new()));
+                let (hears, again) = (heard.clone(), parts.clone());
+                let body = body.into_data_stream().inspect_ok(move |piece| {
+                    hears.lock().unwrap().push(piece.clone());
+                });
+                let (inside, trace, server) =
+                    (self.inside.clone(), self.trace.clone(), self.server);
                 tokio::spawn(async move {
                     tokio::time::sleep(Duration::from_millis(later_ms)).await;
                     trace.say(|| format!("{server} is called again: {name}"));
-                    drop(later.run(copy).await);
+                    let inside = inside.lock().unwrap().clone();
+                    let heard = std::mem::take(&mut *heard.lock().unwrap());
+                    let body = Body::from(heard.concat());
+                    let Ok(answer) = inside.oneshot(Request::from_parts(again, body)).await;
+                    hear_all(answer).await;
                 });
-                next.run(Request::from_parts(parts, Body::from(body))).await
+                next.run(Request::from_parts(parts, Body::from_stream(body))).await
             }
         }
     }
@@ -106,6 +127,12 @@ impl Calls {
             }
         }
     }
+}
+
+/// As a caller does who takes the whole answer.
+async fn hear_all(response: Response) {
+    let mut pieces = response.into_body().into_data_stream();
+    while let Some(Ok(_)) = pieces.next().await {}
 }
 
 /// The caller hears that it failed, or nothing until its deadline.

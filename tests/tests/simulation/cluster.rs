@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -24,6 +24,8 @@ const MOST: usize = 4;
 
 /// Servers that know each other.
 pub struct Cluster {
+    /// Where its keys are.
+    _place: tempfile::TempDir,
     configs: Vec<PathBuf>,
     pins: Vec<Pin>,
     servers: Vec<StudyServer>,
@@ -41,16 +43,26 @@ fn empty(path: &Path) -> Image {
     Image::of(path)
 }
 
-/// The cluster of `k` servers.
+/// The cluster of `k` servers, made when nobody has it.
 pub fn of(k: usize) -> Arc<Cluster> {
-    static MADE: [OnceLock<Arc<Cluster>>; MOST + 1] = [const { OnceLock::new() }; MOST + 1];
-    MADE[k].get_or_init(|| Arc::new(Cluster::new(k))).clone()
+    static MADE: [Mutex<Weak<Cluster>>; MOST + 1] = [const { Mutex::new(Weak::new()) }; MOST + 1];
+    let mut made = MADE[k].lock().unwrap_or_else(PoisonError::into_inner);
+    made.upgrade().unwrap_or_else(|| {
+        let cluster = Arc::new(Cluster::new(k));
+        *made = Arc::downgrade(&cluster);
+        cluster
+    })
+}
+
+/// The clusters of all plans. They last, with their directories, for as long as somebody has them.
+pub fn all() -> Vec<Arc<Cluster>> {
+    (2..=MOST).map(of).collect()
 }
 
 impl Cluster {
     fn new(k: usize) -> Self {
-        // For as long as this process runs.
-        let directory = tempfile::tempdir().unwrap().keep();
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().to_owned();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let request = DevRequest {
             directory: directory.clone(),
@@ -71,6 +83,7 @@ impl Cluster {
             configs,
             analyst: keys::load(&directory.join("analyst.key")).unwrap(),
             operator: keys::load(&directory.join("operator.key")).unwrap(),
+            _place: place,
         }
     }
 

@@ -341,7 +341,12 @@ impl Storage for Disk {
     }
 
     async fn begin_run(&self, study: StudyId, run: RunId) -> Result<bool, StorageError> {
-        writes!(self.begin_run(study, run))
+        let begins =
+            writes!(self.begin_run(study, run))? || self.life.is_broken(Broken::BeginsARunAgain);
+        if begins {
+            self.life.begins(run);
+        }
+        Ok(begins)
     }
 
     async fn fix_rejected(

@@ -7,12 +7,17 @@ use std::{
 
 use mpc::{
     collect::SignedAmendment,
-    ids::{AmendmentId, PublicHash, SubmissionId},
+    ids::{AmendmentId, PublicHash, RunId, SubmissionId},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Everything that was submitted.
 #[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<Books>>);
+pub struct Ledger {
+    books: Arc<Mutex<Books>>,
+    /// Something is wrong: nobody needs to go on.
+    found: CancellationToken,
+}
 
 #[derive(Default)]
 pub struct Books {
@@ -20,8 +25,10 @@ pub struct Books {
     pub amendments: BTreeMap<AmendmentId, Amendment>,
     /// Studies that somebody asked to cancel.
     pub cancelled: BTreeSet<usize>,
+    /// Publication runs that servers have begun.
+    begun: BTreeSet<(usize, RunId)>,
     /// What is wrong so far.
-    pub wrong: Vec<String>,
+    wrong: Vec<String>,
 }
 
 pub struct Submission {
@@ -44,11 +51,30 @@ pub struct Amendment {
 
 impl Ledger {
     pub fn books(&self) -> MutexGuard<'_, Books> {
-        self.0.lock().unwrap()
+        self.books.lock().unwrap()
     }
 
     /// Notes that something is wrong.
     pub fn wrong(&self, what: String) {
         self.books().wrong.push(what);
+        self.found.cancel();
+    }
+
+    /// What is wrong so far.
+    pub fn all_wrong(&self) -> Vec<String> {
+        self.books().wrong.clone()
+    }
+
+    /// Waits until something is wrong.
+    pub async fn found(&self) {
+        self.found.cancelled().await;
+    }
+
+    /// Notes that a server begins a run, which it does once, whatever its lives.
+    pub fn begins(&self, server: usize, run: RunId) {
+        let is_first = self.books().begun.insert((server, run));
+        if !is_first {
+            self.wrong(format!("{server} begins the run {run} twice"));
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use mpc::ids::RunId;
 use server::{
     Running, Server,
     clock::Clock,
@@ -20,6 +21,7 @@ use crate::{
     calls::Calls,
     cluster::Cluster,
     disk::{Disk, Image},
+    ledger::Ledger,
     network::{Death, Listener, Network},
     plan::AtWrite,
     trace::Trace,
@@ -35,6 +37,7 @@ pub struct Machine {
     network: Arc<Network>,
     trace: Trace,
     directory: PathBuf,
+    ledger: Ledger,
     broken: Option<Broken>,
     /// Faults at the doors of its server.
     pub calls: Arc<Calls>,
@@ -72,6 +75,7 @@ pub struct Life {
     dead: Mutex<Option<Image>>,
     died: Arc<Notify>,
     machine: Arc<Mutex<State>>,
+    ledger: Ledger,
     broken: Option<Broken>,
     /// What is left after a crash of a server that does not wait for its disk.
     lagging: Mutex<Option<Image>>,
@@ -102,8 +106,18 @@ impl Life {
         self.dead.lock().unwrap().is_some()
     }
 
+    /// How long the disk takes now.
     pub fn slow_ms(&self) -> u64 {
-        self.machine.lock().unwrap().slow_ms
+        let slow_ms = self.machine.lock().unwrap().slow_ms;
+        if slow_ms > 0 {
+            self.trace.fired("a slow disk");
+        }
+        slow_ms
+    }
+
+    /// A run has begun here, for the first time, says the disk.
+    pub fn begins(&self, run: RunId) {
+        self.ledger.begins(self.server, run);
     }
 
     pub fn is_broken(&self, how: Broken) -> bool {
@@ -131,11 +145,18 @@ impl Life {
         machine.armed = None;
         match armed {
             Armed::Fail { is_done } => {
+                let kinds = ["a write fails", "a write fails and is done"];
+                self.trace.fired(kinds[usize::from(is_done)]);
                 self.trace.say(|| format!("{}: the write fails", self.server));
                 Writing::Fails { is_done }
             }
             Armed::Crash(how, down_ms) => {
                 *self.down_ms.lock().unwrap() = down_ms;
+                self.trace.fired(match how {
+                    AtWrite::Before => "a crash before a write",
+                    AtWrite::Torn(_) => "a torn write",
+                    AtWrite::After => "a crash behind a write",
+                });
                 Writing::Dies(how)
             }
         }
@@ -158,7 +179,7 @@ impl Machine {
         network: Arc<Network>,
         directory: PathBuf,
         broken: Option<Broken>,
-        trace: Trace,
+        (ledger, trace): (Ledger, Trace),
     ) -> Arc<Self> {
         let calls = Arc::new(Calls::new(index, trace.clone()));
         Arc::new(Self {
@@ -167,6 +188,7 @@ impl Machine {
             network,
             trace,
             directory,
+            ledger,
             broken,
             calls,
             state: Arc::default(),
@@ -178,6 +200,7 @@ impl Machine {
     }
 
     pub fn turn_clock(&self, by_s: i64) {
+        self.trace.fired(if by_s < 0 { "a clock is put back" } else { "a clock is put forward" });
         self.lock().clock_ms = by_s * 1_000;
     }
 
@@ -226,6 +249,7 @@ impl Machine {
         let alive = self.lock().alive.as_ref().map(|(life, disk, _)| (life.clone(), disk.clone()));
         let Some((life, disk)) = alive.filter(|(life, _)| !life.is_dead()) else { return };
         *life.down_ms.lock().unwrap() = down_ms;
+        self.trace.fired("a crash");
         life.die(disk.image());
     }
 
@@ -277,6 +301,7 @@ impl Machine {
             dead: Mutex::default(),
             died,
             machine: self.state.clone(),
+            ledger: self.ledger.clone(),
             broken: self.broken,
             lagging: Mutex::default(),
             down_ms: Mutex::default(),

@@ -2,10 +2,11 @@
 //! faults that follow from a seed.
 //!
 //! One seed alone, with everything that happened: `SOTTO_SEED=123 cargo test -p sotto-tests --test
-//! simulation -- --nocapture`. The long form: `SOTTO_SEEDS=10000` before the same command.
+//! simulation whatever -- --nocapture`. The long form: `SOTTO_SEEDS=10000` before the same command.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
 
+mod amended;
 mod broken;
 mod callers;
 mod calls;
@@ -37,6 +38,9 @@ use plan::Plan;
 use run::{Report, run};
 use shrink::shrink;
 
+/// Seeds of a run of all tests.
+const SEEDS: u64 = 1_000;
+
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -46,6 +50,7 @@ fn number(name: &str) -> Option<u64> {
 /// Does something with each seed, on all cores, until that is enough.
 fn each(seeds: &[u64], goes_on: impl Fn(u64) -> bool + Sync) {
     panics::watch();
+    let _clusters = cluster::all();
     let (next, is_enough) = (AtomicUsize::new(0), AtomicBool::new(false));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
@@ -91,7 +96,29 @@ struct Sums {
     records: u64,
     left_out: u64,
     virtual_time: Duration,
+    fired: trace::Fired,
 }
+
+/// Kinds of faults that are planned: all of them come true in some run.
+const KINDS: [&str; 17] = [
+    "a crash",
+    "a crash before a write",
+    "a torn write",
+    "a crash behind a write",
+    "a write fails",
+    "a write fails and is done",
+    "a slow disk",
+    "a clock is put back",
+    "a clock is put forward",
+    "a blocked way",
+    "a slow way",
+    "a connection is cut",
+    "a call is lost",
+    "an answer is lost",
+    "a call is late",
+    "a call comes twice",
+    "a provider is gone before it sends",
+];
 
 impl Sums {
     fn add(&mut self, report: &Report) {
@@ -107,23 +134,40 @@ impl Sums {
         self.records += report.tally.records;
         self.left_out += report.tally.left_out;
         self.virtual_time += report.virtual_time;
+        for (kind, times) in &report.fired {
+            *self.fired.entry(kind).or_default() += times;
+        }
     }
+
+    /// Requires that so many seeds had something to lose, and lost it nowhere.
+    fn assert_eventful(&self) {
+        for kind in KINDS {
+            assert!(self.fired.contains_key(kind), "never happened: {kind}");
+        }
+        assert_eq!(self.fired.len(), KINDS.len(), "a kind that is not in the list: {self:#?}");
+        assert!(2 * self.published > self.seeds, "most studies come to a result: {self:#?}");
+        assert!(self.records > self.seeds, "records count: {self:#?}");
+        assert!(self.left_out > 0 && self.refused > 0 && self.cancelled > 0, "{self:#?}");
+    }
+}
+
+/// The command that runs a seed alone, and prints everything that happens.
+fn replay(seed: u64) -> String {
+    format!("SOTTO_SEED={seed} cargo test -p sotto-tests --test simulation whatever -- --nocapture")
 }
 
 /// The smallest plan that fails, in words.
 fn smallest(seed: u64, broken: Option<Broken>) -> String {
     let least = shrink(&Plan::of(seed), |plan| !run(plan, broken, false).wrong.is_empty());
     let wrong = run(&least, broken, false).wrong.join("\n  ");
-    format!(
-        "{least}fails:\n  {wrong}\nreplay: SOTTO_SEED={seed} cargo test -p sotto-tests --test \
-         simulation -- --nocapture"
-    )
+    format!("{least}fails:\n  {wrong}\nreplay: {}", replay(seed))
 }
 
 #[test]
 fn whatever_happens_the_right_number_is_published_or_it_is_said_why_not() {
     if let Some(seed) = number("SOTTO_SEED") {
         panics::watch();
+        let _clusters = cluster::all();
         let plan = Plan::of(seed);
         println!("{plan}");
         let report = run(&plan, None, true);
@@ -132,12 +176,15 @@ fn whatever_happens_the_right_number_is_published_or_it_is_said_why_not() {
         assert!(report.wrong.is_empty(), "{}", smallest(seed, None));
         return;
     }
-    let seeds: Vec<_> = (0..number("SOTTO_SEEDS").unwrap_or(400)).collect();
+    let seeds: Vec<_> = (0..number("SOTTO_SEEDS").unwrap_or(SEEDS)).collect();
     let (failed, sums) = run_all(&seeds, None, false);
     println!("{sums:#?}");
     let seeds: Vec<_> = failed.iter().map(|(seed, report)| (seed, &report.wrong)).collect();
     if let Some((seed, _)) = failed.first() {
         panic!("{} seeds fail: {seeds:#?}\n{}", failed.len(), smallest(*seed, None));
+    }
+    if sums.seeds >= SEEDS {
+        sums.assert_eventful();
     }
 }
 
@@ -154,6 +201,20 @@ fn a_seed_always_does_the_same() {
         let differs = || (around(once), around(again));
         assert!(is_same, "seed {seed} differs from line {same}:\n{:#?}", differs());
     }
+}
+
+/// Another process has other addresses, other orders of maps, and other randomness of the system.
+#[test]
+fn a_seed_does_the_same_in_another_process() {
+    let play = || {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["whatever", "--nocapture"]).env("SOTTO_SEED", "3");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().find(|line| line.starts_with("hash ")).unwrap().to_owned()
+    };
+    assert_eq!(play(), play());
 }
 
 /// Everything that each of the first seeds does.
@@ -179,17 +240,24 @@ fn finds(broken: Broken, word: &str) -> u64 {
     *seed
 }
 
-// Found late, because servers tell each other of databases that have forgotten something.
 #[test]
-#[ignore = "takes a quarter of an hour: cargo test -p sotto-tests --test simulation -- --ignored"]
 fn a_server_that_signs_before_it_has_stored_is_found() {
     finds(Broken::LosesWhatItSignedFor, "has it no more");
 }
 
 #[test]
+fn a_server_that_begins_a_run_again_is_found() {
+    let plan = |writes| Plan::of_a_run_asked_for_again(writes);
+    let wrong = |broken| (0..12).flat_map(move |writes| run(&plan(writes), broken, false).wrong);
+    let found: Vec<_> = wrong(Some(Broken::BeginsARunAgain)).collect();
+    assert!(found.iter().any(|wrong| wrong.contains("twice")), "{found:?}");
+    assert_eq!(wrong(None).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
 fn a_server_that_signs_after_the_close_is_found() {
     let broken = Some(Broken::SignsAfterTheClose);
-    let seed = finds(Broken::SignsAfterTheClose, "all servers signed for it");
+    let seed = finds(Broken::SignsAfterTheClose, "all servers signed for");
     let least = shrink(&Plan::of(seed), |plan| !run(plan, broken, false).wrong.is_empty());
     println!("{least}");
     assert!(least.steps.len() <= 9, "a few steps are enough: {least}");
@@ -197,7 +265,7 @@ fn a_server_that_signs_after_the_close_is_found() {
 
 #[test]
 fn servers_that_forget_amendments_are_found() {
-    finds(Broken::ForgetsAmendments, "all servers signed that it does not");
+    finds(Broken::ForgetsAmendments, "all servers signed for");
 }
 
 #[test]

@@ -251,6 +251,7 @@ impl Network {
                 return;
             }
             if whole.is_some() {
+                self.trace.fired("a connection is cut");
                 self.trace.say(|| format!("cut {from} -> {to}"));
                 return;
             }
@@ -270,17 +271,24 @@ impl Network {
 
     /// The time on the way, and as long as the way is blocked.
     async fn pass(&self, from: Host, to: Host) {
-        let delay = {
+        let (slow, delay) = {
             let mut state = self.lock();
             let most = state.latency_ms.max(1);
-            state.slow_ms + state.rng.random_range(1..=most)
+            (state.slow_ms > 0, state.slow_ms + state.rng.random_range(1..=most))
         };
+        if slow {
+            self.trace.fired("a slow way");
+        }
         self.trace.say(|| format!("{from} -> {to} in {delay} ms"));
         tokio::time::sleep(Duration::from_millis(delay)).await;
+        let mut is_held_back = false;
         loop {
             let changed = self.changed.notified();
             if self.lock().blocked.get(&(from, to)).is_none_or(|count| *count == 0) {
                 return;
+            }
+            if !std::mem::replace(&mut is_held_back, true) {
+                self.trace.fired("a blocked way");
             }
             changed.await;
         }

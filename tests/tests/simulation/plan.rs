@@ -145,19 +145,24 @@ pub enum Kind {
     Amend,
     Command,
     Hello,
+    Meet,
     State,
     Start,
+    /// The frames of one server to another.
+    Link,
     Outcome,
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Submit,
         Self::Amend,
         Self::Command,
         Self::Hello,
+        Self::Meet,
         Self::State,
         Self::Start,
+        Self::Link,
         Self::Outcome,
     ];
 
@@ -168,6 +173,8 @@ impl Kind {
             "Amend" => Self::Amend,
             "Propose" | "Approve" | "Close" | "Cancel" => Self::Command,
             "Hello" => Self::Hello,
+            "Meet" => Self::Meet,
+            "Link" => Self::Link,
             "StudyState" => Self::State,
             "Start" => Self::Start,
             "Outcome" => Self::Outcome,
@@ -208,6 +215,30 @@ impl Plan {
         }
         plan.closing(&mut rng);
         plan
+    }
+
+    /// A server crashes at one of its writes while a result is published, and what asked it for that
+    /// run comes again in its next life.
+    pub fn of_a_run_asked_for_again(writes: u32) -> Self {
+        let (servers, study, server) = (2, 0, 1);
+        let again = CallFault::Duplicate { later_ms: 2_000 };
+        let unheard = CallFault::DropBefore { says: false };
+        let crash = What::CrashAtWrite { server, writes, how: AtWrite::After, down_ms: 500 };
+        let steps = [
+            (0, What::Propose { study }),
+            (0, What::Approve { study, server: 0 }),
+            (0, What::Approve { study, server: 1 }),
+            (4_000, What::Submit { provider: 0, study, records: 2, dies: false }),
+            (4_000, What::Call { server, kind: Kind::Start, skip: 0, fault: again }),
+            (0, What::Close { study }),
+            (0, crash),
+            // Nobody asks for another run in the meantime.
+            (200, What::Call { server, kind: Kind::State, skip: 0, fault: unheard }),
+            (20_000, What::Heal),
+        ];
+        let step = |(after_ms, what)| Step { after_ms, what };
+        let steps = steps.into_iter().map(step).collect();
+        Self { seed: 0, servers, studies: 1, providers: 1, latency_ms: 20, steps }
     }
 
     fn push(&mut self, after_ms: u64, what: What) {

@@ -23,7 +23,7 @@ use study::{Record, Value};
 use tonic::Code;
 
 use crate::{
-    callers::{Caller, request},
+    callers::{Caller, is_transient, request},
     cluster::Cluster,
     ledger::{self, Ledger},
     studies::{CELLS, Prepared},
@@ -113,8 +113,10 @@ impl Provider {
                 self.waits_for(study).await && self.prepare_change(study, false)
             }
         };
-        if is_prepared && !dies {
-            self.finish().await;
+        match (is_prepared, dies) {
+            (true, false) => self.finish().await,
+            (true, true) => self.trace.fired("a provider is gone before it sends"),
+            (false, _) => {}
         }
     }
 
@@ -279,7 +281,8 @@ impl Provider {
         let sends = requests.iter().enumerate().map(|(server, message)| async move {
             let call =
                 || async { self.caller.submissions(server).submit(request(message.clone())).await };
-            let answer = self.caller.until_answered("receipt", server, PATIENCE, call).await?;
+            let answered = self.caller.until_answered("receipt", server, PATIENCE, call).await;
+            let answer = answered.inspect_err(|status| self.judge("receipt", server, status))?;
             let receipt = Receipt::try_from(answer).expect("a receipt");
             let mut books = self.ledger.books();
             let noted = books.submissions.get_mut(&id).expect("a submission that was noted");
@@ -290,6 +293,15 @@ impl Provider {
             Ok(())
         });
         End::of(join_all(sends).await)
+    }
+
+    /// A server may say that a study is not open any more, or not known, or nothing. Anything else
+    /// would be about the provider, which makes no mistake.
+    fn judge(&self, what: &str, server: usize, status: &tonic::Status) {
+        let may_be = matches!(status.code(), Code::FailedPrecondition | Code::NotFound);
+        if !may_be && !is_transient(status) {
+            self.ledger.wrong(format!("{server} refuses a good {what}: {status}"));
+        }
     }
 
     async fn amend(&self, signed: &SignedAmendment) -> End {
@@ -305,7 +317,8 @@ impl Provider {
         let sends = (0..self.caller.servers()).map(|server| async move {
             let call =
                 || async { self.caller.submissions(server).amend(request(message.clone())).await };
-            let answer = self.caller.until_answered("word", server, PATIENCE, call).await?;
+            let answered = self.caller.until_answered("word", server, PATIENCE, call).await;
+            let answer = answered.inspect_err(|status| self.judge("word", server, status))?;
             let receipt = AmendmentReceipt::try_from(answer).expect("a receipt");
             let is_good = receipt.verify(&self.cluster.servers()[server].identity).is_ok()
                 && receipt.hash == signed.amendment.hash();

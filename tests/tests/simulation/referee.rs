@@ -1,12 +1,13 @@
 //! Referee: holds what the servers published against what the providers have in their hands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mpc::{collect::Reason, ids::SubmissionId, merkle, publish::Published, sign::PublicKey};
 use server::storage::StudyState;
 use study::Totals;
 
 use crate::{
+    amended,
     ledger::{Books, Submission},
     studies::Prepared,
 };
@@ -90,15 +91,10 @@ pub fn judge(
     wrong
 }
 
+/// Nothing counts: so nothing that must.
 fn judge_refusal(study: usize, books: &Books, servers: usize) -> Vec<String> {
-    let counts = |(id, submission): &(&SubmissionId, &Submission)| {
-        submission.study == study && must_count(books, id, submission, servers)
-    };
-    let lost = books.submissions.iter().filter(counts);
-    lost.map(|(id, _)| {
-        format!("study {study} is refused, {id} does not count, and all servers signed for it")
-    })
-    .collect()
+    let lost = amended::judge(study, books, &BTreeSet::new(), servers);
+    lost.into_iter().map(|lost| format!("study {study} is refused: {lost}")).collect()
 }
 
 fn judge_result(
@@ -112,22 +108,29 @@ fn judge_result(
     let mut cells = counts(prepared, published);
     let mut tree = merkle::Tree::default();
     let (mut submissions, mut records) = (0, 0);
+    let mut counted = BTreeSet::new();
     for (id, submission) in books.submissions.iter().filter(|(_, s)| s.study == study) {
         let totals: Vec<u64> =
             submission.cells.iter().map(|cell| cells.remove(cell).unwrap_or(0)).collect();
-        let is_counted = totals.iter().all(|total| *total == 1);
-        if !is_counted && totals.iter().any(|total| *total != 0) {
-            wrong.push(format!("{id} counts {totals:?} times"));
+        match totals.iter().all(|total| *total == 1) {
+            true => drop(counted.insert(*id)),
+            false if totals.iter().any(|total| *total != 0) => {
+                wrong.push(format!("{id} counts {totals:?} times"));
+            }
+            false => {}
         }
+    }
+    for (id, submission) in books.submissions.iter().filter(|(_, s)| s.study == study) {
         let listed = published.reason(id);
-        wrong.extend(judge_submission(books, id, submission, is_counted, listed, servers));
-        if is_counted {
+        wrong.extend(judge_submission(books, id, submission, &counted, listed));
+        if counted.contains(id) {
             let length = u32::try_from(submission.cells.len()).unwrap();
             tree.push(merkle::leaf(id, &submission.hash, length));
             submissions += 1;
             records += u64::from(length);
         }
     }
+    wrong.extend(amended::judge(study, books, &counted, servers));
     for (cell, total) in cells.into_iter().filter(|(_, total)| *total != 0) {
         wrong.push(format!("cell {cell} counts {total} times, and nobody submitted it"));
     }
@@ -152,56 +155,28 @@ fn judge_submission(
     books: &Books,
     id: &SubmissionId,
     submission: &Submission,
-    is_counted: bool,
+    counted: &BTreeSet<SubmissionId>,
     listed: Option<Reason>,
-    servers: usize,
 ) -> Option<String> {
     let receipts = submission.receipts.len();
+    let is_counted = counted.contains(id);
     if is_counted && listed.is_some() {
         return Some(format!("{id} counts, and is listed as {listed:?}"));
     }
     if !submission.sent && (is_counted || listed.is_some()) {
         return Some(format!("{id} was never sent, and is known"));
     }
-    if is_counted && is_taken_back(books, id, servers) {
-        return Some(format!("{id} counts, and all servers signed that it does not"));
-    }
-    if !is_counted && must_count(books, id, submission, servers) {
-        return Some(format!("{id} does not count ({listed:?}), and all servers signed for it"));
-    }
     if !is_counted && listed.is_none() && receipts > 0 {
         return Some(format!("{id} is lost, with {receipts} receipts"));
     }
     let is_strange = match listed {
         None | Some(Reason::Incomplete) => false,
-        Some(Reason::Withdrawn | Reason::Replaced) => !is_named_in(books, id),
+        Some(Reason::Withdrawn) => !amended::may_be_withdrawn(books, id),
+        Some(Reason::Replaced) => !amended::is_replaced(books, id, counted),
         Some(Reason::NotAmended) => submission.amendment.is_none(),
         Some(_) => true,
     };
     is_strange.then(|| format!("{id} is listed as {listed:?}"))
-}
-
-/// Whether all servers signed for a submission, and for the amendment that it is part of, if it is,
-/// and no amendment was sent that takes it away.
-fn must_count(books: &Books, id: &SubmissionId, submission: &Submission, servers: usize) -> bool {
-    let is_complete = submission.receipts.len() == servers;
-    let is_amended = submission.amendment.is_none_or(|amendment| {
-        books.amendments.get(&amendment).is_some_and(|noted| noted.receipts.len() == servers)
-    });
-    is_complete && is_amended && !is_named_in(books, id)
-}
-
-/// Whether an amendment was sent that takes a submission away.
-fn is_named_in(books: &Books, id: &SubmissionId) -> bool {
-    books.amendments.values().any(|noted| noted.sent && noted.signed.amendment.old.contains(id))
-}
-
-/// Whether all servers signed for an amendment that takes a submission away.
-fn is_taken_back(books: &Books, id: &SubmissionId, servers: usize) -> bool {
-    books
-        .amendments
-        .values()
-        .any(|noted| noted.receipts.len() == servers && noted.signed.amendment.old.contains(id))
 }
 
 /// What was published, by cell.

@@ -27,7 +27,7 @@ use crate::{
     provider::{Order, Provider},
     referee::{self, Ending, Tally},
     studies::{self, Prepared},
-    trace::Trace,
+    trace::{Fired, Trace},
 };
 
 /// After everything works again, every study ends in this time.
@@ -46,6 +46,7 @@ pub struct Report {
     pub crashes: u64,
     pub writes: u64,
     pub receipts: u64,
+    pub fired: Fired,
 }
 
 /// Runs a plan, on this thread.
@@ -112,7 +113,8 @@ impl World {
                 let directory = place.join(server.to_string());
                 std::fs::create_dir(&directory).unwrap();
                 let (cluster, network) = (cluster.clone(), network.clone());
-                Machine::new(server, cluster, network, directory, broken, trace.clone())
+                let notes = (ledger.clone(), trace.clone());
+                Machine::new(server, cluster, network, directory, broken, notes)
             })
             .collect();
         for machine in &machines {
@@ -157,6 +159,30 @@ impl World {
 
     async fn play(mut self, plan: &Plan) -> Report {
         let mut report = Report::default();
+        let ledger = self.ledger.clone();
+        tokio::select! {
+            biased;
+            () = ledger.found() => {}
+            () = self.play_all(plan, &mut report) => {}
+        }
+        report.virtual_time = self.trace.elapsed();
+        report.fired = self.trace.all_fired();
+        for machine in &self.machines {
+            let (lives, writes) = machine.work();
+            report.crashes += u64::from(lives).saturating_sub(1);
+            report.writes += writes;
+        }
+        let books = ledger.books();
+        let receipts =
+            books.submissions.values().map(|submission| submission.receipts.len() as u64);
+        report.receipts = receipts.sum();
+        drop(books);
+        report.wrong.extend(ledger.all_wrong());
+        self.machines.iter().for_each(|machine| machine.scrap());
+        report
+    }
+
+    async fn play_all(&mut self, plan: &Plan, report: &mut Report) {
         let mut proposed = vec![false; plan.studies];
         for Step { after_ms, what } in &plan.steps {
             tokio::time::sleep(Duration::from_millis(*after_ms)).await;
@@ -176,25 +202,11 @@ impl World {
         }
         self.trace.say(|| "== the end begins".into());
         self.heal();
-        let ended = tokio::time::timeout(BOUND, self.end(&proposed, &mut report)).await;
-        report.virtual_time = self.trace.elapsed();
+        let ended = tokio::time::timeout(BOUND, self.end(&proposed, report)).await;
         if ended.is_err() {
             let states = self.states(&proposed).await;
             report.wrong.push(format!("no end after {} s: {states}", BOUND.as_secs()));
         }
-        for machine in &self.machines {
-            let (lives, writes) = machine.work();
-            report.crashes += u64::from(lives).saturating_sub(1);
-            report.writes += writes;
-        }
-        let books = self.ledger.books();
-        let receipts =
-            books.submissions.values().map(|submission| submission.receipts.len() as u64);
-        report.receipts = receipts.sum();
-        report.wrong.extend(books.wrong.iter().cloned());
-        drop(books);
-        self.machines.iter().for_each(|machine| machine.scrap());
-        report
     }
 
     /// Does an operation; `false`: it is none.
@@ -347,6 +359,10 @@ impl World {
             if let Err(error) = done.await {
                 report.wrong.push(error);
             }
+            // Providers come back, and send again what not all servers have answered.
+            let retries =
+                self.providers.iter().map(|provider| provider.follow(Order::Retry, false));
+            join_all(retries).await;
             let endings = join_all(servers.map(|server| self.ending(study, server))).await;
             let (keys, books) = (self.cluster.keys(), self.ledger.books());
             let tally = &mut report.tally;
@@ -421,7 +437,7 @@ fn is_operation(what: &What) -> bool {
 
 /// Whatever a server signed for is on its disk when it starts, or its study has ended.
 fn check_durable(server: usize, disk: &Disk, ledger: &Ledger, studies: &[Prepared]) {
-    let mut books = ledger.books();
+    let books = ledger.books();
     let mut wrong = Vec::new();
     for (index, prepared) in studies.iter().enumerate() {
         let id = prepared.study.id();
@@ -456,5 +472,6 @@ fn check_durable(server: usize, disk: &Disk, ledger: &Ledger, studies: &[Prepare
             }
         }
     }
-    books.wrong.extend(wrong);
+    drop(books);
+    wrong.into_iter().for_each(|wrong| ledger.wrong(wrong));
 }

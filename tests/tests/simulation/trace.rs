@@ -1,7 +1,7 @@
 //! Trace: what happened in a run, in order, so that two runs of one seed can be compared.
 
 use std::{
-    collections::hash_map::DefaultHasher,
+    collections::{BTreeMap, hash_map::DefaultHasher},
     hash::{Hash as _, Hasher as _},
     sync::{Arc, Mutex},
     time::Duration,
@@ -23,7 +23,11 @@ struct Lines {
     hash: DefaultHasher,
     /// Kept only where somebody will read them.
     kept: Option<Vec<String>>,
+    fired: Fired,
 }
+
+/// Faults that came true, by kind: one that is planned may find nothing to break.
+pub type Fired = BTreeMap<&'static str, u64>;
 
 impl Trace {
     /// A trace that begins now; its lines are kept if somebody is going to read them.
@@ -45,6 +49,16 @@ impl Trace {
         if let Some(kept) = &mut lines.kept {
             kept.push(format!("{:>9.3} {what}", at.as_secs_f64()));
         }
+    }
+
+    /// Notes that a fault of this kind came true.
+    pub fn fired(&self, kind: &'static str) {
+        *self.0.lines.lock().unwrap().fired.entry(kind).or_default() += 1;
+    }
+
+    /// The faults that came true so far.
+    pub fn all_fired(&self) -> Fired {
+        self.0.lines.lock().unwrap().fired.clone()
     }
 
     /// A hash of everything so far.
