@@ -10,3 +10,19 @@ pub mod world;
 pub use liar::{Falsehood, Lie};
 pub use provider::Provider;
 pub use world::World;
+
+/// A study of the smallest kind: the sum of ages.
+pub const AGES: &str = r#"
+title = "Ages"
+[privacy]
+min_records = 1
+[[column]]
+name = "age"
+type = "integer"
+min = 0
+max = 100
+[[statistic]]
+name = "sum"
+kind = "sum"
+of = "age"
+"#;

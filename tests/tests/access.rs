@@ -14,25 +14,10 @@ use client::{
 use mpc::{dst, sign::Signer};
 use proto::v1::{self, peers_client::PeersClient, studies_client::StudiesClient};
 use server::{config::Config, metrics::Traffic, tls};
-use sotto_tests::{Provider, World};
+use sotto_tests::{AGES, Provider, World};
 use study::Value;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
-
-const STUDY: &str = r#"
-title = "Ages"
-[privacy]
-min_records = 1
-[[column]]
-name = "age"
-type = "integer"
-min = 0
-max = 100
-[[statistic]]
-name = "sum"
-kind = "sum"
-of = "age"
-"#;
 
 fn hello() -> v1::HelloRequest {
     v1::HelloRequest { protocol_min: 1, protocol_max: 1, ..v1::HelloRequest::default() }
@@ -41,7 +26,7 @@ fn hello() -> v1::HelloRequest {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_may_not_call_what_is_for_peers() {
     let world = World::servers(2).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let mut peers = PeersClient::new(world.channel(0).await);
     let get = v1::GetStudyRequest { study_id: study.0.to_vec().into() };
     let codes = [
@@ -112,7 +97,7 @@ async fn an_analyst_that_one_server_does_not_list_gets_no_study_anywhere() {
         _ => text,
     })
     .await;
-    let error = world.try_create(STUDY).await.unwrap_err();
+    let error = world.try_create(AGES).await.unwrap_err();
     assert!(error.to_string().contains("gamma"), "{error}");
     assert_eq!(error.exit().code(), 4);
     let (studies, _) = studies::list(&world.profile()).await.unwrap();
@@ -124,7 +109,7 @@ async fn an_analyst_that_one_server_does_not_list_gets_no_study_anywhere() {
 async fn a_study_waits_for_every_operator_and_obeys_no_other_key() {
     let manual = |_, text: String| text.replace("\"automatic\"", "\"manual\"");
     let world = World::with_configs(2, manual).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let profile = world.profile();
     let state = || async { studies::show(&profile, study).await.unwrap() };
     assert_eq!(state().await.unapproved(), ["alpha", "beta"]);
@@ -168,7 +153,7 @@ async fn only_listed_providers_may_submit_where_the_study_lists_them() {
     let world = World::servers(2).await;
     let listed = Signer::from_seed(&[5; 32]);
     let key = listed.public();
-    let toml = STUDY.replace("[privacy]", &format!("providers = [\"{key}\"]\n[privacy]"));
+    let toml = AGES.replace("[privacy]", &format!("providers = [\"{key}\"]\n[privacy]"));
     let study = world.create(&toml).await;
     let mut provider = Provider::new(&world, study, 1).await;
     let sharded = provider.shard(provider.encode(&[vec![Value::Number(3)]]));
@@ -197,7 +182,7 @@ async fn servers_with_different_rosters_are_named_before_any_data_moves() {
     std::fs::write(world.config(1), config.replace("../roster.toml", "roster.toml")).unwrap();
     world.stop(1).await;
     world.start(1).await;
-    let error = world.try_create(STUDY).await.unwrap_err();
+    let error = world.try_create(AGES).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("roster") && text.contains("alpha") && text.contains("beta"), "{text}");
     assert_eq!(error.exit().code(), 5);
@@ -207,7 +192,7 @@ async fn servers_with_different_rosters_are_named_before_any_data_moves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_talks_to_no_server_but_those_of_its_profile() {
     let (world, other) = (World::servers(2).await, World::servers(2).await);
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let csv = world.file("ages.csv", "age\n30\n");
     // The endpoint leads to another server, whose certificate is from another authority.
     let text = std::fs::read_to_string(world.profile_file()).unwrap();

@@ -27,23 +27,8 @@ use server::{
     doctor::doctor,
     tls,
 };
-use sotto_tests::{Provider, World};
+use sotto_tests::{AGES, Provider, World};
 use study::Value;
-
-const STUDY: &str = r#"
-title = "Ages"
-[privacy]
-min_records = 1
-[[column]]
-name = "age"
-type = "integer"
-min = 0
-max = 100
-[[statistic]]
-name = "sum"
-kind = "sum"
-of = "age"
-"#;
 
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 const YEAR_S: u64 = 365 * 24 * 60 * 60;
@@ -131,7 +116,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
         Err(_) => (Duration::from_secs(4), Duration::from_millis(200)),
     };
     let world = Arc::new(World::servers(3).await);
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let (calls, is_over) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
     let load = (1..3).map(|seed| {
         let (world, calls, is_over) = (world.clone(), calls.clone(), is_over.clone());
@@ -190,7 +175,7 @@ async fn certificates_change_under_load_and_no_call_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_expires_while_its_server_runs_is_named_and_renewed_without_a_restart() {
     let mut world = World::servers(2).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     // The links begin with a certificate that ends soon.
     world.stop(1).await;
     renew(&world, 1, now_s() - YEAR_S + 20);
@@ -226,7 +211,7 @@ async fn a_certificate_that_expires_while_its_server_runs_is_named_and_renewed_w
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_peer_is_cut_off_named_on_both_sides_and_taken_back() {
     let world = World::servers(2).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let config = fs::read_to_string(world.config(0)).unwrap();
     let facts = shown(&world, 1).await.unwrap();
     let certificate = hex::encode(facts.fingerprint);
@@ -255,7 +240,7 @@ async fn a_revoked_peer_is_cut_off_named_on_both_sides_and_taken_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_tls_key_goes_into_the_rosters_and_studies_go_on() {
     let mut world = World::servers(2).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let csv = world.file("early.csv", "age\n20\n");
     world.submit(study, &csv).await.unwrap();
     let former = shown(&world, 1).await.unwrap().pin.to_string();

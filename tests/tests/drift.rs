@@ -18,23 +18,8 @@ use proto::{
     v1::{self, studies_client::StudiesClient},
 };
 use server::{Server, StartError, clock::Clock, config::Config, doctor::doctor};
-use sotto_tests::{Provider, World};
+use sotto_tests::{AGES, Provider, World};
 use study::Value;
-
-const STUDY: &str = r#"
-title = "Ages"
-[privacy]
-min_records = 1
-[[column]]
-name = "age"
-type = "integer"
-min = 0
-max = 100
-[[statistic]]
-name = "sum"
-kind = "sum"
-of = "age"
-"#;
 
 const TEN_MINUTES_MS: u64 = 10 * 60 * 1_000;
 
@@ -126,7 +111,7 @@ struct Names {
 /// everybody, that nothing was sent, and that the study goes on when beta is itself again.
 async fn a_drift_is_named(clock: Clock, change: impl FnOnce(&mut Config), names: Names) {
     let mut world = two_servers().await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let mut provider = Provider::new(&world, study, 1).await;
     world.stop(1).await;
     world.start_at(1, clock, change).await;
@@ -141,7 +126,7 @@ async fn a_drift_is_named(clock: Clock, change: impl FnOnce(&mut Config), names:
     let profile = world.profile();
     let errors = [
         submit_error(&world, study).await,
-        world.try_create(STUDY).await.unwrap_err().to_string(),
+        world.try_create(AGES).await.unwrap_err().to_string(),
         studies::show(&profile, study).await.unwrap_err().to_string(),
     ];
     for error in errors {
@@ -214,7 +199,7 @@ async fn another_roster_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_drifts_while_servers_are_linked_is_named_and_forgotten_when_it_is_set() {
     let mut world = two_servers().await;
-    let study = world.create(STUDY).await;
+    let study = world.create(AGES).await;
     let mut provider = Provider::new(&world, study, 1).await;
     let ahead_ms = Arc::new(AtomicU64::new(0));
     let drifting = ahead_ms.clone();
@@ -246,7 +231,7 @@ async fn servers_that_were_given_different_studies_wait_for_each_other_and_say_s
     let world = two_servers().await;
     let profile = world.profile();
     let signer = profile.signer(client::profile::Role::Analyst).unwrap();
-    let file = world.file("study.toml", STUDY);
+    let file = world.file("study.toml", AGES);
     // An analyst gives alpha and beta studies that differ in their bytes.
     let (mut ids, mut providers) = (Vec::new(), Vec::new());
     for server in 0..2 {
@@ -281,7 +266,7 @@ async fn servers_that_were_given_different_studies_wait_for_each_other_and_say_s
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_stored_study_is_not_the_one_of_its_id_does_not_start() {
     let mut world = World::servers(2).await;
-    let (first, second) = (world.create(STUDY).await, world.create(STUDY).await);
+    let (first, second) = (world.create(AGES).await, world.create(AGES).await);
     world.stop(1).await;
     let database = rusqlite::Connection::open(world.data(1).join("sotto.db")).unwrap();
     let swap = "UPDATE study SET bytes = (SELECT bytes FROM study WHERE id = ?1) WHERE id = ?2";

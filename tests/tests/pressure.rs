@@ -5,26 +5,15 @@
 use std::time::Duration;
 
 use client::submit::Options;
-use sotto_tests::{Provider, World};
+use sotto_tests::{AGES, Provider, World};
 use study::Value;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-const STUDY: &str = r#"
-title = "Ages"
-max_records = 40
-[privacy]
-min_records = 1
-[[column]]
-name = "age"
-type = "integer"
-min = 0
-max = 100
-[[statistic]]
-name = "sum"
-kind = "sum"
-of = "age"
-"#;
+/// Ages of forty people at most.
+fn study() -> String {
+    format!("max_records = 40\n{AGES}")
+}
 
 /// A world in which a limit of every server is `value`.
 async fn limited(limit: &str, value: u32) -> World {
@@ -42,7 +31,7 @@ fn ages(n: usize) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_too_fast_is_told_when_to_come_back_and_the_client_does() {
     let world = limited("calls_per_second", 15).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(&study()).await;
     let mut provider = Provider::new(&world, study, 1).await;
     let mut refused = None;
     for _ in 0..60 {
@@ -63,7 +52,7 @@ async fn an_address_that_is_too_fast_is_told_when_to_come_back_and_the_client_do
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_rides_out_a_rate_limit_by_itself() {
     let world = limited("calls_per_second", 20).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(&study()).await;
     let csv = world.file("ages.csv", &ages(30));
     let options =
         Options { batch: Some(1), timeout: Duration::from_secs(60), ..Options::default() };
@@ -78,7 +67,7 @@ async fn the_client_rides_out_a_rate_limit_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_backlog_is_refused_until_it_is_verified() {
     let world = limited("unverified_per_study", 3).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(&study()).await;
     let mut provider = Provider::new(&world, study, 1).await;
     let one = |provider: &mut Provider| provider.shard(provider.encode(&[vec![Value::Number(1)]]));
     // Half submissions stay unverified: the other server lacks them.
@@ -109,7 +98,7 @@ async fn a_full_backlog_is_refused_until_it_is_verified() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_study_holds_no_more_records_than_it_may() {
     let world = World::servers(2).await;
-    let study = world.create(STUDY).await;
+    let study = world.create(&study()).await;
     let (all, more) = (world.file("all.csv", &ages(40)), world.file("more.csv", &ages(1)));
     // Halves that claim to hold every record, at one server: they use nothing up.
     let mut stranger = Provider::new(&world, study, 1).await;
