@@ -23,8 +23,14 @@ use study::Value;
 
 const TEN_MINUTES_MS: u64 = 10 * 60 * 1_000;
 
-fn early() -> Clock {
+/// A clock that is ten minutes ahead.
+fn ahead() -> Clock {
     Clock::new(|| server::clock::now_ms() + TEN_MINUTES_MS)
+}
+
+/// A clock that is ten minutes behind.
+fn behind() -> Clock {
+    Clock::new(|| server::clock::now_ms() - TEN_MINUTES_MS)
 }
 
 /// Asks until there is an answer.
@@ -155,14 +161,25 @@ async fn goes_on(world: &World, study: StudyId, is_one_taken: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_ten_minutes_off_is_named() {
+async fn a_clock_that_is_ten_minutes_ahead_is_named() {
     let names = Names {
         servers: "clocks are ",
         client: "clock",
         operators_doctor: "ahead of this machine's",
         clients_doctor: "ahead of this machine's",
     };
-    a_drift_is_named(early(), |_| {}, names).await;
+    a_drift_is_named(ahead(), |_| {}, names).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_ten_minutes_behind_is_named() {
+    let names = Names {
+        servers: "clocks are ",
+        client: "clock",
+        operators_doctor: "behind this machine's",
+        clients_doctor: "behind this machine's",
+    };
+    a_drift_is_named(behind(), |_| {}, names).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::{
     },
     common::v1::{KeyValue, any_value::Value},
 };
+use prost::Message as _;
 use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
@@ -34,6 +35,7 @@ impl Span {
 /// Collects until it is dropped.
 pub struct Collector {
     spans: Arc<Mutex<Vec<Span>>>,
+    exported: Arc<Mutex<Vec<u8>>>,
     port: u16,
     _runtime: Runtime,
 }
@@ -45,14 +47,21 @@ impl Collector {
         let (runtime, spans) = (runtime.unwrap(), Arc::new(Mutex::new(Vec::new())));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let service = TraceServiceServer::new(Service(spans.clone()));
+        let exported = Arc::default();
+        let service = Service { spans: Arc::clone(&spans), exported: Arc::clone(&exported) };
+        let service = TraceServiceServer::new(service);
         let incoming = TcpListenerStream::new(listener);
         runtime.spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
-        Self { spans, port, _runtime: runtime }
+        Self { spans, exported, port, _runtime: runtime }
     }
 
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Everything that came in, as it was sent.
+    pub fn exported(&self) -> Vec<u8> {
+        self.exported.lock().unwrap().clone()
     }
 
     pub fn spans(&self) -> Vec<Span> {
@@ -60,7 +69,10 @@ impl Collector {
     }
 }
 
-struct Service(Arc<Mutex<Vec<Span>>>);
+struct Service {
+    spans: Arc<Mutex<Vec<Span>>>,
+    exported: Arc<Mutex<Vec<u8>>>,
+}
 
 #[tonic::async_trait]
 impl TraceService for Service {
@@ -68,7 +80,9 @@ impl TraceService for Service {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        for resource in request.into_inner().resource_spans {
+        let request = request.into_inner();
+        self.exported.lock().unwrap().extend(request.encode_to_vec());
+        for resource in request.resource_spans {
             let of_server = pairs(resource.resource.map(|resource| resource.attributes));
             let server = of_server.iter().find(|(key, _)| key == "service.instance.id");
             let server = server.map(|(_, name)| name.clone()).unwrap_or_default();
@@ -76,7 +90,7 @@ impl TraceService for Service {
                 let trace = span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
                 let attributes = pairs(Some(span.attributes));
                 let (server, name) = (server.clone(), span.name);
-                self.0.lock().unwrap().push(Span { server, name, trace, attributes });
+                self.spans.lock().unwrap().push(Span { server, name, trace, attributes });
             }
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))

@@ -146,3 +146,47 @@ fn a_collector_gets_the_run_of_all_servers_as_one_trace() {
         assert!(!logged.is_empty() && logged.is_subset(&exported), "{logged:?} {exported:?}");
     }
 }
+
+/// What servers hold back from their own logs, they hold back from a collector.
+#[test]
+fn a_collector_gets_no_value_that_anybody_submitted() {
+    const STUDY: &str = r#"
+title = "Savings"
+[privacy]
+min_records = 1
+[[column]]
+name = "savings"
+type = "integer"
+min = 0
+max = 9000000000
+[[statistic]]
+name = "savings"
+kind = "mean"
+of = "savings"
+"#;
+    const PLANTED: [u64; 3] = [3_141_592_653, 2_718_281_828, 1_618_033_988];
+    let collector = Collector::start();
+    let config = format!("[tracing]\notlp = \"{}\"\n", collector.endpoint());
+    let mut servers = Servers::logging(&config, "trace");
+    let client = &servers.client;
+    let id = client.create(STUDY);
+    servers.approve(&id);
+    let rows: Vec<_> = PLANTED.iter().map(u64::to_string).collect();
+    client.write("savings.csv", format!("savings\n{}\n", rows.join("\n")));
+    client.run(&["submit", &id, "savings.csv"]).ok();
+    client.close(&id);
+    client.result(&id);
+    let logs = logs(&mut servers);
+    let exported = collector.exported();
+    let is_in = |part: &[u8]| exported.windows(part.len()).any(|window| window == part);
+    assert!(is_in(id.as_bytes()), "the search finds what is there");
+    for number in PLANTED {
+        let text = number.to_string();
+        assert!(
+            !is_in(text.as_bytes())
+                && !is_in(&number.to_be_bytes())
+                && !is_in(&number.to_le_bytes())
+        );
+        assert!(!logs.iter().any(|log| log.contains(&text)), "{number}");
+    }
+}

@@ -1,6 +1,6 @@
 //! `sotto ring`: classes on this machine, in one process and in many.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -191,8 +191,11 @@ fn who_breaks_the_rules_is_named_and_the_class_plays_again_without_it() {
 
 /// A host on loopback, and the code that it shows.
 fn host(dir: &Path, arguments: &[&str]) -> (Process, String) {
-    let mut command = sotto(dir);
-    let command = command.args(["ring", "host", "--listen", "127.0.0.1:0"]).args(arguments);
+    host_of(sotto(dir), arguments)
+}
+
+fn host_of(mut sotto: Command, arguments: &[&str]) -> (Process, String) {
+    let command = sotto.args(["ring", "host", "--listen", "127.0.0.1:0"]).args(arguments);
     let host = Process::start(typed(command));
     wait_until("the code", || host.stdout().contains("sotto ring join "));
     let shown = host.stdout();
@@ -203,8 +206,11 @@ fn host(dir: &Path, arguments: &[&str]) -> (Process, String) {
 
 /// A pupil that types its value.
 fn join(dir: &Path, code: &str, name: &str, value: &str, arguments: &[&str]) -> Process {
-    let mut command = sotto(dir);
-    let command = command.args(["ring", "join", code, "--name", name]).args(arguments);
+    join_of(sotto(dir), code, name, value, arguments)
+}
+
+fn join_of(mut sotto: Command, code: &str, name: &str, value: &str, arguments: &[&str]) -> Process {
+    let command = sotto.args(["ring", "join", code, "--name", name]).args(arguments);
     let mut pupil = Process::start(typed(command));
     wait_until("the question", || pupil.stderr().contains("your value, from"));
     pupil.types(value);
@@ -238,6 +244,41 @@ fn three_pupils_join_a_host_by_its_code_and_learn_their_average() {
                 let value = received["value"].as_str().unwrap();
                 assert!(!lines.iter().any(|line| line.to_string().contains(value)));
             }
+        }
+    }
+}
+
+#[test]
+fn at_the_most_talkative_level_no_log_holds_a_value_or_a_number_that_was_passed() {
+    let dir = tempfile::tempdir().unwrap();
+    for protocol in ["ring", "rings", "shares"] {
+        let scale = ["--max", "9000000000", "--decimals", "0"];
+        let round = ["--pupils", "3", "--protocol", protocol, "--json"];
+        let talkative = || {
+            let mut command = sotto(dir.path());
+            command.env("SOTTO_LOG", "trace");
+            command
+        };
+        let (host, code) = host_of(talkative(), &[&scale[..], &round].concat());
+        let values = ["3141592653", "2718281828", "1618033988"];
+        let pupils = values.map(|value| join_of(talkative(), &code, "", value, &["--json"]));
+        let host = host.wait().ok();
+        let mut secrets: Vec<_> = values.map(str::to_owned).into();
+        let mut logs = vec![host.stderr, host.stdout];
+        for pupil in pupils {
+            let pupil = pupil.wait();
+            let received = pupil.json();
+            let received = list(&received, "received").iter();
+            secrets.extend(received.map(|number| number["value"].as_str().unwrap().to_owned()));
+            logs.push(pupil.stderr);
+        }
+        assert!(secrets.len() > values.len() && secrets.iter().all(|secret| secret.len() > 6));
+        assert!(logs[0].contains("TRACE") && logs[2].contains("TRACE"), "{}", logs[2]);
+        for secret in secrets {
+            let number: u64 = secret.parse().unwrap();
+            let spelled = [secret, format!("{number:x}"), format!("{number:X}")];
+            let is_said = |log: &String| spelled.iter().any(|spelled| log.contains(spelled));
+            assert!(!logs.iter().any(is_said), "{protocol}: {number} is in {logs:?}");
         }
     }
 }

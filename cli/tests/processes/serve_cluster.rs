@@ -45,12 +45,12 @@ impl Servers {
 
     /// Servers that log what `log` says.
     pub fn talkative(log: &'static str) -> Self {
-        Self::make("", log)
+        Self::logging("", log)
     }
 
     /// With `limits` in the configuration of every server.
     pub fn with_limits(limits: &str) -> Self {
-        Self::make(limits, "info")
+        Self::logging(limits, "info")
     }
 
     /// With `limits` in the configurations, what `log` says in the logs, and a network in between of
@@ -81,7 +81,8 @@ impl Servers {
         fs::write(file, text).unwrap();
     }
 
-    fn make(limits: &str, log: &'static str) -> Self {
+    /// With `limits` in the configurations, and what `log` says in the logs.
+    pub fn logging(limits: &str, log: &'static str) -> Self {
         let mut servers = Self::configured(limits, log);
         servers.start_all();
         servers
