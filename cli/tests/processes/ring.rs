@@ -252,7 +252,8 @@ fn three_pupils_join_a_host_by_its_code_and_learn_their_average() {
 fn at_the_most_talkative_level_no_log_holds_a_value_or_a_number_that_was_passed() {
     let dir = tempfile::tempdir().unwrap();
     for protocol in ["ring", "rings", "shares"] {
-        let scale = ["--max", "9000000000", "--decimals", "0"];
+        // No numbers of this size occur by accident.
+        let scale = ["--min", "31415000", "--max", "31515000", "--decimals", "0"];
         let round = ["--pupils", "3", "--protocol", protocol, "--json"];
         let talkative = || {
             let mut command = sotto(dir.path());
@@ -260,17 +261,17 @@ fn at_the_most_talkative_level_no_log_holds_a_value_or_a_number_that_was_passed(
             command
         };
         let (host, code) = host_of(talkative(), &[&scale[..], &round].concat());
-        let values = ["3141592653", "2718281828", "1618033988"];
+        let values = ["31415927", "31427183", "31416180"];
         let pupils = values.map(|value| join_of(talkative(), &code, "", value, &["--json"]));
         let host = host.wait().ok();
         let mut secrets: Vec<_> = values.map(str::to_owned).into();
         let mut logs = vec![host.stderr, host.stdout];
         for pupil in pupils {
             let pupil = pupil.wait();
-            let received = pupil.json();
-            let received = list(&received, "received").iter();
+            logs.push(pupil.stderr.clone());
+            let known = pupil.json();
+            let received = list(&known, "received").iter();
             secrets.extend(received.map(|number| number["value"].as_str().unwrap().to_owned()));
-            logs.push(pupil.stderr);
         }
         assert!(secrets.len() > values.len() && secrets.iter().all(|secret| secret.len() > 6));
         assert!(logs[0].contains("TRACE") && logs[2].contains("TRACE"), "{}", logs[2]);
