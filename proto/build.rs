@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&servers))?;
     let all = ["proto/sotto/v1/sotto.proto", "proto/sotto/v1/ring.proto"];
     let descriptors = protox::compile(all, ["proto"])?;
+    std::fs::write(out.join("all.bin"), prost::Message::encode_to_vec(&descriptors))?;
     // Messages that hold shares, keys or masked numbers are printed by `redacted`.
     let secret = [
         "SubmitRequest",

@@ -36,6 +36,8 @@ const CLOCK_SECONDS: u64 = 300;
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// More entries than a roster can have are not shown.
 const ROSTER_SHOWN: usize = 16;
+/// Nor more characters than a name can have.
+const NAME_SHOWN: usize = 64;
 
 /// Channels to all servers of a profile.
 #[derive(Debug, Clone)]
@@ -199,6 +201,18 @@ impl Server {
         })
     }
 
+    /// A server that is never called. Channels are made inside a runtime.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn unreached(name: &str, identity: PublicKey) -> Self {
+        Self {
+            name: name.into(),
+            endpoint: Uri::from_static("https://127.0.0.1:1"),
+            identity,
+            seen: Seen::default(),
+            channel: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
+        }
+    }
+
     /// The connection, for measurements.
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()
@@ -308,7 +322,8 @@ pub(crate) fn roster(answer: &DescribeResponse) -> String {
         let separator = if text.is_empty() { "" } else { ", " };
         let start = entry.identity.get(..4).unwrap_or_default();
         // Writing to a String does not fail.
-        let _ = write!(text, "{separator}{} ({}…)", entry.name.escape_debug(), hex::encode(start));
+        let name: String = entry.name.chars().take(NAME_SHOWN).collect();
+        let _ = write!(text, "{separator}{} ({}…)", name.escape_debug(), hex::encode(start));
     }
     if text.is_empty() { "no servers".into() } else { text }
 }
@@ -322,15 +337,8 @@ mod tests {
         Signer::from_seed(&[seed; 32]).public()
     }
 
-    /// Channels are made lazily inside a runtime.
     async fn server() -> Server {
-        Server {
-            name: "beta".into(),
-            endpoint: Uri::from_static("https://127.0.0.1:1"),
-            identity: identity(1),
-            seen: Seen::default(),
-            channel: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
-        }
+        Server::unreached("beta", identity(1))
     }
 
     fn answer() -> DescribeResponse {

@@ -48,7 +48,7 @@ pub async fn doctor(profile: &Profile) -> Result<Vec<Finding>, ClientError> {
     Ok(findings)
 }
 
-fn of_server(server: &Server, measured: &Measured, profile: &Profile) -> Vec<Finding> {
+pub(crate) fn of_server(server: &Server, measured: &Measured, profile: &Profile) -> Vec<Finding> {
     let name = server.name();
     let mut findings = vec![Finding::ok(name, "connection", server.endpoint())];
     if let Some(facts) = server.certificate() {
@@ -93,7 +93,7 @@ fn unlisted(server: &Server, description: &DescribeResponse, profile: &Profile) 
     })
 }
 
-fn roster_beside(
+pub(crate) fn roster_beside(
     server: &Server,
     description: &DescribeResponse,
     first: Option<&(&Server, DescribeResponse)>,

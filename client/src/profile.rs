@@ -158,7 +158,11 @@ impl Profile {
             what,
         };
         let raw: RawProfile = toml::from_str(text)
-            .map_err(|error| refuse(error.span(), error.message().replace('\n', "; ")))?;
+            // The library repeats what it did not expect, and that may steer a terminal.
+            .map_err(|error| {
+                let what = error.message().replace('\n', "; ").replace(char::is_control, " ");
+                refuse(error.span(), what)
+            })?;
         if raw.server.is_empty() {
             let what =
                 "a profile needs at least one [[server]] with name, endpoint, identity and tls";

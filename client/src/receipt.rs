@@ -27,7 +27,7 @@ use prove::Records;
 
 mod evidence;
 mod ground;
-mod prove;
+pub(crate) mod prove;
 
 /// What became of a provider's submissions.
 #[derive(Debug, Clone, Serialize)]

@@ -19,7 +19,7 @@ use crate::{
     error::ClientError,
     profile::Profile,
     progress::{Event, Progress},
-    status::{State, printable},
+    status::{State, names, printable},
     studies,
 };
 
@@ -113,10 +113,10 @@ enum Answer {
 }
 
 /// One server's word on what the study ended in.
-struct Outcome {
-    state: State,
-    detail: String,
-    published: Option<Published>,
+pub(crate) struct Outcome {
+    pub(crate) state: State,
+    pub(crate) detail: String,
+    pub(crate) published: Option<Published>,
 }
 
 /// Asks all servers once. Fails when the study ended without a result.
@@ -183,7 +183,8 @@ async fn outcome_of(server: &Server, id: StudyId) -> Result<v1::Outcome, ClientE
     }
 }
 
-fn check(
+/// Checks one server's answer.
+pub(crate) fn check(
     server: &Server,
     id: StudyId,
     study: &Study,
@@ -194,7 +195,7 @@ fn check(
         return Err(server.broke("it answers for another study"));
     }
     let state = State::from_wire(outcome.state, server)?;
-    let waits_for = outcome.servers.iter().map(|name| printable(name)).collect::<Vec<_>>();
+    let waits_for = names(&outcome.servers);
     let detail = match (outcome.detail.is_empty(), waits_for.is_empty()) {
         (false, _) => printable(&outcome.detail),
         (true, false) => format!("waits for {}", waits_for.join(", ")),

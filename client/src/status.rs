@@ -7,6 +7,9 @@ use study::{Study, is_invisible};
 
 use crate::{connection::Server, error::ClientError};
 
+/// More servers than a study can have are not shown.
+const NAMES_SHOWN: usize = 8;
+
 /// Where a study is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -148,7 +151,7 @@ impl Report {
             server: server.name().to_owned(),
             state: State::from_wire(status.state, server)?,
             detail: printable(&status.detail),
-            waits_for: status.servers.iter().map(|name| printable(name)).collect(),
+            waits_for: names(&status.servers),
             submissions: status.submissions,
             records: status.records,
             verified: status.verified,
@@ -200,6 +203,11 @@ fn definition(server: &Server, id: StudyId, bytes: &[u8]) -> Result<Study, Clien
         return Err(server.broke(format!("it sent another study as {id}")));
     }
     Ok(study)
+}
+
+/// Names that a server gives, as far as a study can have so many.
+pub(crate) fn names(names: &[String]) -> Vec<String> {
+    names.iter().take(NAMES_SHOWN).map(|name| printable(name)).collect()
 }
 
 /// A server's words, without anything that could steer a terminal or change the direction of what

@@ -357,13 +357,23 @@ async fn list_of(server: &Server) -> Result<Vec<(StudyId, Report, Option<Study>)
         if page.studies.is_empty() {
             return Ok(reports);
         }
-        for status in page.studies {
-            let next = Report::from_wire(server, status)?;
-            // Ids must rise, or a server could keep the client listing for ever.
-            if reports.last().is_some_and(|(last, ..)| *last >= next.0) {
-                return Err(server.broke("its list of studies is not in order"));
-            }
-            reports.push(next);
-        }
+        take(server, page.studies, &mut reports)?;
     }
+}
+
+/// Takes a page of a server's list behind what there is of it.
+pub(crate) fn take(
+    server: &Server,
+    page: Vec<v1::StudyStatus>,
+    reports: &mut Vec<(StudyId, Report, Option<Study>)>,
+) -> Result<(), ClientError> {
+    for status in page {
+        let next = Report::from_wire(server, status)?;
+        // Ids must rise, or a server could keep the client listing for ever.
+        if reports.last().is_some_and(|(last, ..)| *last >= next.0) {
+            return Err(server.broke("its list of studies is not in order"));
+        }
+        reports.push(next);
+    }
+    Ok(())
 }

@@ -21,6 +21,9 @@ pub mod v1 {
 
     /// The compiled descriptors, for server reflection.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+    /// The descriptors of all messages, those of a class included.
+    pub const ALL_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/all.bin"));
 }
 
 /// Versions of the protocol that this build speaks.

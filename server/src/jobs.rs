@@ -38,7 +38,7 @@ mod drive;
 mod evidence;
 mod publish;
 mod setup;
-mod survey;
+pub(crate) mod survey;
 mod verify;
 
 pub use verify::MAX_BATCH;
@@ -223,7 +223,7 @@ async fn lead_session(
 ) -> Result<Vec<SubmissionId>, JobError> {
     let id = session_id(context, &session);
     let joined = node.sessions.join(id);
-    let request = start_request(context, &session);
+    let request = start_request(context.id, &session);
     let starts = context.others().map(|peer| {
         let request = request.clone();
         node.peers.start_session(peer, request, trace)
@@ -252,7 +252,8 @@ fn session_id(context: &StudyContext, session: &Session) -> SessionId {
     SessionId(session.run(context.id).0)
 }
 
-fn start_request(context: &StudyContext, session: &Session) -> v1::StartRequest {
+/// What [`crate::rpc::peers`] reads as a session of this study.
+pub(crate) fn start_request(study: StudyId, session: &Session) -> v1::StartRequest {
     let (protocol, submissions) = match &session.about {
         About::Setup => (v1::Protocol::Setup, &[][..]),
         About::Verify(submissions) => (v1::Protocol::Verify, &submissions[..]),
@@ -260,7 +261,7 @@ fn start_request(context: &StudyContext, session: &Session) -> v1::StartRequest 
     };
     v1::StartRequest {
         nonce: session.nonce.to_vec().into(),
-        study_id: context.id.0.to_vec().into(),
+        study_id: study.0.to_vec().into(),
         protocol: protocol.into(),
         submission_ids: submissions.iter().map(|id| id.0.to_vec().into()).collect(),
     }

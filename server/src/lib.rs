@@ -23,6 +23,8 @@ pub mod rpc;
 pub mod server;
 pub mod storage;
 pub mod strangers;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tls;
 pub mod trace;
 pub mod work;

@@ -182,7 +182,7 @@ pub fn heard(word: Option<&v1::Life>, key: &PublicKey) -> Result<(Moment, Signat
 }
 
 /// The life of a peer, in its own words.
-fn life(
+pub(crate) fn life(
     word: Option<&v1::Life>,
     starts: &[v1::Start],
     key: &PublicKey,

@@ -5,12 +5,12 @@ use std::fmt;
 use crate::{
     decimal::NumberError,
     limits,
-    study::{NotAParameter, Study},
+    study::{NotAParameter, Study, is_invisible},
 };
 
 /// A study that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}{subject}{rule}")]
+#[error("{}", in_one_line(.place, .subject, .rule))]
 pub struct StudyError {
     /// Where the study stands.
     pub place: Place,
@@ -18,6 +18,11 @@ pub struct StudyError {
     pub subject: Subject,
     /// The rule that it breaks.
     pub rule: Box<Rule>,
+}
+
+/// Errors repeat what they are about, and a stranger's words could steer a terminal.
+fn in_one_line(place: &Place, subject: &Subject, rule: &Rule) -> String {
+    format!("{place}{subject}{rule}").replace(is_invisible, " ")
 }
 
 /// Where a study was read from.

@@ -10,7 +10,7 @@ use std::{
 
 use mpc::{
     collect::PublicPart,
-    ids::StudyId,
+    ids::{PublicHash, StudyId, SubmissionId},
     merkle::{self, Proof},
     publish::{Published, WholeSet},
     record::Section,
@@ -189,7 +189,7 @@ impl Records<'_> {
                 inclusions.iter().map(|one| (&one.submission_id[..], one)).collect();
             for held in some {
                 let Some(inclusion) = by_id.get(&held.id.0[..]) else { continue };
-                if proves(inclusion, published, held) {
+                if proves(inclusion, published, (&held.id, &held.public)) {
                     let proven: &mut Proven = proven.entry(held.id).or_default();
                     proven.by.push(server.name().to_owned());
                     proven.records = inclusion.records;
@@ -209,8 +209,12 @@ fn file_in(dir: &TempDir) -> std::path::PathBuf {
 
 /// The number of records is the server's: the hash that the provider kept binds it, and the leaf
 /// has both.
-pub(super) fn proves(inclusion: &v1::Inclusion, published: &Published, held: &Held) -> bool {
-    let leaf = merkle::leaf(&held.id, &held.public, inclusion.records);
+pub(crate) fn proves(
+    inclusion: &v1::Inclusion,
+    published: &Published,
+    (id, public): (&SubmissionId, &PublicHash),
+) -> bool {
+    let leaf = merkle::leaf(id, public, inclusion.records);
     Proof::decode(&inclusion.proof).is_ok_and(|proof| {
         proof.leaves == published.submissions && proof.verify(&leaf, &published.root)
     })

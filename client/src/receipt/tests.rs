@@ -223,8 +223,9 @@ fn a_wrong_number_of_records_in_the_receipts_file_makes_no_proof_false() {
         records: 1,
         proof: proofs[0].encode().into(),
     };
-    assert!(prove::proves(&inclusion, published, &held));
-    assert!(!prove::proves(&v1::Inclusion { records: 7, ..inclusion }, published, &held));
+    let of = (&held.id, &held.public);
+    assert!(prove::proves(&inclusion, published, of));
+    assert!(!prove::proves(&v1::Inclusion { records: 7, ..inclusion }, published, of));
     ground.proven.insert(ID, Proven { by: vec!["alpha".into()], records: 1 });
     let report = ground.report(ground.study.id(), &[held]);
     assert_eq!((report.counted, report.submissions[0].counted_records), (1, Some(1)));

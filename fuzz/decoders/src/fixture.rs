@@ -75,6 +75,7 @@ pub fn get() -> &'static Fixture {
 pub(crate) fn ready() {
     get().collect.bases().prepare();
     crate::bundle::ready();
+    crate::answers::ready();
 }
 
 impl Fixture {

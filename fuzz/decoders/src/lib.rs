@@ -11,14 +11,21 @@
     reason = "a property that does not hold, panics"
 )]
 
+use std::any::type_name;
+
 use peak_alloc::PeakAlloc;
+use prost::Message;
 
 mod amendment;
+pub mod answers;
 mod bundle;
+pub mod covered;
 pub mod fixture;
 pub mod messages;
 mod receipts;
+pub mod requests;
 mod ring;
+mod roster;
 mod study;
 mod submission;
 mod table;
@@ -30,6 +37,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Bytes that the search for faults in longer inputs would only make slower.
 pub const LONGEST: usize = 64 << 10;
+
+/// Bytes of a sentence that may repeat some of a stranger's words: names of all servers of a study.
+const LONGEST_SAID: usize = 20 << 10;
 
 /// One kind of input.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +54,13 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     Target {
         name: "submission",
         covers: "an upload: request, public part, credential, payload, verifier share, output share",
         check: submission::check,
-        memory: (2 << 20, 64),
+        // All but the first server expand a seed: whatever its length, to a share of 1 MiB at most.
+        memory: (4 << 20, 64),
     },
     Target {
         name: "amendment",
@@ -98,6 +109,24 @@ pub const TARGETS: [Target; 11] = [
         covers: "every message of `sotto.v1`, and ids and cursors in them",
         check: messages::check,
         memory: (2 << 20, 256),
+    },
+    Target {
+        name: "requests",
+        covers: "what strangers and peers ask of a server, and the frames of peers",
+        check: requests::check,
+        memory: (256 << 10, 512),
+    },
+    Target {
+        name: "answers",
+        covers: "what servers answer to clients and to each other",
+        check: answers::check,
+        memory: (8 << 20, 256),
+    },
+    Target {
+        name: "roster",
+        covers: "the roster, which operators take from each other",
+        check: roster::check,
+        memory: (256 << 10, 256),
     },
     Target {
         name: "ring",
@@ -153,7 +182,47 @@ fn parts(mut data: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
+/// The decoder of one message: what [`Reads`] says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    path: fn() -> &'static str,
+    read: fn(&[u8]) -> bool,
+}
+
+/// A message with a decoder of its own.
+pub(crate) trait Reads: Message + Default {
+    /// Gives it to that decoder; whether it is taken.
+    fn read(self) -> bool;
+}
+
+impl Row {
+    pub(crate) const fn of<M: Reads>() -> Self {
+        Self { path: type_name::<M>, read: |bytes| M::decode(bytes).is_ok_and(M::read) }
+    }
+
+    /// The message's name: that of its type, so that no list can be wrong about it.
+    pub fn name(&self) -> &'static str {
+        last((self.path)())
+    }
+
+    /// Whether the bytes are such a message, and its decoder takes it.
+    pub fn takes(&self, bytes: &[u8]) -> bool {
+        (self.read)(bytes)
+    }
+}
+
+/// The last part of a type's path.
+fn last(path: &'static str) -> &'static str {
+    path.rsplit("::").next().unwrap_or(path)
+}
+
 /// An error for people stands in one line, and steers no terminal.
 fn check_line(text: &str) {
     assert!(!text.chars().any(char::is_control), "{text:?} is not one line of text");
+}
+
+/// What is said to people of a stranger's words is short, too.
+fn check_said(text: &str) {
+    check_line(text);
+    assert!(text.len() <= LONGEST_SAID, "{} bytes of a stranger's words", text.len());
 }

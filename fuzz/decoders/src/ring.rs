@@ -16,7 +16,7 @@ use crate::choice;
 
 pub(crate) fn check(data: &[u8]) {
     let (how, rest) = choice(data);
-    match how % 9 {
+    match how % 10 {
         0 => idempotent(v1::PupilSays::decode(rest).ok(), testing::pupil_says),
         1 => idempotent(v1::HostSays::decode(rest).ok(), testing::host_says),
         2 => idempotent(v1::MaskedNumber::decode(rest).ok(), testing::masked_number),
@@ -25,7 +25,8 @@ pub(crate) fn check(data: &[u8]) {
         5 => page(rest, testing::page_of_pupil),
         6 => page(rest, testing::page_of_teacher),
         7 => page(rest, testing::page_of_example),
-        _ => pupil(rest),
+        8 => pupil(rest),
+        _ => idempotent(v1::Acknowledgement::decode(rest).ok(), testing::acknowledgement),
     }
 }
 

@@ -51,7 +51,15 @@ struct RawServer {
 impl Roster {
     /// Reads the roster in `file`.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let source = Source::read(file)?;
+        Self::check(&Source::read(file)?)
+    }
+
+    /// Checks the roster `text`, which stands in `file`.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        Self::check(&Source::of(text, file))
+    }
+
+    fn check(source: &Source) -> Result<Self, ConfigError> {
         let raw: RawRoster = source.parse()?;
         if !SERVERS.contains(&raw.server.get_ref().len()) {
             let rule = format!("a list of {} to {} servers", SERVERS.start(), SERVERS.end());
@@ -59,7 +67,7 @@ impl Roster {
         }
         let mut servers: Vec<RosterServer> = Vec::new();
         for raw in raw.server.get_ref() {
-            let server = raw.check(&source)?;
+            let server = raw.check(source)?;
             for other in &servers {
                 other.check_apart(&server).map_err(|what| ConfigError::Duplicate {
                     at: source.at(&raw.name),

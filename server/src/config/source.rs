@@ -33,10 +33,16 @@ impl Source {
         Ok(Self { file, text })
     }
 
+    /// A text that stands in the file `path`.
+    pub(super) fn of(text: &str, path: &Path) -> Self {
+        Self { file: path.display().to_string(), text: text.to_owned() }
+    }
+
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(&self.text).map_err(|error| ConfigError::Syntax {
             at: self.position(error.span().map_or(0, |span| span.start)),
-            cause: error.message().replace('\n', "; "),
+            // The library repeats what it did not expect, and that may steer a terminal.
+            cause: error.message().replace('\n', "; ").replace(char::is_control, " "),
         })
     }
 

@@ -29,7 +29,7 @@ impl Survey {
         let asked = context.others().map(|peer| async move {
             let answer = node.peers.study_state(peer, context.id).await;
             let state = answer.and_then(|answer| {
-                u8::try_from(answer.state).ok().and_then(StudyState::from_code).ok_or_else(|| {
+                state_of(answer).ok_or_else(|| {
                     let reason = "it gives a state that this version does not know".into();
                     PeerError::Refused { peer: peer.to_owned(), reason }
                 })
@@ -100,6 +100,11 @@ impl Survey {
         }
         Ok(false)
     }
+}
+
+/// The state that a peer gives; none that this version does not know.
+pub(crate) fn state_of(answer: v1::PeerStudyState) -> Option<StudyState> {
+    u8::try_from(answer.state).ok().and_then(StudyState::from_code)
 }
 
 /// A peer's published result counts when all servers signed it, this one included.

@@ -21,6 +21,8 @@ const HELLO: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_secs(30);
 /// First and longest pause between attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Characters of a peer's words that are shown.
+const MOST_WORDS: usize = 500;
 /// How far two servers' clocks may differ.
 const CLOCK_MS: u64 = 5 * 60 * 1000;
 
@@ -108,7 +110,7 @@ impl Greeting {
                 env!("CARGO_PKG_VERSION"),
                 peer.protocol_min,
                 peer.protocol_max,
-                peer.version,
+                plain(&peer.version),
             ));
         }
         if peer.roster_hash[..] != self.roster_hash {
@@ -118,6 +120,15 @@ impl Greeting {
         }
         self.check_clock(peer.unix_ms)?;
         Ok(max.min(peer.protocol_max))
+    }
+
+    /// Checks a peer's answer to the greeting; the error says what differs.
+    pub fn check_answer(&self, answer: &HelloResponse) -> Result<(), String> {
+        let protocol = answer.protocol;
+        if !self.protocol.contains(&protocol) {
+            return Err(format!("the peer wants to speak protocol version {protocol}"));
+        }
+        self.check_clock(answer.unix_ms)
     }
 
     fn check_clock(&self, theirs_ms: u64) -> Result<(), String> {
@@ -249,11 +260,7 @@ async fn greet(
     let mut hello = Request::new(greeting.request());
     hello.set_timeout(HELLO);
     let answer = client.hello(hello).await.map_err(|status| failed(&status))?.into_inner();
-    let HelloResponse { protocol, unix_ms, .. } = answer;
-    if !greeting.protocol.contains(&protocol) {
-        return Err(misfit(format!("the peer wants to speak protocol version {protocol}")));
-    }
-    greeting.check_clock(unix_ms).map_err(misfit)
+    greeting.check_answer(&answer).map_err(misfit)
 }
 
 async fn connect(
@@ -297,13 +304,18 @@ pub(super) fn reason(status: &Status) -> String {
         Some(cause) if cause.contains("close_notify") => return "the connection was closed".into(),
         Some(cause) => cause,
         None if status.code() == Code::DeadlineExceeded => return SILENT.into(),
-        None => status.message().to_owned(),
+        None => plain(status.message()),
     };
     match text.as_str() {
         "Timeout expired" | "keep-alive timed out" => SILENT.into(),
         // The number that the operating system gives to it.
         _ => text.split(" (os error").next().unwrap_or_default().to_owned(),
     }
+}
+
+/// A peer's words, without anything that could steer a terminal, and not too many.
+fn plain(words: &str) -> String {
+    words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_WORDS).collect()
 }
 
 /// The error of TLS by which a call failed, if it was one.
@@ -370,6 +382,16 @@ mod tests {
         let error = greeting().check(&peer).expect_err("too new");
         assert!(error.contains("7..9") && error.contains("9.9.9"), "{error}");
         assert!(error.contains(env!("CARGO_PKG_VERSION")), "{error}");
+    }
+
+    #[test]
+    fn a_peer_s_words_steer_no_terminal() {
+        let version = format!("9\u{1b}[2J\n{}", "9".repeat(1_000));
+        let peer = HelloRequest { protocol_min: 7, version, ..greeting().request() };
+        let error = greeting().check(&peer).expect_err("too new");
+        assert!(!error.contains(char::is_control) && error.len() < 1_000, "{error:?}");
+        let refused = Status::failed_precondition("no\u{1b}[2J\nno");
+        assert_eq!(reason(&refused), "no [2J no");
     }
 
     #[test]

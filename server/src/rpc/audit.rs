@@ -44,9 +44,7 @@ impl Audit for AuditService {
     ) -> Result<Response<Self::RecordStream>, Status> {
         let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let from = tls::remote_ip(&request);
-        let request = request.into_inner();
-        let id = study_id(&request.study_id)?;
-        let after = request.after.map(cursor).transpose()?;
+        let (id, after) = place(request.into_inner())?;
         let reading = self.0.records.enter(from).map_err(RpcError::from)?;
         let record = Record::of(self.0.clone(), id).await?;
         // One part waits while the next is read; what the reader does not take is not made.
@@ -64,16 +62,28 @@ impl Audit for AuditService {
     ) -> Result<Response<v1::ProveResponse>, Status> {
         let _place = self.0.admit(&request).map_err(RpcError::from)?;
         let from = tls::remote_ip(&request);
-        let request = request.into_inner();
-        let id = study_id(&request.study_id)?;
-        if request.submission_ids.len() > MAX_PROOFS {
-            return Err(RpcError::Invalid("submission_ids: more than 256").into());
-        }
-        let wanted = request.submission_ids.iter().map(|id| field("submission_ids", id));
-        let wanted = wanted.collect::<Result<_, _>>().map_err(RpcError::from)?;
+        let (id, wanted) = wanted(request.get_ref())?;
         let _reading = self.0.records.enter(from).map_err(RpcError::from)?;
         Ok(Response::new(v1::ProveResponse { inclusions: self.0.prove(id, wanted).await? }))
     }
+}
+
+/// The study whose record is asked for, and from where on.
+pub(crate) fn place(request: v1::RecordRequest) -> Result<(StudyId, Option<Cursor>), RpcError> {
+    let id = study_id(&request.study_id)?;
+    Ok((id, request.after.map(cursor).transpose()?))
+}
+
+/// The study and the submissions whose proofs are asked for.
+pub(crate) fn wanted(
+    request: &v1::ProveRequest,
+) -> Result<(StudyId, BTreeSet<SubmissionId>), RpcError> {
+    let id = study_id(&request.study_id)?;
+    if request.submission_ids.len() > MAX_PROOFS {
+        return Err(RpcError::Invalid("submission_ids: more than 256"));
+    }
+    let wanted = request.submission_ids.iter().map(|id| Ok(field("submission_ids", id)?));
+    Ok((id, wanted.collect::<Result<_, RpcError>>()?))
 }
 
 fn cursor(cursor: v1::RecordCursor) -> Result<Cursor, RpcError> {

@@ -1,10 +1,10 @@
 //! Peers: what the other servers of the roster may call, and nobody else.
 
-use std::{pin::Pin, sync::Arc};
+use std::{collections::HashSet, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use mpc::{
-    ids::StudyId,
+    ids::{StudyId, SubmissionId},
     transcript::{About, Session},
 };
 use proto::{
@@ -136,17 +136,13 @@ impl Node {
         request: &v1::StartRequest,
         trace: Trace,
     ) -> Result<(), RpcError> {
-        let id = study_id(&request.study_id)?;
-        let nonce = request.nonce[..]
-            .try_into()
-            .map_err(|_| RpcError::Invalid("nonce: 16 bytes are needed"))?;
+        let (id, session) = session(request)?;
         let context = self.catalog.get(id).ok_or(RpcError::UnknownStudy)?;
         if context.names.first().map(String::as_str) != Some(peer) {
             return Err(RpcError::NotAPeer("only the study's first server starts its sessions"));
         }
         let row = self.storage.study(id).await?.ok_or(RpcError::UnknownStudy)?;
-        let about = about(request)?;
-        let fits = match about {
+        let fits = match session.about {
             // A server that crashed before it stored the key needs the others' words again, even
             // if the study was closed in the meantime.
             About::Setup => {
@@ -167,7 +163,7 @@ impl Node {
                 return Err(RpcError::NoLink { peer: other.to_owned(), reason });
             }
         }
-        match jobs::join(self, context, Session { nonce, about }, trace) {
+        match jobs::join(self, context, session, trace) {
             true => Ok(()),
             false => Err(RpcError::Busy {
                 what: "runs of this study wait for each other",
@@ -211,17 +207,38 @@ impl Node {
     }
 }
 
+/// The session that a request starts, and of which study.
+pub(crate) fn session(request: &v1::StartRequest) -> Result<(StudyId, Session), RpcError> {
+    let study = study_id(&request.study_id)?;
+    let nonce = request.nonce[..]
+        .try_into()
+        .map_err(|_| RpcError::Invalid("nonce: 16 bytes are needed"))?;
+    Ok((study, Session { nonce, about: about(request)? }))
+}
+
 fn about(request: &v1::StartRequest) -> Result<About, RpcError> {
-    match request.protocol() {
-        v1::Protocol::Setup => Ok(About::Setup),
-        v1::Protocol::Publish => Ok(About::Publish),
-        v1::Protocol::Verify => {
-            if request.submission_ids.len() > jobs::MAX_BATCH {
-                return Err(RpcError::Invalid("submission_ids: too many for one run"));
-            }
-            let ids = request.submission_ids.iter().map(|id| field("submission_ids", id));
-            Ok(About::Verify(ids.collect::<Result<_, _>>()?))
+    let about = match request.protocol() {
+        v1::Protocol::Setup => About::Setup,
+        v1::Protocol::Publish => About::Publish,
+        v1::Protocol::Verify => return Ok(About::Verify(batch(&request.submission_ids)?)),
+        v1::Protocol::Unspecified => {
+            return Err(RpcError::Invalid("protocol: not a known one"));
         }
-        v1::Protocol::Unspecified => Err(RpcError::Invalid("protocol: not a known one")),
+    };
+    match request.submission_ids.is_empty() {
+        true => Ok(about),
+        false => Err(RpcError::Invalid("submission_ids: only a verification has any")),
+    }
+}
+
+fn batch(ids: &[Bytes]) -> Result<Vec<SubmissionId>, RpcError> {
+    if ids.len() > jobs::MAX_BATCH {
+        return Err(RpcError::Invalid("submission_ids: too many for one run"));
+    }
+    let ids = ids.iter().map(|id| Ok(field("submission_ids", id)?));
+    let ids = ids.collect::<Result<Vec<SubmissionId>, RpcError>>()?;
+    match ids.iter().collect::<HashSet<_>>().len() == ids.len() {
+        true => Ok(ids),
+        false => Err(RpcError::Invalid("submission_ids: one of them is there twice")),
     }
 }

@@ -61,12 +61,7 @@ impl Studies for StudiesService {
         request: Request<v1::ListStudiesRequest>,
     ) -> Result<Response<v1::ListStudiesResponse>, Status> {
         let _place = self.0.admit(&request).map_err(RpcError::from)?;
-        let request = request.into_inner();
-        let after = match request.after.is_empty() {
-            true => None,
-            false => Some(study_id(&request.after)?),
-        };
-        let limit = usize::try_from(request.limit).unwrap_or(PAGE).clamp(1, PAGE);
+        let (after, limit) = page(request.get_ref())?;
         let rows = self.0.storage.studies(after, limit).await.map_err(RpcError::from)?;
         let mut studies = Vec::with_capacity(rows.len());
         let mut bytes = 0;
@@ -120,8 +115,37 @@ impl Studies for StudiesService {
 }
 
 /// A study id from a message.
-pub(super) fn study_id(bytes: &[u8]) -> Result<StudyId, RpcError> {
+pub(crate) fn study_id(bytes: &[u8]) -> Result<StudyId, RpcError> {
     Ok(field("study_id", bytes)?)
+}
+
+/// Behind which study a page of the list begins, and how long it may be.
+pub(crate) fn page(request: &v1::ListStudiesRequest) -> Result<(Option<StudyId>, usize), RpcError> {
+    let after = match request.after.is_empty() {
+        true => None,
+        false => Some(study_id(&request.after)?),
+    };
+    Ok((after, usize::try_from(request.limit).unwrap_or(PAGE).clamp(1, PAGE)))
+}
+
+/// A proposal's study, its analyst and what should be the analyst's signature.
+pub(crate) fn proposal(
+    request: &v1::ProposeRequest,
+) -> Result<(StudyId, PublicKey, Signature), RpcError> {
+    if request.study.len() > MAX_STUDY {
+        return Err(RpcError::Invalid("study: longer than 1 MiB"));
+    }
+    let signature = field("signature", &request.signature)?;
+    let (id, analyst) = Study::claim(&request.study)
+        .ok_or(RpcError::Invalid("study: this is not the encoding of a study"))?;
+    Ok((id, analyst, signature))
+}
+
+/// A command's study, who gives it, and what should be its signature.
+pub(crate) fn signed(command: &v1::Command) -> Result<(StudyId, PublicKey, Signature), RpcError> {
+    let id = study_id(&command.study_id)?;
+    let key = field("public_key", &command.public_key)?;
+    Ok((id, key, field("signature", &command.signature)?))
 }
 
 fn wire_state(state: StudyState) -> i32 {
@@ -131,13 +155,8 @@ fn wire_state(state: StudyState) -> i32 {
 impl Node {
     async fn propose(self: &Arc<Self>, request: v1::ProposeRequest) -> Result<StudyId, RpcError> {
         self.require_health()?;
-        if request.study.len() > MAX_STUDY {
-            return Err(RpcError::Invalid("study: longer than 1 MiB"));
-        }
-        let signature = field("signature", &request.signature)?;
         // Who asks is checked before anything costly is derived, or even validated.
-        let (id, analyst) = Study::claim(&request.study)
-            .ok_or(RpcError::Invalid("study: this is not the encoding of a study"))?;
+        let (id, analyst, signature) = proposal(&request)?;
         if !self.config.analysts.contains(&analyst) {
             return Err(RpcError::NotAuthorised(
                 "the analyst's key is not among this server's analysts: ask its operator to list it",
@@ -268,9 +287,7 @@ impl Node {
         action: &'static str,
         command: &v1::Command,
     ) -> Result<(StudyId, PublicKey), RpcError> {
-        let id = study_id(&command.study_id)?;
-        let key = field("public_key", &command.public_key)?;
-        let signature = field("signature", &command.signature)?;
+        let (id, key, signature) = signed(command)?;
         self.check_command(action, id, &key, &signature)?;
         Ok((id, key))
     }

@@ -3,14 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on, stops")]
 
+mod coverage;
 mod seeds;
 
-use std::{fs, path::PathBuf, sync::Mutex};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use decoders::{TARGETS, Target};
 
 /// Memory is measured for the whole process: one input at a time.
 static ALONE: Mutex<()> = Mutex::new(());
+
+/// Also behind a test that failed: the corpus can be written again then.
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target)
@@ -24,7 +34,7 @@ fn inputs(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn every_decoder_holds_its_property_on_the_whole_corpus() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     for target in &TARGETS {
         let inputs = inputs(target);
         assert!(inputs.len() >= 3, "{}: {} inputs", target.name, inputs.len());
@@ -38,7 +48,7 @@ fn every_decoder_holds_its_property_on_the_whole_corpus() {
 /// Every seed, cut off at every length and with bytes changed: what fuzzers try first.
 #[test]
 fn every_decoder_holds_its_property_on_torn_and_damaged_seeds() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     for target in &TARGETS {
         for (path, bytes) in inputs(target) {
             println!("{}", path.display());
@@ -55,7 +65,7 @@ fn every_decoder_holds_its_property_on_torn_and_damaged_seeds() {
 
 #[test]
 fn the_corpus_holds_the_messages_of_this_version() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let is_update = std::env::var_os("UPDATE_CORPUS").is_some();
     let mut bytes = 0;
     for (target, seeds) in seeds::all() {

@@ -10,15 +10,17 @@ use mpc::{
     collect::{self, Amendment, Item, Sharded},
     ids::{AmendmentHash, AmendmentId, Party, PublicHash, StudyId, SubmissionId},
     mesh::local::LocalMesh,
-    publish::Published,
     receipt::{AmendmentReceipt, Receipt},
     setup,
     sign::PublicKey,
     transcript::{About, Recording, Session, Step, Transcript},
 };
-use sotto_tests::recorded::Unpublished;
+use proto::pin::Pin;
+use server::config::{Roster, RosterServer};
+use sotto_tests::recorded::{Recorded, Unpublished};
 use study::Value;
 
+mod answers;
 mod ring;
 mod wire;
 
@@ -37,6 +39,9 @@ pub fn all() -> Vec<(&'static str, Seeds)> {
         ("bundle", bundle()),
         ("transcript", transcript()),
         ("messages", wire::messages()),
+        ("requests", wire::requests()),
+        ("answers", answers::seeds()),
+        ("roster", roster()),
         ("ring", ring::seeds()),
         ("texts", texts()),
     ]
@@ -214,7 +219,7 @@ fn bundle() -> Seeds {
 }
 
 /// A publication of the fixture's study.
-fn publication() -> (Recording, Published) {
+fn publication() -> Recorded {
     let mut unpublished = Unpublished::new(fixture::STUDY, 3, 7);
     assert_eq!(unpublished.study, fixture::get().study);
     let record = |age, region| {
@@ -225,8 +230,7 @@ fn publication() -> (Recording, Published) {
     unpublished.submit(&[record(90, 1), record(33, 1), record(35, 0)]);
     unpublished.submit_to_some(&[record(1, 2)]);
     unpublished.amend(first, Some(&[record(42, 0), record(18, 1)]));
-    let recorded = block_on(unpublished.publish());
-    (recorded.recording, recorded.published)
+    block_on(unpublished.publish())
 }
 
 type Run<'a> = (Transcript<'a>, LocalMesh, usize);
@@ -285,7 +289,8 @@ fn said(recording: &Recording) -> Vec<u8> {
 }
 
 fn transcript() -> Seeds {
-    let (setup, verify, (publication, published)) = (setup_run(), verify_run(), publication());
+    let (setup, verify) = (setup_run(), verify_run());
+    let Recorded { recording: publication, published, .. } = publication();
     let first = &publication.rounds[0][0];
     let list = publication.rounds.iter().flatten();
     let list = list.clone().find(|said| said.statement.step == Step::Lists as u8).unwrap();
@@ -310,6 +315,27 @@ fn transcript() -> Seeds {
     ])
 }
 
+fn roster() -> Seeds {
+    let server = |(place, name): (u8, &str)| RosterServer {
+        name: name.to_owned(),
+        endpoint: format!("https://127.0.0.1:{}", 41_231 + u16::from(place)),
+        identity: fixture::get().keys()[usize::from(place)],
+        tls: Pin([place; 32]),
+    };
+    let three = || (0..).zip(fixture::NAMES).map(server).collect::<Vec<_>>();
+    let roster = |servers| Roster::try_from(servers).unwrap().to_toml();
+    let quoted = [(0, "Institut f\u{fc}r \"Z\\ahlen\""), (1, "[[server]]")].map(server);
+    let twice =
+        roster(three()) + &RosterServer { tls: Pin([9; 32]), ..three().remove(1) }.to_toml();
+    named([
+        ("three", roster(three()).into()),
+        ("quoted", roster(quoted.into()).into()),
+        ("twice", twice.into()),
+        ("no-port", roster(three()).replace(":41232", "").into()),
+        ("found-control-character", b"\"\\u001b[2J\" = 1\n".to_vec()),
+    ])
+}
+
 fn texts() -> Seeds {
     let key = fixture::get().keys()[0];
     let profile = format!(
@@ -322,6 +348,7 @@ fn texts() -> Seeds {
     named([
         ("trace", chosen(0, trace)),
         ("profile", chosen(1, profile)),
+        ("found-control-character", chosen(1, "\"\\u001b[2J\" = 1\n")),
         ("code", chosen(2, ring::code())),
         ("id", chosen(3, "ab".repeat(32))),
         ("short-id", chosen(3, "ab".repeat(16))),

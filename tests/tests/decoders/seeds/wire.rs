@@ -1,14 +1,18 @@
 //! Messages between clients and servers.
 
-use decoders::{fixture, messages};
+use decoders::{Row, fixture, messages, requests};
 use mpc::{
     collect::{PublicPart, SignedAmendment, credential},
     receipt::{AmendmentReceipt, Receipt},
 };
 use prost::Message as _;
 use proto::v1;
+use server::{
+    lives,
+    storage::{Life, Moment, Start},
+};
 
-use super::{Seeds, chosen, named};
+use super::{Seeds, chosen, named, parts};
 
 fn bytes<const N: usize>(byte: u8) -> bytes::Bytes {
     vec![byte; N].into()
@@ -49,7 +53,7 @@ pub fn submission() -> Seeds {
     seeds
 }
 
-fn status() -> v1::StudyStatus {
+pub fn status() -> v1::StudyStatus {
     v1::StudyStatus {
         study_id: bytes::<32>(1),
         study: fixture::get().study.encode().into(),
@@ -66,7 +70,7 @@ fn status() -> v1::StudyStatus {
     }
 }
 
-fn describe() -> v1::DescribeResponse {
+pub fn describe() -> v1::DescribeResponse {
     let roster = |name: &str| v1::RosterEntry { name: name.into(), identity: bytes::<32>(3) };
     v1::DescribeResponse {
         name: "alpha".into(),
@@ -80,7 +84,7 @@ fn describe() -> v1::DescribeResponse {
     }
 }
 
-fn outcome() -> v1::Outcome {
+pub fn outcome() -> v1::Outcome {
     v1::Outcome {
         study_id: bytes::<32>(1),
         state: v1::StudyState::Aborted.into(),
@@ -108,6 +112,71 @@ fn start() -> v1::StartRequest {
         protocol: v1::Protocol::Verify.into(),
         submission_ids: vec![bytes::<16>(8); 4],
     }
+}
+
+/// A study's database, as its first server signs for it.
+pub fn life(server: usize) -> (v1::Life, Vec<v1::Start>) {
+    let start = |start, age| Start { start: [start; 16], age };
+    let now = Moment { identity: [7; 16], start: [3; 16], age: 50 };
+    let life = Life { now, starts: vec![start(1, 0), start(2, 10), start(3, 30)] };
+    lives::signed(&life, &fixture::get().signers[server])
+}
+
+/// What strangers and peers ask: as a server takes it.
+pub fn requests() -> Seeds {
+    let (id, ids) = (bytes::<32>(1), vec![bytes::<16>(6), bytes::<16>(8)]);
+    let (life, starts) = life(0);
+    let section = mpc::record::Section::Submission as u32;
+    let cursor = v1::RecordCursor { section, count: 3, submission_id: bytes::<16>(8) };
+    let command =
+        v1::Command { study_id: id.clone(), public_key: bytes::<32>(2), signature: bytes::<64>(3) };
+    let study = fixture::get().study.encode().into();
+    let propose = v1::ProposeRequest { study, signature: bytes::<64>(5) };
+    let batch = vec![bytes::<16>(8), bytes::<16>(9)];
+    let start = v1::StartRequest { submission_ids: batch, ..start() };
+    let frame = |session, round, part: &'static [u8], last| {
+        let (session_id, part) = (vec![session; 16].into(), bytes::Bytes::from_static(part));
+        v1::Frame { session_id, round, part, last }
+    };
+    let meet = v1::MeetRequest { life: Some(life), starts };
+    let list = v1::ListStudiesRequest { after: id.clone(), limit: 100 };
+    let record = v1::RecordRequest { study_id: id.clone(), after: Some(cursor.clone()) };
+    let prove = v1::ProveRequest { study_id: id.clone(), submission_ids: ids };
+    let mut seeds = asked([
+        ("HelloRequest", hello().encode_to_vec()),
+        ("MeetRequest", meet.encode_to_vec()),
+        ("StartRequest", start.encode_to_vec()),
+        ("Frame", frame(9, 2, b"word", true).encode_to_vec()),
+        ("GetStudyRequest", v1::GetStudyRequest { study_id: id }.encode_to_vec()),
+        ("ListStudiesRequest", list.encode_to_vec()),
+        ("ProposeRequest", propose.encode_to_vec()),
+        ("Command", command.encode_to_vec()),
+        ("RecordRequest", record.encode_to_vec()),
+        ("RecordCursor", cursor.encode_to_vec()),
+        ("ProveRequest", prove.encode_to_vec()),
+    ]);
+    let several = [
+        frame(9, 0, b"one ", false),
+        frame(8, 1, b"other", true),
+        frame(9, 0, b"two", true),
+        frame(8, u32::MAX, b"", true),
+        frame(9, 0, b"three", true),
+    ];
+    let several = parts(several.iter().map(prost::Message::encode_to_vec));
+    let behind = u8::try_from(requests::READ.len()).unwrap();
+    seeds.push(("frames".into(), chosen(behind, several)));
+    seeds
+}
+
+/// Behind the byte by which `requests` chooses.
+fn asked<const N: usize>(messages: [(&'static str, Vec<u8>); N]) -> Seeds {
+    named(messages.map(|(name, message)| (name, chosen(place(&requests::READ, name), message))))
+}
+
+/// The place of a message among those that a target reads.
+pub fn place(rows: &[Row], name: &str) -> u8 {
+    let place = rows.iter().position(|row| row.name() == name);
+    u8::try_from(place.expect("a message of that name")).unwrap()
 }
 
 pub fn messages() -> Seeds {
