@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustls::CertificateError;
-use tonic::{Code, Status, TimeoutExpired};
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -58,16 +58,19 @@ fn is_late(status: &Status) -> bool {
     if cause.is_none() || status.code() == Code::DeadlineExceeded || status.message() == TIMEOUT {
         return true;
     }
+    let mut is_new = false;
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return is_passing(error.kind());
-        }
         if error.is::<TimeoutExpired>() {
             return true;
         }
+        is_new |= error.is::<ConnectError>();
+        if let Some(error) = error.downcast_ref::<io::Error>().filter(|_| is_new) {
+            return is_passing(error.kind());
+        }
         cause = error.source();
     }
-    false
+    // One that was there broke.
+    !is_new
 }
 
 /// What happens to connections with somebody who listens.
@@ -173,7 +176,6 @@ fn is_unreachable(status: &Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::ConnectError;
     use tonic_types::ErrorDetails;
 
     #[test]
@@ -207,6 +209,8 @@ mod tests {
             assert!(is_late(&status), "{status}");
         }
         assert!(is_late(&Status::cancelled(TIMEOUT)));
+        let call = Status::from_error(Box::new(io::Error::from(ErrorKind::InvalidData)));
+        assert!(is_late(&call), "there was a connection");
         assert!(is_late(&Status::from_error(Box::new(TimeoutExpired(())))));
     }
 

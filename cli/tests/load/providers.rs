@@ -144,7 +144,7 @@ fn metrics(server: &Process) -> String {
 /// Longer than any other wait: there may be ten thousand of them.
 #[track_caller]
 fn until(process: &mut Process, word: &str) {
-    for _ in 0..20 {
+    for _ in 0..60 {
         let mut pause = 0;
         wait_until(word, || {
             pause += 1;
