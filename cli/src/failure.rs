@@ -156,6 +156,7 @@ mod tests {
             server: "gamma".into(),
             endpoint: "https://127.0.0.1:1".into(),
             reason: "Connection refused".into(),
+            is_late: false,
         };
         let failure =
             Failure::Partly { done: 2, asked: 3, first: Box::new(first), remedy: "; repeat it" };

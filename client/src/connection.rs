@@ -23,10 +23,11 @@ use tokio::net::TcpStream;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Uri};
 
 use crate::{
-    deadline::{self, request},
+    deadline::{self, Patience, request},
     error::ClientError,
     pinned::{Pinned, Seen},
     profile::{Profile, ProfileServer},
+    progress::Progress,
     refusal,
 };
 
@@ -65,16 +66,21 @@ impl Cluster {
         Ok(Self { profile: profile.file().to_owned(), servers: servers.collect::<Result<_, _>>()? })
     }
 
-    /// Prepares channels and requires every server to answer and to fit.
-    pub async fn connect(profile: &Profile) -> Result<Self, ClientError> {
+    /// Prepares channels and requires every server to answer and to fit. One that is late is asked
+    /// again for as long as `longest`, and `progress` is told for whom one waits.
+    pub async fn connect(
+        profile: &Profile,
+        longest: Duration,
+        progress: &dyn Progress,
+    ) -> Result<Self, ClientError> {
         let cluster = Self::new(profile)?;
-        cluster.require_all().await?;
+        cluster.require_all(Patience { longest, progress }).await?;
         Ok(cluster)
     }
 
     /// Requires every server to answer and to fit.
-    pub async fn require_all(&self) -> Result<(), ClientError> {
-        match self.check().await?.into_iter().next() {
+    pub(crate) async fn require_all(&self, patience: Patience<'_>) -> Result<(), ClientError> {
+        match self.check(patience).await?.into_iter().next() {
             None => Ok(()),
             Some(unreachable) => Err(unreachable),
         }
@@ -91,8 +97,10 @@ impl Cluster {
         profile: &Profile,
     ) -> Result<(Self, Vec<ClientError>), ClientError> {
         let cluster = Self::new(profile)?;
-        let mut unreachable = cluster.check().await?;
+        let mut unreachable = cluster.check(Patience::NONE).await?;
         if unreachable.len() == cluster.servers.len() {
+            // One that may answer soon is worth more than one that is not there.
+            unreachable.sort_by_key(|error| !error.is_late());
             return Err(unreachable.swap_remove(0));
         }
         Ok((cluster, unreachable))
@@ -132,14 +140,24 @@ impl Cluster {
 
     /// Asks every server who it is. Returns who could not be reached; fails when an answer does
     /// not fit.
-    async fn check(&self) -> Result<Vec<ClientError>, ClientError> {
-        let answers = join_all(self.servers.iter().map(Server::describe)).await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    async fn check(&self, patience: Patience<'_>) -> Result<Vec<ClientError>, ClientError> {
+        // Each answer with its own time: another server may have been late.
+        let describe = |server: &Server| {
+            let server = server.clone();
+            async move {
+                let answer = patience.ask(|| server.describe()).await?;
+                Ok::<_, ClientError>((
+                    answer,
+                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+                ))
+            }
+        };
+        let answers = join_all(self.servers.iter().map(describe)).await;
         let mut unreachable = Vec::new();
         let mut first: Option<(&Server, DescribeResponse)> = None;
         for (server, answer) in self.servers.iter().zip(answers) {
-            let answer = match answer {
-                Ok(answer) => answer,
+            let (answer, now) = match answer {
+                Ok(answered) => answered,
                 Err(error) if error.is_unreachable() => {
                     unreachable.push(error);
                     continue;
@@ -179,6 +197,7 @@ impl Server {
             server: server.name.clone(),
             endpoint: server.endpoint.to_string().trim_end_matches('/').to_owned(),
             reason: format!("the profile's roots cannot be used: {cause}"),
+            is_late: false,
         };
         let pinned = Pinned::new(server.tls, roots).map_err(unusable)?;
         let seen = pinned.seen();

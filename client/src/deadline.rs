@@ -1,5 +1,6 @@
 //! How long one call may take: every request to a server carries a deadline, and a server that is
-//! busy is asked again within it.
+//! busy is asked again within it; one that is late is asked again for as long as its caller has
+//! patience.
 
 use std::{
     error::Error as _,
@@ -10,7 +11,11 @@ use std::{
 use rand::RngExt as _;
 use tonic::{Code, ConnectError, Response, Status};
 
-use crate::refusal;
+use crate::{
+    error::ClientError,
+    progress::{Event, Progress, Silent},
+    refusal,
+};
 
 /// For questions and commands.
 pub const ASK: Duration = Duration::from_secs(10);
@@ -30,6 +35,52 @@ const CLOSED: Duration = Duration::from_secs(10);
 const CLOSED_PAUSE: Duration = Duration::from_millis(250);
 /// How long a server may be busy: when ten thousand come at once, the last of them waits.
 const BUSY: Duration = Duration::from_secs(120);
+
+/// How long servers that are all needed are waited for where nobody says how long.
+pub const LATE: Duration = Duration::from_secs(60);
+/// The first pause before a server that is late is asked again; each next one is twice as long.
+const LATE_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a server that is late is asked again, and who is told for whom one waits.
+#[derive(Clone, Copy)]
+pub struct Patience<'a> {
+    /// From the first question on; a question that has been asked may take longer.
+    pub longest: Duration,
+    /// Is told.
+    pub progress: &'a dyn Progress,
+}
+
+impl Patience<'_> {
+    /// Asks once: for those who can do with the others' answers.
+    pub const NONE: Self = Self { longest: Duration::ZERO, progress: &Silent };
+
+    /// Asks, and asks again while a server that is needed is late ([`ClientError::is_late`]). Only for
+    /// what may be done twice.
+    pub async fn ask<T, A>(self, question: impl Fn() -> A) -> Result<T, ClientError>
+    where
+        A: Future<Output = Result<T, ClientError>>,
+    {
+        let started = Instant::now();
+        let mut pause = LATE_PAUSE;
+        loop {
+            let error = match question().await {
+                Err(error) if error.is_late() => error,
+                answer => return answer,
+            };
+            let rest = self.longest.saturating_sub(started.elapsed());
+            let ClientError::Unreachable { server, reason, .. } = &error else { return Err(error) };
+            if rest.is_zero() {
+                return Err(error);
+            }
+            let what = format!("an answer of {server} ({reason})");
+            self.progress.event(Event::Waiting { what });
+            // Spread, so that many clients do not come back at the same moment.
+            let spread = rand::rng().random_range(0.75..1.25);
+            tokio::time::sleep(pause.mul_f64(spread).min(rest)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
 
 /// `message` as a request with a deadline.
 pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
@@ -76,14 +127,9 @@ fn was_closed_before_a_call(status: &Status) -> bool {
     while let Some(error) = cause {
         is_new |= error.is::<ConnectError>();
         if let Some(error) = error.downcast_ref::<io::Error>() {
+            // One that took too long has waited already.
             let kind = error.kind();
-            let closed = [
-                ErrorKind::UnexpectedEof,
-                ErrorKind::ConnectionReset,
-                ErrorKind::ConnectionAborted,
-                ErrorKind::BrokenPipe,
-            ];
-            if is_new && closed.contains(&kind) {
+            if is_new && kind != ErrorKind::TimedOut && refusal::is_passing(kind) {
                 return true;
             }
         }
@@ -129,6 +175,54 @@ mod tests {
             assert_eq!(answer.unwrap_err().code(), status.code());
         }
         assert_eq!(calls.get(), 3);
+    }
+
+    /// Keeps what it is told.
+    #[derive(Default)]
+    struct Told(std::sync::Mutex<Vec<Event>>);
+
+    impl Progress for Told {
+        fn event(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    fn unreachable(is_late: bool) -> ClientError {
+        let (server, endpoint) = ("beta".into(), "https://h:1".into());
+        ClientError::Unreachable { server, endpoint, reason: "no answer in time".into(), is_late }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_late_is_named_and_asked_until_it_answers() {
+        let (calls, told) = (Cell::new(0), Told::default());
+        let patience = Patience { longest: ASK, progress: &told };
+        let answer = patience.ask(async || {
+            calls.set(calls.get() + 1);
+            if calls.get() < 3 { Err(unreachable(true)) } else { Ok(calls.get()) }
+        });
+        assert_eq!(answer.await.unwrap(), 3);
+        let what = "an answer of beta (no answer in time)".to_owned();
+        let waiting = Event::Waiting { what };
+        assert_eq!(*told.0.lock().unwrap(), [waiting.clone(), waiting]);
+    }
+
+    #[tokio::test]
+    async fn patience_ends_and_is_only_for_who_is_late() {
+        let told = Told::default();
+        let short = Patience { longest: Duration::from_millis(600), progress: &told };
+        for (patience, is_late, most) in
+            [(short, true, 3), (short, false, 1), (Patience::NONE, true, 1)]
+        {
+            let calls = Cell::new(0);
+            let answer: Result<(), _> = patience
+                .ask(async || {
+                    calls.set(calls.get() + 1);
+                    Err(unreachable(is_late))
+                })
+                .await;
+            assert!(answer.unwrap_err().is_unreachable());
+            assert!((most.min(2)..=most).contains(&calls.get()), "{} of {most}", calls.get());
+        }
     }
 
     #[tokio::test]

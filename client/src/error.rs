@@ -204,6 +204,9 @@ pub enum ClientError {
         endpoint: String,
         /// What happened.
         reason: String,
+        /// Whether it is there and was only late or not ready, so that it may answer soon; not that
+        /// nobody listens, nor that it is not the one that was meant.
+        is_late: bool,
     },
     /// A server took nothing for too long.
     #[error(
@@ -459,6 +462,11 @@ impl ClientError {
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
+
+    /// Whether the same question may be answered soon.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Self::Unreachable { is_late: true, .. })
+    }
 }
 
 /// What the operating system said, without the number of it.
@@ -532,6 +540,7 @@ mod tests {
                     server: server(),
                     endpoint: "https://h:1".into(),
                     reason: reason(),
+                    is_late: false,
                 },
                 5,
             ),

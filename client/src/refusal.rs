@@ -1,9 +1,13 @@
 //! From a server's gRPC status to what the person at the terminal should know and do.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{
+    error::Error as _,
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
 use rustls::CertificateError;
-use tonic::{Code, Status};
+use tonic::{Code, ConnectError, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -20,6 +24,7 @@ pub fn from_status(server: &Server, status: &Status) -> ClientError {
             server: name,
             endpoint: server.endpoint(),
             reason: reason(status),
+            is_late: is_late(status),
         };
     }
     let reason = reason(status);
@@ -44,6 +49,39 @@ pub fn from_status(server: &Server, status: &Status) -> ClientError {
 /// Whether repeating the same call may succeed. Only for calls that may be repeated.
 pub fn is_transient(status: &Status) -> bool {
     is_unreachable(status) || matches!(status.code(), Code::ResourceExhausted | Code::Aborted)
+}
+
+/// Whether the server is there and gave no answer for now: it was late, it is not ready, or the
+/// connection broke. Not that nobody listens, nor that whoever does is not trusted.
+fn is_late(status: &Status) -> bool {
+    let mut cause = status.source();
+    if cause.is_none() || status.code() == Code::DeadlineExceeded || status.message() == TIMEOUT {
+        return true;
+    }
+    let mut is_new = false;
+    while let Some(error) = cause {
+        if error.is::<TimeoutExpired>() {
+            return true;
+        }
+        is_new |= error.is::<ConnectError>();
+        if let Some(error) = error.downcast_ref::<io::Error>().filter(|_| is_new) {
+            return is_passing(error.kind());
+        }
+        cause = error.source();
+    }
+    // One that was there broke.
+    !is_new
+}
+
+/// What happens to connections with somebody who listens.
+pub fn is_passing(kind: ErrorKind) -> bool {
+    let broken = [
+        ErrorKind::UnexpectedEof,
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+    ];
+    kind == ErrorKind::TimedOut || broken.contains(&kind)
 }
 
 /// How long the server asks to wait before the call is repeated.
@@ -154,6 +192,26 @@ mod tests {
     fn a_server_s_refusal_cannot_steer_the_terminal() {
         let status = Status::failed_precondition("no\u{1b}]0;x\u{7}\u{202e}\nerror: all is well");
         assert_eq!(reason(&status), "no ]0;x   error: all is well");
+    }
+
+    #[test]
+    fn who_is_late_is_told_from_who_is_not_there() {
+        let transport = |kind: ErrorKind| {
+            Status::from_error(Box::new(ConnectError(io::Error::from(kind).into())))
+        };
+        for kind in [ErrorKind::TimedOut, ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
+            assert!(is_late(&transport(kind)), "{kind}");
+        }
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::InvalidData, ErrorKind::NotFound] {
+            assert!(is_unreachable(&transport(kind)) && !is_late(&transport(kind)), "{kind}");
+        }
+        for status in [Status::unavailable("stopping"), Status::deadline_exceeded("")] {
+            assert!(is_late(&status), "{status}");
+        }
+        assert!(is_late(&Status::cancelled(TIMEOUT)));
+        let call = Status::from_error(Box::new(io::Error::from(ErrorKind::InvalidData)));
+        assert!(is_late(&call), "there was a connection");
+        assert!(is_late(&Status::from_error(Box::new(TimeoutExpired(())))));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use study::{
 
 use crate::{
     connection::{Cluster, Server},
-    deadline::{self, request},
+    deadline::{self, Patience, request},
     error::ClientError,
     profile::{Profile, Role},
     progress::{Event, Progress},
@@ -70,7 +70,7 @@ pub async fn create(
     let cluster = Cluster::new(profile)?;
     let servers = cluster.servers_of(&study)?;
     let cluster = cluster.only(&servers);
-    cluster.require_all().await?;
+    cluster.require_all(Patience { longest: deadline::LATE, progress }).await?;
     propose(&servers, &study, &signer).await?;
     watch_opening(&cluster, study.id(), progress).await
 }
@@ -212,6 +212,8 @@ pub async fn overview(cluster: &Cluster, id: StudyId) -> Result<Overview, Client
     }
     let names: Vec<String> =
         unreachable.iter().map(|(server, _)| server.name().to_owned()).collect();
+    // One that may answer soon is worth more than one that is not there.
+    unreachable.sort_by_key(|(_, error)| !error.is_late());
     match (found.overview(id, &names), unreachable.into_iter().next()) {
         (Some(overview), _) => Ok(overview),
         // Who cannot be asked may know it.

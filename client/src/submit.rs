@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::Cluster,
+    deadline::Patience,
     error::ClientError,
     profile::{Profile, Role},
     progress::{Event, Progress},
@@ -124,7 +125,7 @@ pub async fn submit(
     stop: &CancellationToken,
     progress: Arc<dyn Progress>,
 ) -> Result<SubmitReport, ClientError> {
-    let (cluster, _) = Cluster::connect_to_some(profile).await?;
+    let cluster = connect(profile, options.timeout, stop, &*progress).await?;
     submit_through(&cluster, profile, id, file, options, stop, progress).await
 }
 
@@ -141,7 +142,7 @@ pub async fn submit_through(
     let (started, trace) = (Instant::now(), Trace::start(&mut rand::rng()));
     let provider = profile.signer(Role::Provider)?;
     let key = provider.public();
-    let (cluster, study) = joined(cluster, id, key).await?;
+    let (cluster, study) = joined(cluster, id, key, options.timeout, stop, &*progress).await?;
     let plan = Arc::new(Plan::new(&study)?);
     let collect = Collect::new(plan.circuit().clone(), id, cluster.servers().len())?;
     let size = batch_size(options.batch, collect.max_records())?;
@@ -151,7 +152,7 @@ pub async fn submit_through(
     let replace = options.replace.as_deref();
     let replacement = replace.map(|path| Replacement::open(path, id, key)).transpose()?;
     let begin = Begin { cluster: &cluster, file, options, checked: &checked, id, header };
-    let (receipts, replacement) = begin.run(replacement, stop, &*progress).await?;
+    let Begun { receipts, replacement, is_open } = begin.run(replacement, stop, &*progress).await?;
     let resumed = receipts.records();
     let amendment = replacement.as_ref().map(Replacement::change).transpose()?;
     let upload = Upload {
@@ -170,6 +171,7 @@ pub async fn submit_through(
             extent: Extent::Everything,
         },
         cluster: cluster.clone(),
+        is_open,
         timeout: options.timeout,
         trace,
     };
@@ -206,13 +208,41 @@ pub async fn submit_through(
     })
 }
 
+/// The servers of a profile that answer, at least one.
+async fn connect(
+    profile: &Profile,
+    longest: Duration,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<Cluster, ClientError> {
+    let patience = Patience { longest, progress };
+    let connected = patience.ask(|| Cluster::connect_to_some(profile));
+    unless_stopped(stop, connected).await.map(|(cluster, _)| cluster)
+}
+
+/// What `work` gives, unless the user stops it before: a server may be waited for for long.
+async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    tokio::select! {
+        () = stop.cancelled() => Err(ClientError::Interrupted),
+        done = work => done,
+    }
+}
+
 /// The servers of a study that takes submissions of `provider`, and the study.
 async fn joined(
     cluster: &Cluster,
     id: StudyId,
     provider: PublicKey,
+    longest: Duration,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
 ) -> Result<(Cluster, Arc<Study>), ClientError> {
-    let study = Arc::new(studies::overview(cluster, id).await?.definition);
+    let patience = Patience { longest, progress };
+    let asked = patience.ask(|| studies::overview(cluster, id));
+    let study = Arc::new(unless_stopped(stop, asked).await?.definition);
     if !study.providers().is_empty() && !study.providers().contains(&provider) {
         return Err(ClientError::NotAProvider { id, provider });
     }
@@ -229,6 +259,14 @@ struct Begin<'a> {
     header: Header,
 }
 
+/// An upload whose receipts are opened.
+struct Begun {
+    receipts: Receipts,
+    replacement: Option<Replacement>,
+    /// Whether all servers have just said that they take submissions.
+    is_open: bool,
+}
+
 impl Begin<'_> {
     /// Opens the receipts of the upload; of a replacement, once the old ones are marked.
     async fn run(
@@ -236,7 +274,7 @@ impl Begin<'_> {
         mut replacement: Option<Replacement>,
         stop: &CancellationToken,
         progress: &dyn Progress,
-    ) -> Result<(Receipts, Option<Replacement>), ClientError> {
+    ) -> Result<Begun, ClientError> {
         let Self { cluster, file, options, checked, id, mut header } = self;
         let wanted = options.receipts.as_deref();
         let path = match &replacement {
@@ -244,7 +282,8 @@ impl Begin<'_> {
             None => wanted.map_or_else(|| beside(file, None), Path::to_owned),
         };
         // A study that takes nothing leaves no receipts file behind that knows of no receipt.
-        if !path.exists() {
+        let is_new = !path.exists();
+        if is_new {
             let open = wait_until_open(cluster, id, options.timeout, stop, progress).await;
             match replacement.is_some() {
                 true => open.map_err(change::too_late)?,
@@ -255,7 +294,8 @@ impl Begin<'_> {
             let batches = checked.valid.div_ceil(u64::from(header.batch));
             header = header.replacing(replacement.begin(&path, batches)?);
         }
-        Ok((Receipts::open(&path, header)?, replacement))
+        let receipts = Receipts::open(&path, header)?;
+        Ok(Begun { receipts, replacement, is_open: is_new })
     }
 }
 
@@ -264,6 +304,7 @@ struct Upload {
     work: Work,
     pass: Pass,
     cluster: Cluster,
+    is_open: bool,
     timeout: Duration,
     trace: Trace,
 }
@@ -276,14 +317,18 @@ impl Upload {
         stop: &CancellationToken,
         progress: Arc<dyn Progress>,
     ) -> Result<(Receipts, Vec<(String, u64)>), ClientError> {
-        let Self { work, mut pass, cluster, timeout, trace } = self;
+        let Self { work, mut pass, cluster, is_open, timeout, trace } = self;
         let batches = pass.valid.div_ceil(u64::from(pass.size));
         let is_complete = |receipts: &Receipts| (0..batches).all(|batch| receipts.is_done(batch));
         if is_complete(&receipts) {
             return Ok((receipts, Vec::new()));
         }
         let id = work.collect.study();
-        let late = match wait_until_open(&cluster, id, timeout, stop, &*progress).await {
+        let open = match is_open {
+            true => Ok(()),
+            false => wait_until_open(&cluster, id, timeout, stop, &*progress).await,
+        };
+        let late = match open {
             Ok(()) => None,
             // An earlier run may have been interrupted between a server's answer and its note:
             // servers give their receipts for what they hold at any time.
@@ -368,10 +413,12 @@ async fn wait_until_open(
     stop: &CancellationToken,
     progress: &dyn Progress,
 ) -> Result<(), ClientError> {
-    cluster.require_all().await?;
+    let patience = Patience { longest: timeout, progress };
+    unless_stopped(stop, cluster.require_all(patience)).await?;
     let started = Instant::now();
     loop {
-        let now = studies::overview(cluster, id).await?;
+        let asked = patience.ask(|| studies::overview(cluster, id));
+        let now = unless_stopped(stop, asked).await?;
         let all = now.servers.len() == cluster.servers().len();
         match now.state {
             State::Open if all => return Ok(()),
@@ -382,9 +429,7 @@ async fn wait_until_open(
             state => return Err(ClientError::NotOpen { id, state, detail: now.why() }),
         }
         progress.event(Event::Waiting { what: format!("the study to open ({})", now.why()) });
-        tokio::select! {
-            () = stop.cancelled() => return Err(ClientError::Interrupted),
-            () = tokio::time::sleep(POLL) => {}
-        }
+        let pause = async { Ok(tokio::time::sleep(POLL).await) };
+        unless_stopped(stop, pause).await?;
     }
 }

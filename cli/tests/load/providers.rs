@@ -2,16 +2,26 @@
 //!
 //! They live in processes of their own, so that no process has more connections than the system
 //! allows it. All connect first; when everybody is connected, everybody submits, a hundred a second,
-//! and stays until the last has: this one machine is all of theirs.
+//! and stays until the last has: this one machine is all of theirs. Nobody tries anything again: what
+//! a server cannot do at once is the client library's to ride out.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::Path,
     process::Command,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use ::client::{Cluster, Profile, progress::Silent, submit::Options};
+use ::client::{
+    Cluster, Profile,
+    progress::{Event, Progress},
+    submit::Options,
+};
 use futures::{StreamExt as _, future::try_join_all, stream};
 use mpc::ids::StudyId;
 use rand::RngExt as _;
@@ -22,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     end, print_use,
     process::{Process, typed, wait_until},
-    serve_cluster::Servers,
+    serve_cluster::{NAMES, Servers},
     size,
 };
 
@@ -31,7 +41,8 @@ const OF_PROCESS: usize = 4_000;
 /// Providers of one process that connect at the same moment.
 const CONNECTING: usize = 32;
 /// Everybody may come from one address here, and nothing else is beyond the usual limits.
-const LIMITS: &str = "[limits]\nconnections = 60000\ncalls_per_second = 1000000\n";
+const LIMITS: &str = "[limits]\nconnections = 60000\ncalls_per_second = 1000000\n\
+                      [metrics]\nlisten = \"127.0.0.1:0\"\n";
 /// What a process of providers is told by its environment.
 const TASK: &str = "LOAD_PROVIDERS";
 
@@ -97,15 +108,43 @@ fn providers_that_come_all_at_once_are_all_counted_once() {
     for process in processes {
         println!("{}", process.wait().ok().stdout);
     }
+    print_refusals(&servers);
     client.close(&study);
     assert_sum(&client.result(&study), count, (0..count).map(age).sum());
     end(servers);
 }
 
+/// Prints what the servers refused for now.
+fn print_refusals(servers: &Servers) {
+    for (server, name) in NAMES.into_iter().enumerate() {
+        let metrics = metrics(servers.process(server));
+        let refused = |line: &&str| {
+            ["sotto_limits_total", "sotto_submissions_total"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        };
+        for line in metrics.lines().filter(refused) {
+            println!("{name}: {line}");
+        }
+    }
+}
+
+/// What a server counts, from where its log says.
+fn metrics(server: &Process) -> String {
+    let log = server.stderr();
+    let said = log.lines().find(|line| line.contains("\"message\":\"metrics\"")).unwrap();
+    let said: Value = serde_json::from_str(said).unwrap();
+    let mut stream = TcpStream::connect(said["fields"]["address"].as_str().unwrap()).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// Longer than any other wait: there may be ten thousand of them.
 #[track_caller]
 fn until(process: &mut Process, word: &str) {
-    for _ in 0..20 {
+    for _ in 0..60 {
         let mut pause = 0;
         wait_until(word, || {
             pause += 1;
@@ -128,6 +167,7 @@ fn age(provider: usize) -> usize {
 #[ignore = "a process of the test above"]
 fn be_providers() {
     let task = std::env::var(TASK).unwrap();
+    let told = Arc::new(Told::default());
     let [dir, study, from, to, count] = task.split('\n').collect::<Vec<_>>().try_into().unwrap();
     let [from, to, count] = [from, to, count].map(|number| number.parse::<usize>().unwrap());
     // All connections that the system allows a process that asks for them.
@@ -136,9 +176,10 @@ fn be_providers() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let begun = Instant::now();
-        let connecting = stream::iter(from..to).map(|number| connect(Path::new(dir), number));
+        let connecting =
+            stream::iter(from..to).map(|number| connect(Path::new(dir), number, &told));
         let connected: Vec<_> = connecting.buffer_unordered(CONNECTING).collect().await;
-        println!("connected in {} s", begun.elapsed().as_secs());
+        println!("connected in {} s, {told}", begun.elapsed().as_secs());
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).unwrap();
         let begun = Instant::now();
@@ -154,7 +195,7 @@ fn be_providers() {
         });
         let submitted: Vec<_> = submitting.collect();
         let connected = try_join_all(submitted).await.unwrap();
-        println!("submitted in {} s", begun.elapsed().as_secs());
+        println!("submitted in {} s, {told}", begun.elapsed().as_secs());
         drop(connected);
     });
 }
@@ -163,36 +204,50 @@ struct Provider {
     profile: Profile,
     cluster: Cluster,
     file: std::path::PathBuf,
+    told: Arc<Told>,
+}
+
+/// How often all providers of a process were told that something is waited for or sent again.
+#[derive(Default)]
+struct Told {
+    waiting: AtomicU64,
+    retrying: AtomicU64,
+}
+
+impl Progress for Told {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Waiting { .. } => self.waiting.fetch_add(1, Ordering::Relaxed),
+            Event::Retrying { .. } => self.retrying.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        write!(f, "{} waits for a server, {} resent", of(&self.waiting), of(&self.retrying))
+    }
 }
 
 /// A provider with a key of its own, connected to all servers.
-async fn connect(dir: &Path, number: usize) -> Provider {
+async fn connect(dir: &Path, number: usize, told: &Arc<Told>) -> Provider {
     let common = std::fs::read_to_string(dir.join("sotto.toml")).unwrap();
     let own = common.replace("provider.key", &format!("provider-{number}.key"));
     let (profile, file) = (dir.join(format!("{number}.toml")), dir.join(format!("{number}.csv")));
     std::fs::write(&profile, own).unwrap();
     std::fs::write(&file, format!("age\n{}\n", age(number))).unwrap();
     let profile = Profile::load(&profile).unwrap();
-    let mut tries = 0;
-    let cluster = loop {
-        match Cluster::connect(&profile).await {
-            Ok(cluster) => break cluster,
-            // Both ends of all connections are this machine, which may be too slow for a handshake in
-            // five seconds: a person tries again.
-            Err(error) if error.is_unreachable() && tries < 10 => {
-                tries += 1;
-                println!("provider {number} tries again: {error}");
-            }
-            Err(error) => panic!("provider {number}: {error}"),
-        }
-    };
-    Provider { profile, cluster, file }
+    let patience = Options::default().timeout;
+    let cluster = Cluster::connect(&profile, patience, &**told).await.unwrap();
+    Provider { profile, cluster, file, told: told.clone() }
 }
 
 impl Provider {
     async fn submit(&self, study: StudyId) {
         let options = Options::default();
-        let (stop, silent) = (CancellationToken::new(), Arc::new(Silent));
+        let stop = CancellationToken::new();
         let report = ::client::submit::submit_through(
             &self.cluster,
             &self.profile,
@@ -200,7 +255,7 @@ impl Provider {
             &self.file,
             &options,
             &stop,
-            silent,
+            self.told.clone(),
         );
         assert_eq!(Box::pin(report).await.unwrap().records, 1);
     }

@@ -49,21 +49,9 @@ impl People {
             let options = Options { timeout: Duration::from_secs(60), ..Options::default() };
             let (stop, silent) = (CancellationToken::new(), Arc::new(Silent));
             let begun = Instant::now();
-            loop {
-                let submit = ::client::submit::submit(
-                    &profile,
-                    self.study,
-                    &file,
-                    &options,
-                    &stop,
-                    silent.clone(),
-                );
-                match submit.await {
-                    Ok(report) => break assert_eq!(report.records, 1),
-                    // Before anything is sent, a server must answer at once; a person tries again.
-                    Err(error) => again(&error, begun).await,
-                }
-            }
+            let submit =
+                ::client::submit::submit(&profile, self.study, &file, &options, &stop, silent);
+            assert_eq!(submit.await.unwrap().records, 1);
             waited.submitting.push(begun.elapsed());
             self.next += 1;
             let begun = Instant::now();
@@ -76,7 +64,7 @@ impl People {
     }
 }
 
-/// A person who could not reach a server tries again, for a while.
+/// An analyst who could not reach any server tries again, for a while.
 async fn again(error: &::client::ClientError, begun: Instant) {
     assert!(error.is_unreachable() && begun.elapsed() < Duration::from_secs(60), "{error}");
     eprintln!("  again: {error}");

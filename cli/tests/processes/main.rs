@@ -17,6 +17,7 @@ mod dev_cluster;
 mod disk;
 mod doctor;
 mod kills;
+mod late;
 mod memory;
 mod one_hot;
 mod operations;

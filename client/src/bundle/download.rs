@@ -242,6 +242,7 @@ fn broke_off(server: &Server, reason: &str) -> ClientError {
         server: server.name().to_owned(),
         endpoint: server.endpoint(),
         reason: reason.into(),
+        is_late: false,
     }
 }
 

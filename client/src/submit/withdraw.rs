@@ -13,13 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     change::{self, Change},
-    joined,
+    connect, joined,
     receipts::{Previous, ReceiptsError, Retired},
     upload::Lanes,
     wait_until_open,
 };
 use crate::{
-    connection::Cluster,
     error::ClientError,
     profile::{Profile, Role},
     progress::Progress,
@@ -69,8 +68,8 @@ pub async fn withdraw(
     let is_acknowledged = |id: AmendmentId| previous.document().is_acknowledged(id);
     let earlier = previous.amendment()?.is_some_and(is_acknowledged);
     if !earlier {
-        let (cluster, _) = Cluster::connect_to_some(profile).await?;
-        let (cluster, _) = joined(&cluster, id, provider.public()).await?;
+        let cluster = connect(profile, timeout, stop, progress).await?;
+        let (cluster, _) = joined(&cluster, id, provider.public(), timeout, stop, progress).await?;
         if previous.amendment()?.is_none() {
             change::require_room(previous.submissions()?.len())?;
             let open = wait_until_open(&cluster, id, timeout, stop, progress).await;
