@@ -54,8 +54,8 @@ impl Patience<'_> {
     /// Asks once: for those who can do with the others' answers.
     pub const NONE: Self = Self { longest: Duration::ZERO, progress: &Silent };
 
-    /// Asks, and asks again while a server that is needed is late ([`ClientError::is_late`]). Only for
-    /// what may be done twice.
+    /// Asks, and asks again while a server that is needed is late or busy ([`ClientError::is_late`]).
+    /// Only for what may be done twice.
     pub async fn ask<T, A>(self, question: impl Fn() -> A) -> Result<T, ClientError>
     where
         A: Future<Output = Result<T, ClientError>>,
@@ -64,11 +64,11 @@ impl Patience<'_> {
         let mut pause = LATE_PAUSE;
         loop {
             let error = match question().await {
-                Err(error) if error.is_late() => error,
+                Err(error) => error,
                 answer => return answer,
             };
             let rest = self.longest.saturating_sub(started.elapsed());
-            let ClientError::Unreachable { server, reason, .. } = &error else { return Err(error) };
+            let Some((server, reason)) = error.awaited() else { return Err(error) };
             if rest.is_zero() {
                 return Err(error);
             }
@@ -204,6 +204,18 @@ mod tests {
         let what = "an answer of beta (no answer in time)".to_owned();
         let waiting = Event::Waiting { what };
         assert_eq!(*told.0.lock().unwrap(), [waiting.clone(), waiting]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stays_busy_is_asked_for_as_long_as_its_caller_has_patience() {
+        let (calls, told) = (Cell::new(0), Told::default());
+        let answer = Patience { longest: ASK, progress: &told }.ask(async || {
+            calls.set(calls.get() + 1);
+            let (server, reason) = ("beta".into(), "this server is busy".into());
+            if calls.get() < 2 { Err(ClientError::Busy { server, reason }) } else { Ok(()) }
+        });
+        answer.await.unwrap();
+        assert_eq!((calls.get(), told.0.lock().unwrap().len()), (2, 1));
     }
 
     #[tokio::test]

@@ -286,6 +286,14 @@ pub enum ClientError {
         /// Its words, which name the rule.
         reason: String,
     },
+    /// A server takes no more at the moment, and said when it may.
+    #[error("{server} refuses: {reason}")]
+    Busy {
+        /// The server.
+        server: String,
+        /// Its words, which name the limit.
+        reason: String,
+    },
     /// A server finds the request malformed.
     #[error("{server} does not accept the request: {reason}")]
     NotAccepted {
@@ -448,6 +456,7 @@ impl ClientError {
                 Exit::Aborted
             }
             Self::Refused { .. }
+            | Self::Busy { .. }
             | Self::NotOpen { .. }
             | Self::TooLate { .. }
             | Self::NotApproved { .. }
@@ -465,7 +474,16 @@ impl ClientError {
 
     /// Whether the same question may be answered soon.
     pub fn is_late(&self) -> bool {
-        matches!(self, Self::Unreachable { is_late: true, .. })
+        self.awaited().is_some()
+    }
+
+    /// Which server may answer the same question soon, and why it has not yet.
+    pub(crate) fn awaited(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Unreachable { server, reason, is_late: true, .. }
+            | Self::Busy { server, reason } => Some((server, reason)),
+            _ => None,
+        }
     }
 }
 

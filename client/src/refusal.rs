@@ -32,6 +32,9 @@ pub fn from_status(server: &Server, status: &Status) -> ClientError {
         Code::Unauthenticated | Code::PermissionDenied => {
             ClientError::NotAuthorised { server: name, reason }
         }
+        Code::ResourceExhausted if retry_delay(status).is_some() => {
+            ClientError::Busy { server: name, reason }
+        }
         Code::FailedPrecondition | Code::ResourceExhausted | Code::AlreadyExists => {
             ClientError::Refused { server: name, reason }
         }
