@@ -429,7 +429,10 @@ async fn wait_until_open(
             state => return Err(ClientError::NotOpen { id, state, detail: now.why() }),
         }
         progress.event(Event::Waiting { what: format!("the study to open ({})", now.why()) });
-        let pause = async { Ok(tokio::time::sleep(POLL).await) };
+        let pause = async {
+            tokio::time::sleep(POLL).await;
+            Ok(())
+        };
         unless_stopped(stop, pause).await?;
     }
 }
