@@ -44,7 +44,8 @@ impl People {
         let mut waited = Waited::default();
         let profile = Profile::load(&self.profile).unwrap();
         for _ in 0..count {
-            let file = self.dir.join(format!("person-{}.csv", self.next));
+            // A study's own: receipts lie beside it.
+            let file = self.dir.join(format!("person-{}-{}.csv", self.study, self.next));
             std::fs::write(&file, one_hot::people(self.next..self.next + 1)).unwrap();
             let options = Options { timeout: Duration::from_secs(60), ..Options::default() };
             let (stop, silent) = (CancellationToken::new(), Arc::new(Silent));
