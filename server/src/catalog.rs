@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
 use mpc::{
@@ -13,7 +13,7 @@ use mpc::{
 use study::{Plan, Study, StudyError};
 use tokio::sync::{Mutex as AsyncMutex, Notify, Semaphore};
 
-use crate::door::Door;
+use crate::{door::Door, storage::StudyState};
 
 /// A study as one of its servers sees it.
 pub struct StudyContext {
@@ -41,6 +41,10 @@ pub struct StudyContext {
     pub wake: Notify,
     /// Whether a new upload was refused because the study takes none any more. It never will.
     pub takes_nothing: AtomicBool,
+    /// The state that it ended in, once somebody asked.
+    pub ended: OnceLock<StudyState>,
+    /// Uploads that come too late are looked up one after another: others have the database, too.
+    pub late: Semaphore,
 }
 
 /// Runs of one study that may wait for each other at one server.
@@ -104,6 +108,8 @@ impl StudyContext {
             runs: Arc::new(Semaphore::new(RUNS)),
             wake: Notify::new(),
             takes_nothing: AtomicBool::default(),
+            ended: OnceLock::new(),
+            late: Semaphore::new(1),
         })
     }
 

@@ -137,12 +137,20 @@ impl Node {
         if !context.takes_nothing.load(Ordering::Relaxed) {
             return Ok(());
         }
+        let _turn = context.late.acquire().await.map_err(|_| RpcError::Stopping)?;
         let stored = self.storage.submissions(context.id, &[submission]).await?;
         if stored.iter().any(Option::is_some) {
             return Ok(());
         }
-        let study = self.storage.study(context.id).await?.ok_or(RpcError::UnknownStudy)?;
-        Err(RpcError::State { call: "submitting", state: study.state })
+        let state = match context.ended.get() {
+            Some(state) => *state,
+            None => self.storage.study(context.id).await?.ok_or(RpcError::UnknownStudy)?.state,
+        };
+        if state.is_final() {
+            // It stays.
+            context.ended.get_or_init(|| state);
+        }
+        Err(RpcError::State { call: "submitting", state })
     }
 
     /// Refuses an upload whose commitment does not open to it; others that arrived with it stay.
