@@ -42,9 +42,6 @@ use crate::{
     tls::{self, ChannelError, ListenerLimits},
 };
 
-/// Connections that the system keeps until they are accepted; it may keep fewer (`net.core.somaxconn`).
-/// The usual 128 are taken in a moment by one stranger, and whoever is not kept waits for a second.
-const QUEUE: i32 = 4_096;
 /// How long requests that are being worked on may take while the server stops.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Deadline of every call that is not a stream, from the server's side.
@@ -156,7 +153,6 @@ impl Server {
     ) -> Result<Running, StartError> {
         let listen = |cause| StartError::Listen { address: config.listen, cause };
         listener.set_nonblocking(true).map_err(listen)?;
-        rustix::net::listen(&listener, QUEUE).map_err(|cause| listen(cause.into()))?;
         let listener = TcpListener::from_std(listener).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.database())?);
