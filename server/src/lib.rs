@@ -21,6 +21,7 @@ pub mod peers;
 pub mod repeatable;
 pub mod rpc;
 pub mod server;
+mod socket;
 pub mod storage;
 pub mod strangers;
 #[cfg(feature = "testing")]

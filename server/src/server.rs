@@ -36,7 +36,7 @@ use crate::{
     metrics::{self, Metrics, Traffic},
     node::{Ailment, Node},
     peers::{Greeting, Peers, sessions::Sessions},
-    rpc,
+    rpc, socket,
     storage::{Storage, StorageError, StudyState, sqlite::SqliteStorage},
     strangers::Strangers,
     tls::{self, ChannelError, ListenerLimits},
@@ -132,8 +132,8 @@ impl Server {
     /// studies that have not ended.
     pub async fn start(config: Config) -> Result<Running, StartError> {
         let address = config.listen;
-        let listener = std::net::TcpListener::bind(address)
-            .map_err(|cause| StartError::Listen { address, cause })?;
+        let listener =
+            socket::listen(address).map_err(|cause| StartError::Listen { address, cause })?;
         Self::start_on(config, listener).await
     }
 
