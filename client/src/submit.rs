@@ -429,10 +429,9 @@ async fn wait_until_open(
             state => return Err(ClientError::NotOpen { id, state, detail: now.why() }),
         }
         progress.event(Event::Waiting { what: format!("the study to open ({})", now.why()) });
-        let pause = async {
-            tokio::time::sleep(POLL).await;
-            Ok(())
-        };
-        unless_stopped(stop, pause).await?;
+        tokio::select! {
+            () = stop.cancelled() => return Err(ClientError::Interrupted),
+            () = tokio::time::sleep(POLL) => {}
+        }
     }
 }
