@@ -182,7 +182,7 @@ fn parts(mut data: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-/// The decoder of one message: what [`Reads`] says of it.
+/// The decoder of one message: what `Reads` says of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     path: fn() -> &'static str,
