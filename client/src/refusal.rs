@@ -110,7 +110,7 @@ fn words(status: &Status) -> String {
     }
     match (deepest, status.code()) {
         (_, Code::DeadlineExceeded) => "no answer in time".into(),
-        (Some(text), _) if text == TIMEOUT => "no answer in time".into(),
+        (Some(text), _) if text == TIMEOUT || text == ELAPSED => "no answer in time".into(),
         // rustls says this of every peer that ended without a goodbye, with a link to its manual.
         (Some(text), _) if text.contains("close_notify") => "the connection was closed".into(),
         (Some(text), _) if text.starts_with(CERTIFICATE) => certificate(&text),
@@ -164,6 +164,8 @@ fn certificate(text: &str) -> String {
 
 /// What tonic calls its own timeout.
 const TIMEOUT: &str = "Timeout expired";
+/// What tokio calls that of a connection.
+const ELAPSED: &str = "deadline has elapsed";
 
 /// The call may not have arrived: the server said so, or the transport did. Statuses that a
 /// server sent have no source; the transport's have.
@@ -195,6 +197,15 @@ mod tests {
     fn a_server_s_refusal_cannot_steer_the_terminal() {
         let status = Status::failed_precondition("no\u{1b}]0;x\u{7}\u{202e}\nerror: all is well");
         assert_eq!(reason(&status), "no ]0;x   error: all is well");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_not_set_up_in_time_is_no_answer_in_time() {
+        let never = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>());
+        let elapsed = io::Error::new(ErrorKind::TimedOut, never.await.unwrap_err());
+        let status = Status::from_error(Box::new(ConnectError(elapsed.into())));
+        assert_eq!(reason(&status), "no answer in time");
+        assert!(is_late(&status));
     }
 
     #[test]
