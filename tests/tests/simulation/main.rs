@@ -47,10 +47,15 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
 }
 
+/// What every run needs: panics are noted, and the clusters are there for as long as somebody has them.
+fn prepare() -> Vec<std::sync::Arc<cluster::Cluster>> {
+    panics::watch();
+    cluster::all()
+}
+
 /// Does something with each seed, on all cores, until that is enough.
 fn each(seeds: &[u64], goes_on: impl Fn(u64) -> bool + Sync) {
-    panics::watch();
-    let _clusters = cluster::all();
+    let _clusters = prepare();
     let (next, is_enough) = (AtomicUsize::new(0), AtomicBool::new(false));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
@@ -165,9 +170,8 @@ fn smallest(seed: u64, broken: Option<Broken>) -> String {
 
 #[test]
 fn whatever_happens_the_right_number_is_published_or_it_is_said_why_not() {
+    let _clusters = prepare();
     if let Some(seed) = number("SOTTO_SEED") {
-        panics::watch();
-        let _clusters = cluster::all();
         let plan = Plan::of(seed);
         println!("{plan}");
         let report = run(&plan, None, true);
@@ -247,6 +251,7 @@ fn a_server_that_signs_before_it_has_stored_is_found() {
 
 #[test]
 fn a_server_that_begins_a_run_again_is_found() {
+    let _clusters = prepare();
     let plan = |writes| Plan::of_a_run_asked_for_again(writes);
     let wrong = |broken| (0..12).flat_map(move |writes| run(&plan(writes), broken, false).wrong);
     let found: Vec<_> = wrong(Some(Broken::BeginsARunAgain)).collect();
@@ -256,6 +261,7 @@ fn a_server_that_begins_a_run_again_is_found() {
 
 #[test]
 fn a_server_that_signs_after_the_close_is_found() {
+    let _clusters = prepare();
     let broken = Some(Broken::SignsAfterTheClose);
     let seed = finds(Broken::SignsAfterTheClose, "all servers signed for");
     let least = shrink(&Plan::of(seed), |plan| !run(plan, broken, false).wrong.is_empty());
