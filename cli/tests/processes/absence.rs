@@ -169,7 +169,7 @@ impl Scene {
     /// Waits until the first server is in a run of a protocol.
     fn wait_for(&self, wanted: &str) {
         wait_until(wanted, || {
-            let phase = Phase::after(&self.servers.process(0).stderr_end());
+            let phase = Phase::now(self.servers.process(0));
             matches!(phase, Phase::Round { protocol, .. } if protocol == wanted)
         });
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::process::Process;
+
 /// What a server does that was heard of last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
@@ -17,6 +19,11 @@ pub enum Phase {
 const PROTOCOLS: [&str; 3] = ["setup", "verify", "publish"];
 
 impl Phase {
+    /// The phase that a process is in.
+    pub fn now(process: &Process) -> Self {
+        Self::after(&process.stderr_end(16 << 10))
+    }
+
     /// The phase after all that is in a log.
     pub fn after(log: &str) -> Self {
         log.lines().rev().find_map(Self::of_line).unwrap_or(Self::Between)

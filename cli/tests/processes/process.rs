@@ -92,10 +92,9 @@ impl Process {
     }
 
     /// What it said last, of which the first line may be cut.
-    pub fn stderr_end(&self) -> String {
-        const BYTES: usize = 16 << 10;
+    pub fn stderr_end(&self, bytes: usize) -> String {
         let text = self.stderr.text.lock().unwrap();
-        String::from_utf8_lossy(&text[text.len().saturating_sub(BYTES)..]).into_owned()
+        String::from_utf8_lossy(&text[text.len().saturating_sub(bytes)..]).into_owned()
     }
 
     /// Types a line. The command was made with [`typed`].
@@ -141,7 +140,9 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("--- stderr of a process\n{}", self.stderr.text());
+            // No more, so that the reason of the panic, above, is still in sight.
+            let end = self.stderr_end(4 << 10);
+            eprintln!("--- the end of the stderr of a process\n{end}");
         }
     }
 }

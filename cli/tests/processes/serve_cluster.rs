@@ -152,8 +152,13 @@ impl Servers {
         change(&mut serve);
         let mut process = Process::start(&mut serve);
         wait_until("a server to listen", || {
-            assert!(process.is_running(), "{}", process.stderr());
-            TcpStream::connect(("127.0.0.1", self.ports[server])).is_ok()
+            if process.is_running() {
+                return TcpStream::connect(("127.0.0.1", self.ports[server])).is_ok();
+            }
+            // While it was away, a connection of somebody else may have been given its port.
+            assert!(process.stderr().contains("cannot listen on"), "{}", process.stderr());
+            process = Process::start(&mut serve);
+            false
         });
         self.processes[server] = Some(process);
     }
