@@ -16,8 +16,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    task::JoinSet,
-    time,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
@@ -26,28 +24,29 @@ use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 use crate::{
     ending::{End, Ending},
     metered::{Meter, Metered},
-    pin::Pin,
-    rate::RateLimit,
 };
 
+mod door;
 mod places;
 mod served;
 
 pub use places::Standing;
 pub use served::Served;
 
-use places::{Evicted, Place, Places, STEP};
+use places::{Place, STEP};
 
 /// Connections that wait between their handshake and the server.
 const READY: usize = 16;
-/// Pause after the system refused to accept, which it does when file descriptors run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An office behind one address, all of which connects in one moment.
+const MANY: u32 = 256;
+/// One in so many of those who may come at once may come every second: a handshake costs the server
+/// more than it costs a stranger who does not end it.
+const LASTING: u32 = 4;
 
 /// Bytes that a connection brings before everybody else has their turn, so that what it brought is
 /// dealt with before it brings more.
 const TURN: usize = 64 << 10;
-/// How often silent connections are looked for.
-const SWEEP: Duration = Duration::from_secs(1);
 
 /// What a request's extensions say about its connection.
 #[derive(Debug, Clone)]
@@ -82,8 +81,10 @@ pub struct ListenerLimits {
     pub connections: usize,
     /// Connections from one network address, so that one stranger cannot take all places.
     pub per_address: usize,
-    /// New connections a second from one network address; as many may come at once. Those above
+    /// New connections from one network address that may come at once, after a pause. Those above
     /// are closed before their handshake.
+    pub new_at_once: NonZeroU32,
+    /// New connections a second from one network address that may go on coming.
     pub new_per_second: NonZeroU32,
     /// A handshake that takes longer is given up.
     pub handshake_deadline: Duration,
@@ -96,11 +97,13 @@ impl ListenerLimits {
     /// Limits for that many connections, with the usual deadlines.
     pub fn of_connections(connections: usize) -> Self {
         let per_address = (connections / 4).max(16);
-        let a_second = u32::try_from(per_address.max(256)).ok().and_then(NonZeroU32::new);
+        let at_once = u32::try_from(per_address).unwrap_or(u32::MAX).max(MANY);
+        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
             connections,
             per_address,
-            new_per_second: a_second.unwrap_or(NonZeroU32::MAX),
+            new_at_once: number(at_once),
+            new_per_second: number(at_once / LASTING),
             handshake_deadline: Duration::from_secs(10),
             first_call_deadline: Duration::from_secs(30),
         }
@@ -167,7 +170,7 @@ pub fn listener_watched(
     watch: Arc<dyn Watch>,
 ) -> Incoming {
     let (ready, incoming) = mpsc::channel(READY);
-    tokio::spawn(accept_all(tcp, TlsAcceptor::from(config), limits, watch, ready));
+    tokio::spawn(door::accept_all(tcp, TlsAcceptor::from(config), limits, watch, ready));
     Incoming(incoming)
 }
 
@@ -266,116 +269,4 @@ pub fn network_of(address: IpAddr) -> IpAddr {
             None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         },
     }
-}
-
-async fn accept_all(
-    tcp: TcpListener,
-    acceptor: TlsAcceptor,
-    limits: ListenerLimits,
-    watch: Arc<dyn Watch>,
-    ready: mpsc::Sender<Connection>,
-) {
-    let places = Places::new(limits.connections, limits.per_address);
-    let rate = RateLimit::per_second(limits.new_per_second);
-    let mut sweep = time::interval(SWEEP);
-    sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-    // Dropped with this task, which ends the handshakes in it.
-    let mut handshakes = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            () = ready.closed() => return,
-            Some(_) = handshakes.join_next() => {}
-            _ = sweep.tick() => {
-                for _ in 0..places.sweep(limits.first_call_deadline, Instant::now()) {
-                    watch.refused();
-                }
-            }
-            accepted = tcp.accept() => match accepted {
-                Ok((stream, from)) => {
-                    let place = match rate.check(from.ip()) {
-                        Ok(()) => places.take(from.ip(), Instant::now()),
-                        Err(_) => None,
-                    };
-                    let Some((place, evicted, others)) = place else {
-                        watch.refused();
-                        tracing::debug!("a connection above the limit was closed");
-                        continue;
-                    };
-                    for _ in 0..others {
-                        watch.refused();
-                    }
-                    let (acceptor, ready) = (acceptor.clone(), ready.clone());
-                    let watch = Arc::clone(&watch);
-                    let deadline = limits.handshake_deadline;
-                    handshakes.spawn(async move {
-                        shake_hands(stream, acceptor, (place, evicted), &*watch, deadline, ready)
-                            .await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted");
-                    time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
-}
-
-async fn shake_hands(
-    stream: TcpStream,
-    acceptor: TlsAcceptor,
-    (place, mut evicted): (Place, Evicted),
-    watch: &dyn Watch,
-    deadline: Duration,
-    ready: mpsc::Sender<Connection>,
-) {
-    // Without it small messages wait for acknowledgements; with an error it works all the same.
-    let _ = stream.set_nodelay(true);
-    let shaken = tokio::select! {
-        biased;
-        shaken = time::timeout(deadline, acceptor.accept(stream)) => shaken,
-        // It was counted by whoever took its place.
-        _ = &mut evicted => return,
-    };
-    match shaken {
-        Ok(Ok(stream)) => {
-            let certificates = stream.get_ref().1.peer_certificates();
-            if let Some([own, ..]) = certificates
-                && place.standing().keep_peer(peer(own))
-            {
-                watch.refused();
-            }
-            let (meter, end) = (watch.opened(certificates), watch.end(certificates));
-            let stream = Ending::new(Metered::new(stream, meter), Some(either(end, evicted)));
-            // An error means that the server is stopping.
-            let _ = ready.send(Connection { stream, place, brought: 0, moved: 0 }).await;
-        }
-        Ok(Err(error)) => {
-            watch.failed();
-            tracing::debug!(%error, "a TLS handshake failed");
-        }
-        Err(_) => watch.failed(),
-    }
-}
-
-/// Who presented a certificate; the handshake has verified that it is one of ours.
-fn peer(certificate: &CertificateDer<'_>) -> Pin {
-    Pin::of(certificate).unwrap_or_else(|_| Pin::of_public_key(certificate))
-}
-
-/// The end of a connection: that of its certificate, or the loss of its place.
-fn either(end: Option<End>, evicted: Evicted) -> End {
-    Box::pin(async {
-        // A place is lost by dropping the other end.
-        let evicted = async { drop(evicted.await) };
-        match end {
-            None => evicted.await,
-            Some(end) => tokio::select! {
-                biased;
-                () = end => {}
-                () = evicted => {}
-            },
-        }
-    })
 }

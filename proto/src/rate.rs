@@ -35,13 +35,18 @@ pub struct RateLimit<C: Clock + Clone = DefaultClock> {
 impl RateLimit {
     /// Allows each address `per_second` events a second on average, and as many at once.
     pub fn per_second(per_second: NonZeroU32) -> Self {
-        Self::with_clock(per_second, SLOTS, DefaultClock::default())
+        Self::with_burst(per_second, per_second)
+    }
+
+    /// Allows each address `per_second` events a second on average, and `at_once` after a pause.
+    pub fn with_burst(per_second: NonZeroU32, at_once: NonZeroU32) -> Self {
+        let quota = Quota::per_second(per_second).allow_burst(at_once);
+        Self::with_clock(quota, SLOTS, DefaultClock::default())
     }
 }
 
 impl<C: Clock + Clone> RateLimit<C> {
-    fn with_clock(per_second: NonZeroU32, slots: u64, clock: C) -> Self {
-        let quota = Quota::per_second(per_second);
+    fn with_clock(quota: Quota, slots: u64, clock: C) -> Self {
         let limiter = RateLimiter::dashmap_with_clock(quota, clock.clone());
         Self { limiter, clock, spread: RandomState::new(), slots }
     }
@@ -61,7 +66,7 @@ mod tests {
     fn limit(per_second: u32, slots: u64) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let per_second = NonZeroU32::new(per_second).unwrap();
-        (RateLimit::with_clock(per_second, slots, clock.clone()), clock)
+        (RateLimit::with_clock(Quota::per_second(per_second), slots, clock.clone()), clock)
     }
 
     fn v4(number: u32) -> IpAddr {
@@ -80,6 +85,20 @@ mod tests {
         clock.advance(wait);
         limit.check(v4(1)).unwrap();
         limit.check(v4(1)).unwrap_err();
+    }
+
+    #[test]
+    fn an_address_may_come_with_many_at_once_and_then_with_few() {
+        let [few, many] = [2, 10].map(|number| NonZeroU32::new(number).unwrap());
+        let (quota, clock) =
+            (Quota::per_second(few).allow_burst(many), FakeRelativeClock::default());
+        let limit = RateLimit::with_clock(quota, SLOTS, clock.clone());
+        let allowed = || (0..100).filter(|_| limit.check(v4(1)).is_ok()).count();
+        assert_eq!(allowed(), 10);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(allowed(), 2);
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(allowed(), 10);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub fn limits() -> ListenerLimits {
     ListenerLimits {
         connections: CONNECTIONS,
         per_address: PER_ADDRESS,
+        new_at_once: NEW_PER_SECOND,
         new_per_second: NEW_PER_SECOND,
         handshake_deadline: HANDSHAKE,
         first_call_deadline: FIRST_CALL,

@@ -237,21 +237,38 @@ impl Table {
     /// Who goes, of all, for a newcomer from an address.
     fn victim(&self, newcomer: IpAddr, now: Instant) -> Option<u64> {
         let few = self.silent.len_of(newcomer) + 1;
-        let silent = || {
-            self.silent.crowds().find_map(|(many, crowd)| {
-                let grace = if many >= CROWD * few { Duration::ZERO } else { GRACE };
-                self.still(self.silent.of(crowd), grace, now)
-            })
-        };
-        let served = || {
-            let mut crowds = self.served.crowds();
-            crowds.find_map(|(_, crowd)| self.still(self.served.of(crowd), MOVING, now))
-        };
+        let patience = |many| if many >= CROWD * few { Duration::ZERO } else { GRACE };
+        let silent = || self.first_still(&self.silent, patience, now);
+        let served = || self.first_still(&self.served, |_| MOVING, now);
         if self.silent.len() > self.connections / SILENT_SHARE {
             silent()
         } else {
             served().or_else(silent)
         }
+    }
+
+    /// The first of the largest crowd that has one which is [`Table::still`], where a crowd's grace
+    /// goes by its size.
+    fn first_still(
+        &self,
+        queue: &Queue,
+        grace: impl Fn(usize) -> Duration,
+        now: Instant,
+    ) -> Option<u64> {
+        // Newcomers are many, and mostly nobody goes for them: of crowds of one size, those behind one
+        // whose first was heard of too lately were heard of later still.
+        let mut too_late = None;
+        queue.crowds().find_map(|(many, crowd)| {
+            if too_late == Some(many) {
+                return None;
+            }
+            let (first, grace) = (queue.of(crowd).next()?, grace(many));
+            if !self.is_left_alone(first, grace, now) {
+                too_late = Some(many);
+                return None;
+            }
+            self.still(queue.of(crowd), grace, now)
+        })
     }
 
     /// The first of a queue that has been left alone for so long, and is in the middle of nothing.
@@ -262,11 +279,15 @@ impl Table {
         now: Instant,
     ) -> Option<u64> {
         queue
-            .filter_map(|id| Some((id, self.guests.get(&id)?)))
             // Those behind were heard of later.
-            .take_while(|(_, guest)| now.saturating_duration_since(guest.last) >= grace)
-            .find(|(_, guest)| !(guest.moves(now) || guest.is_served && guest.calls > 0))
-            .map(|(id, _)| id)
+            .take_while(|id| self.is_left_alone(*id, grace, now))
+            .find(|id| self.guests.get(id).is_some_and(|guest| !guest.is_at_work(now)))
+    }
+
+    /// Whether a connection was not heard of for so long.
+    fn is_left_alone(&self, id: u64, grace: Duration, now: Instant) -> bool {
+        let guest = self.guests.get(&id);
+        guest.is_some_and(|guest| now.saturating_duration_since(guest.last) >= grace)
     }
 
     /// A connection moved, or was served.
@@ -319,6 +340,11 @@ impl Guest {
     /// Whether it moved or was answered a moment ago.
     fn moves(&self, now: Instant) -> bool {
         self.has_moved && now.saturating_duration_since(self.last) < MOVING
+    }
+
+    /// Whether it is in the middle of something.
+    fn is_at_work(&self, now: Instant) -> bool {
+        self.moves(now) || self.is_served && self.calls > 0
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who has to go, event by event.
 
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
 use super::*;
 
 fn address(number: u8) -> IpAddr {
@@ -261,4 +263,46 @@ fn of_one_peer_the_oldest_connection_goes_when_it_makes_too_many() {
     assert!(!world.come(1).place.standing().keep_peer(many), "there is room again");
     drop((own, single));
     assert!(lock(&world.places.0).peers.is_empty());
+}
+
+/// Of the largest crowd that has one which may go, the first; each crowd is looked at.
+fn plain(
+    table: &Table,
+    queue: &Queue,
+    grace: impl Fn(usize) -> Duration,
+    now: Instant,
+) -> Option<u64> {
+    queue.crowds().find_map(|(many, crowd)| table.still(queue.of(crowd), grace(many), now))
+}
+
+#[test]
+fn who_goes_is_found_without_a_look_at_crowds_that_came_later() {
+    let mut rng = StdRng::seed_from_u64(7);
+    let (mut found, mut none) = (0, 0);
+    for _ in 0..50 {
+        let mut world = World::new(64, 16);
+        let mut guests: Vec<Guest> = Vec::new();
+        for _ in 0..200 {
+            world.wait(Duration::from_millis(rng.random_range(0..100)));
+            let guest = rng.random_range(0..64);
+            match (rng.random_range(0..8), guests.get(guest)) {
+                (0, Some(guest)) => guest.serve(&world),
+                (1, Some(guest)) => guest.moves(&world),
+                (2, Some(_)) => drop(guests.swap_remove(guest)),
+                (3, Some(guest)) => std::mem::forget(guest.place.standing().enter()),
+                _ => guests.extend(world.try_come(rng.random_range(0..40))),
+            }
+            guests.retain_mut(Guest::is_here);
+            let (table, now) = (lock(&world.places.0), world.now);
+            for queue in [&table.silent, &table.served] {
+                for long in [Duration::ZERO, GRACE / 2, GRACE] {
+                    let grace = |many| if many > 2 { long / 2 } else { long };
+                    let quick = table.first_still(queue, grace, now);
+                    assert_eq!(quick, plain(&table, queue, grace, now));
+                    *if quick.is_some() { &mut found } else { &mut none } += 1;
+                }
+            }
+        }
+    }
+    assert!(found > 1_000 && none > 1_000, "{found} {none}");
 }
