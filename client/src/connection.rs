@@ -5,13 +5,14 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use futures::future::join_all;
 use hyper_util::rt::TokioIo;
 use mpc::sign::PublicKey;
 use proto::{
+    clock::Clock,
     pin::Facts,
     v1::{
         DescribeRequest, DescribeResponse, audit_client::AuditClient,
@@ -45,6 +46,7 @@ const NAME_SHOWN: usize = 64;
 pub struct Cluster {
     profile: PathBuf,
     servers: Vec<Server>,
+    clock: Clock,
 }
 
 /// A channel to one server. Cheap to clone; connects when it is first used, and again after it
@@ -63,7 +65,25 @@ impl Cluster {
     pub fn new(profile: &Profile) -> Result<Self, ClientError> {
         let roots = profile.roots()?;
         let servers = profile.servers().iter().map(|server| Server::new(server, &roots));
-        Ok(Self { profile: profile.file().to_owned(), servers: servers.collect::<Result<_, _>>()? })
+        let servers = servers.collect::<Result<_, _>>()?;
+        Ok(Self { profile: profile.file().to_owned(), servers, clock: Clock::system() })
+    }
+
+    /// Servers that are reached in another way than a profile says, by a clock that a test turns.
+    #[cfg(feature = "testing")]
+    pub fn by_way_of(
+        profile: &Profile,
+        clock: Clock,
+        channel: impl Fn(&ProfileServer) -> Channel,
+    ) -> Self {
+        let servers = profile.servers().iter().map(|server| Server {
+            name: server.name.clone(),
+            endpoint: server.endpoint.clone(),
+            identity: server.identity,
+            seen: Seen::default(),
+            channel: channel(server),
+        });
+        Self { profile: profile.file().to_owned(), servers: servers.collect(), clock }
     }
 
     /// Prepares channels and requires every server to answer and to fit. One that is late is asked
@@ -88,7 +108,7 @@ impl Cluster {
 
     /// The same, for these servers alone.
     pub fn only(&self, servers: &[Server]) -> Self {
-        Self { profile: self.profile.clone(), servers: servers.to_vec() }
+        Self { profile: self.profile.clone(), servers: servers.to_vec(), clock: self.clock.clone() }
     }
 
     /// Prepares channels and checks the servers that answer. Fails when one of them does not
@@ -97,13 +117,20 @@ impl Cluster {
         profile: &Profile,
     ) -> Result<(Self, Vec<ClientError>), ClientError> {
         let cluster = Self::new(profile)?;
-        let mut unreachable = cluster.check(Patience::NONE).await?;
-        if unreachable.len() == cluster.servers.len() {
+        let unreachable = cluster.require_some().await?;
+        Ok((cluster, unreachable))
+    }
+
+    /// Checks the servers that answer. Fails when one of them does not fit, or when none answers;
+    /// the errors of the others are returned.
+    pub(crate) async fn require_some(&self) -> Result<Vec<ClientError>, ClientError> {
+        let mut unreachable = self.check(Patience::NONE).await?;
+        if unreachable.len() == self.servers.len() {
             // One that may answer soon is worth more than one that is not there.
             unreachable.sort_by_key(|error| !error.is_late());
             return Err(unreachable.swap_remove(0));
         }
-        Ok((cluster, unreachable))
+        Ok(unreachable)
     }
 
     /// All servers, in the profile's order.
@@ -146,10 +173,7 @@ impl Cluster {
             let server = server.clone();
             async move {
                 let answer = patience.ask(|| server.describe()).await?;
-                Ok::<_, ClientError>((
-                    answer,
-                    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-                ))
+                Ok::<_, ClientError>((answer, Duration::from_millis(self.clock.now_ms())))
             }
         };
         let answers = join_all(self.servers.iter().map(describe)).await;

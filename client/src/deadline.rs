@@ -5,10 +5,12 @@
 use std::{
     error::Error as _,
     io::{self, ErrorKind},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use proto::chance;
 use rand::RngExt as _;
+use tokio::time::Instant;
 use tonic::{Code, ConnectError, Response, Status};
 
 use crate::{
@@ -75,7 +77,7 @@ impl Patience<'_> {
             let what = format!("an answer of {server} ({reason})");
             self.progress.event(Event::Waiting { what });
             // Spread, so that many clients do not come back at the same moment.
-            let spread = rand::rng().random_range(0.75..1.25);
+            let spread = chance::rng().random_range(0.75..1.25);
             tokio::time::sleep(pause.mul_f64(spread).min(rest)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -109,7 +111,7 @@ where
             _ => return Err(status),
         };
         // Spread and rising, so that many clients do not come back at the same moment.
-        let spread = rand::rng().random_range(1.0..1.5);
+        let spread = chance::rng().random_range(1.0..1.5);
         let rising = (started.elapsed() / 2).clamp(LEAST_PAUSE, LONGEST_PAUSE);
         let pause = wish.max(rising).mul_f64(spread);
         if wish > ASK || started.elapsed() + pause > longest {

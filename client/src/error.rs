@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use mpc::ids::StudyId;
+use proto::work::GivenUp;
 
 use crate::{
     bundle::BundleError,
@@ -407,6 +408,12 @@ impl ClientError {
             | Self::Busy { server, reason } => Some((server, reason)),
             _ => None,
         }
+    }
+}
+
+impl From<GivenUp> for ClientError {
+    fn from(_: GivenUp) -> Self {
+        Self::WorkerFailed
     }
 }
 

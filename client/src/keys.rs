@@ -8,6 +8,7 @@ use std::{
 };
 
 use mpc::sign::Signer;
+use proto::chance;
 use rand::RngExt as _;
 use zeroize::Zeroizing;
 
@@ -109,7 +110,7 @@ fn write_new(path: &Path) -> Result<(), KeyError> {
 /// Writes a whole key file aside and links it into place, so that of several processes that
 /// create it at once one wins and nobody ever reads half a key.
 fn link_new(path: &Path) -> io::Result<()> {
-    let mut rng = rand::rng();
+    let mut rng = chance::rng();
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{:016x}.new", rng.random::<u64>()));
     let aside = PathBuf::from(aside);

@@ -7,13 +7,14 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mpc::{collect::Collect, ids::StudyId, sign::PublicKey};
-use proto::trace::Trace;
+use proto::{chance, trace::Trace, work};
 use serde::Serialize;
 use study::{Plan, Study};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -38,7 +39,7 @@ mod withdraw;
 pub use input::RowProblem;
 pub use receipts::ReceiptsError;
 pub use replace::Replaced;
-pub use withdraw::{WithdrawReport, withdraw};
+pub use withdraw::{WithdrawReport, withdraw, withdraw_through};
 
 use pipeline::{Extent, Pass, Pipeline, Work};
 use receipts::{Header, Receipts};
@@ -139,7 +140,7 @@ pub async fn submit_through(
     stop: &CancellationToken,
     progress: Arc<dyn Progress>,
 ) -> Result<SubmitReport, ClientError> {
-    let (started, trace) = (Instant::now(), Trace::start(&mut rand::rng()));
+    let (started, trace) = (Instant::now(), Trace::start(&mut chance::rng()));
     let provider = profile.signer(Role::Provider)?;
     let key = provider.public();
     let (cluster, study) = joined(cluster, id, key, options.timeout, stop, &*progress).await?;
@@ -226,6 +227,7 @@ async fn unless_stopped<T>(
     work: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, ClientError> {
     tokio::select! {
+        biased;
         () = stop.cancelled() => Err(ClientError::Interrupted),
         done = work => done,
     }
@@ -379,10 +381,7 @@ async fn check(
     let (path, study, max_records) = (file.to_owned(), study.clone(), study.max_records());
     let is_one_per_provider = study.privacy().is_one_per_provider();
     let (stop, progress) = (stop.clone(), progress.clone());
-    let checked =
-        tokio::task::spawn_blocking(move || input::check(&path, &study, &stop, &*progress))
-            .await
-            .map_err(|_| ClientError::WorkerFailed)??;
+    let checked = work::aside(move || input::check(&path, &study, &stop, &*progress)).await??;
     let file = file.to_owned();
     if checked.bad > 0 && !options.skip_invalid {
         return Err(ClientError::InvalidRows {
@@ -430,6 +429,7 @@ async fn wait_until_open(
         }
         progress.event(Event::Waiting { what: format!("the study to open ({})", now.why()) });
         tokio::select! {
+            biased;
             () = stop.cancelled() => return Err(ClientError::Interrupted),
             () = tokio::time::sleep(POLL) => {}
         }

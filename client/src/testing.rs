@@ -1,5 +1,5 @@
 //! Testing: the decoders of the inside, for fuzzing. Each gives back what it read, written again;
-//! nothing where it read nothing.
+//! nothing where it read nothing. And what a provider has on its disk.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use study::Study;
 use tokio::runtime::{Builder, Runtime};
 
 pub use crate::bundle::follow;
-pub use crate::submit::pending::{again as batch, stored};
+pub use crate::submit::pending::{again as batch, ready, stored};
 use crate::{
     ClientError, Profile,
     connection::{self, Server},

@@ -1,9 +1,12 @@
 //! Sotto's gRPC interface: generated messages in [`v1`], domain types in [`convert`], the [`pin`]
 //! by which a server is known, the [`listener`] through which strangers come in, what is
 //! [`metered`] there and at what [`rate`], the [`trace`] that a call belongs to, the [`codec`] that
-//! bounds what a message may become, and the [`checkup`] of a server.
+//! bounds what a message may become, the [`checkup`] of a server, and where both ends look at the
+//! [`clock`], draw by [`chance`] and have their [`work`] done.
 
+pub mod chance;
 pub mod checkup;
+pub mod clock;
 pub mod codec;
 pub mod convert;
 pub mod ending;
@@ -12,7 +15,10 @@ pub mod metered;
 pub mod pin;
 pub mod rate;
 mod redacted;
+#[cfg(feature = "testing")]
+pub mod repeatable;
 pub mod trace;
+pub mod work;
 
 /// The generated messages and services of `sotto.v1`.
 #[allow(missing_docs, clippy::all, clippy::unwrap_used, rustdoc::all)]

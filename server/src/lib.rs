@@ -5,8 +5,6 @@
 
 pub mod catalog;
 pub mod certs;
-pub mod chance;
-pub mod clock;
 pub mod config;
 pub mod doctor;
 pub mod door;
@@ -17,8 +15,6 @@ pub mod lives;
 pub mod metrics;
 pub mod node;
 pub mod peers;
-#[cfg(feature = "testing")]
-pub mod repeatable;
 pub mod rpc;
 pub mod server;
 mod socket;
@@ -28,6 +24,8 @@ pub mod strangers;
 pub mod testing;
 pub mod tls;
 pub mod trace;
-pub mod work;
+
+pub use proto::clock;
+use proto::{chance, work};
 
 pub use server::{Running, Server, StartError};

@@ -2,9 +2,10 @@
 //!
 //! Prints p50 and p99 of a submission and of a question, alone and beside each neighbour, and ratios,
 //! and fails when a p99 is more than twice what it is alone.
-//! The neighbours are a process of their own with the lowest priority, as they would be on machines of
-//! their own. Everybody has to be counted once. Without `--bench` everything runs once at tiny sizes, and
-//! times do not matter; names of neighbours choose which ones come.
+//! People are alone and beside the neighbour in turn, several times. The neighbours are a process of their
+//! own that runs when nobody else does (SCHED_IDLE), as they would be on machines of their own. Everybody
+//! has to be counted once. Without `--bench` everything runs once at tiny sizes, and times do not matter;
+//! names of neighbours choose which ones come.
 
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -45,8 +46,10 @@ const REPORT: Duration = Duration::from_millis(200);
 /// How much longer honest people may wait beside a neighbour: the 99th percentile.
 const MOST: f64 = 2.0;
 
-/// How much is measured: people beside each neighbour, and connections of those who make many.
+/// How much is measured: how often people are alone and then beside each neighbour, how many they are,
+/// and connections of those who make many.
 struct Sizes {
+    turns: usize,
     people: usize,
     connections: usize,
 }
@@ -63,8 +66,8 @@ fn main() -> ExitCode {
     }
     let is_measured = arguments.iter().any(|argument| argument == "--bench");
     let sizes = match is_measured {
-        true => Sizes { people: 150, connections: 5_000 },
-        false => Sizes { people: 2, connections: 60 },
+        true => Sizes { turns: 4, people: 150, connections: 5_000 },
+        false => Sizes { turns: 1, people: 2, connections: 60 },
     };
     let chosen = |neighbour: &Neighbour| {
         let named = Neighbour::ALL.iter().any(|any| arguments.contains(&format!("{any:?}")));
@@ -120,17 +123,22 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
         "", "submitting p50, p99 (ms), ratio", "asking p50, p99 (ms), ratio", "steps"
     );
     for neighbour in neighbours {
-        let study = client.create(&one_hot::study(2 * sizes.people + 2));
-        servers.approve(&study);
-        let mut people = People::new(&client.profile, &client.dir, &study);
-        people.come(2).await;
-        let alone = people.come(sizes.people).await;
+        let (mut alone, mut beside, mut steps) = (Waited::default(), Waited::default(), 0);
+        for _ in 0..sizes.turns {
+            let study = client.create(&one_hot::study(2 * sizes.people + 2));
+            servers.approve(&study);
+            let mut people = People::new(&client.profile, &client.dir, &study);
+            people.come(2).await;
+            alone.extend(people.come(sizes.people).await);
+            let (mut process, before) = start(&servers, *neighbour, &closed, sizes.connections);
+            beside.extend(people.come(sizes.people).await);
+            assert!(process.is_running(), "{}", process.stderr());
+            steps += last_line(&process).saturating_sub(before);
+            process.kill();
+            client.close(&study);
+            one_hot::assert_everybody_counts_once(&client.result(&study), people.count());
+        }
         print("alone", &alone, None, 0);
-        let (mut process, before) = start(&servers, *neighbour, &closed, sizes.connections);
-        let beside = people.come(sizes.people).await;
-        assert!(process.is_running(), "{}", process.stderr());
-        let steps = last_line(&process).saturating_sub(before);
-        process.kill();
         print(&format!("{neighbour:?}"), &beside, Some(&alone), steps);
         for (what, beside, alone) in [
             ("submitting", &beside.submitting, &alone.submitting),
@@ -141,8 +149,6 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
                 above.push(format!("{what} beside {neighbour:?} ({ratio:.2})"));
             }
         }
-        client.close(&study);
-        one_hot::assert_everybody_counts_once(&client.result(&study), people.count());
     }
     above
 }
@@ -155,8 +161,13 @@ fn start(
     connections: usize,
 ) -> (Process, u64) {
     let client = &servers.client;
-    let mut command = Command::new("nice");
-    command.args(["-n", "19"]).arg(std::env::current_exe().unwrap());
+    // A command of util-linux; elsewhere the lowest of the usual priorities has to do.
+    let (lowest, arguments) = match cfg!(target_os = "linux") {
+        true => ("chrt", ["--idle", "0"]),
+        false => ("nice", ["-n", "19"]),
+    };
+    let mut command = Command::new(lowest);
+    command.args(arguments).arg(std::env::current_exe().unwrap());
     command.arg(ATTACK).arg(format!("{neighbour:?}"));
     command.arg(&client.profile).arg(servers.dir.path().join("roots.pem"));
     command.arg(closed).arg(connections.to_string());

@@ -27,6 +27,15 @@ pub struct Waited {
     pub asking: Vec<Duration>,
 }
 
+impl Waited {
+    /// With what others waited.
+    #[allow(dead_code, reason = "the tests look at each scenario alone")]
+    pub fn extend(&mut self, others: Self) {
+        self.submitting.extend(others.submitting);
+        self.asking.extend(others.asking);
+    }
+}
+
 impl People {
     pub fn new(profile: &Path, dir: &Path, study: &str) -> Self {
         let study = study.parse().unwrap();

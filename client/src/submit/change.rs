@@ -11,6 +11,7 @@ use mpc::{
     ids::{AmendmentId, StudyId, SubmissionId},
     sign::Signer,
 };
+use proto::chance;
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,7 @@ pub(super) struct Change {
 impl Change {
     /// An id that nobody has drawn before.
     pub fn draw() -> AmendmentId {
-        AmendmentId(rand::rng().random())
+        AmendmentId(chance::rng().random())
     }
 
     /// The amendment that lets `new` take their place.

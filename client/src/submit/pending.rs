@@ -94,6 +94,15 @@ impl Batch {
     }
 }
 
+/// What lies ready to be sent: the row of each batch's first record, and its public part.
+#[cfg(feature = "testing")]
+pub fn ready(pending: &Pending) -> Vec<(u64, PublicPart)> {
+    let numbers: std::collections::BTreeSet<u64> =
+        pending.numbers().unwrap_or_default().into_iter().collect();
+    let stored = numbers.into_iter().filter_map(|number| pending.load(number).ok()?);
+    stored.map(|batch| (batch.first_row, batch.public)).collect()
+}
+
 /// A stored batch, read and written again.
 #[cfg(feature = "testing")]
 pub fn again(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -1,7 +1,7 @@
 //! The second pass: read, split, store, upload and record, all at once and in bounded memory.
 //!
 //! ```text
-//! reader thread ─ records ─→ worker threads: encode, split, store ─→ uploads ─ receipts ─→ recorder thread
+//! reader thread ─ records ─→ worker threads: encode, split, store ─→ uploads ─ receipts ─→ recorder
 //! ```
 //!
 //! Every arrow is a bounded queue, so the slowest step sets the pace of all.
@@ -15,9 +15,13 @@ use mpc::{
     ids::{AmendmentId, SubmissionId},
     sign::Signer,
 };
+use proto::{
+    chance,
+    work::{self, GivenUp},
+};
 use rand::RngExt as _;
 use study::{Plan, Record, Study};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
@@ -106,58 +110,56 @@ impl Pipeline {
         stop: &CancellationToken,
         progress: Arc<dyn Progress>,
     ) -> Result<(Receipts, Vec<(String, u64)>), ClientError> {
-        // Dropped at every way out, which stops the reader.
-        let ended = stop.child_token();
-        let _end = ended.clone().drop_guard();
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let pending = receipts.pending().clone();
-        let (jobs, queue) = mpsc::channel(cores);
-        let reader = self.start_reader(&receipts, jobs, ended)?;
+        let ended = stop.child_token();
+        let (reader, queue) = self.reader(&receipts, ended.clone())?;
         let (entries, to_record) = mpsc::channel(RECORDED_AT_ONCE);
-        let recorder = {
-            let progress = progress.clone();
-            spawn_blocking(move || record(receipts, to_record, &*progress))
+        let recorder = record(receipts, to_record, &*progress);
+        let uploads = async {
+            // Stops the reader, whatever ends the uploads.
+            let _end = ended.drop_guard();
+            self.upload(queue, &pending, entries, stop, &*progress).await
         };
+        let (read, outcome, receipts) = tokio::join!(reader, uploads, recorder);
+        outcome?;
+        // What was acknowledged is recorded, whatever ended the uploads.
+        let receipts = receipts?;
+        read??;
+        Ok((receipts, self.lanes.bytes()))
+    }
 
-        let in_flight = self.in_flight();
-        let work = &self.work;
+    /// Prepares and uploads what is in the queue, and gives its receipts to the recorder.
+    async fn upload(
+        &self,
+        queue: mpsc::Receiver<Job>,
+        pending: &Pending,
+        entries: mpsc::Sender<Entry>,
+        stop: &CancellationToken,
+        progress: &dyn Progress,
+    ) -> Result<(), ClientError> {
         let prepared = ReceiverStream::new(queue)
             .map(|job| {
-                let (work, pending) = (work.clone(), pending.clone());
-                spawn_blocking(move || work.prepare(job, &pending))
+                let (work, pending) = (self.work.clone(), pending.clone());
+                work::aside(move || work.prepare(job, &pending))
             })
-            .buffer_unordered(cores);
-        let (lanes, news) = (&self.lanes, &*progress);
+            .buffer_unordered(work::threads());
         let uploads = prepared.map(async |prepared| {
-            let batch = prepared.map_err(|_| ClientError::WorkerFailed)??;
-            lanes.send(&batch, news).await
+            let batch = prepared??;
+            self.lanes.send(&batch, progress).await
         });
-        let mut uploads = std::pin::pin!(uploads.buffer_unordered(in_flight));
-        let outcome = loop {
+        let mut uploads = std::pin::pin!(uploads.buffer_unordered(self.in_flight()));
+        loop {
             let next = tokio::select! {
                 biased;
-                () = stop.cancelled() => break Err(ClientError::Interrupted),
+                () = stop.cancelled() => return Err(ClientError::Interrupted),
                 next = uploads.next() => next,
             };
-            match next {
-                None => break Ok(()),
-                Some(Err(error)) => break Err(error),
-                // The recorder hangs up only when it failed: its own error follows.
-                Some(Ok(entry)) => {
-                    if entries.send(entry).await.is_err() {
-                        break Ok(());
-                    }
-                }
+            let Some(entry) = next.transpose()? else { return Ok(()) };
+            // The recorder hangs up only when it failed: its own error follows.
+            if entries.send(entry).await.is_err() {
+                return Ok(());
             }
-        };
-        drop(entries);
-        // What was acknowledged is recorded, whatever ended the uploads.
-        let receipts = recorder.await.map_err(|_| ClientError::WorkerFailed)?;
-        outcome?;
-        let receipts = receipts?;
-        // All jobs are taken, so the reader has ended.
-        reader.await.map_err(|_| ClientError::WorkerFailed)??;
-        Ok((receipts, self.lanes.bytes()))
+        }
     }
 
     /// Small batches wait for the network, large ones fill memory.
@@ -166,13 +168,20 @@ impl Pipeline {
         full.saturating_mul(FULL_IN_FLIGHT).clamp(FULL_IN_FLIGHT, MOST_IN_FLIGHT) as usize
     }
 
-    /// Reads the file in a thread of its own, which ends when nobody takes its jobs any more.
-    fn start_reader(
+    /// Reads the file on a thread of its own, which ends when nobody takes its jobs any more; and
+    /// where the jobs come.
+    #[allow(clippy::type_complexity, reason = "a future and a queue")]
+    fn reader(
         &self,
         receipts: &Receipts,
-        jobs: mpsc::Sender<Job>,
         ended: CancellationToken,
-    ) -> Result<tokio::task::JoinHandle<Result<(), ClientError>>, ClientError> {
+    ) -> Result<
+        (
+            impl Future<Output = Result<Result<(), ClientError>, GivenUp>> + use<>,
+            mpsc::Receiver<Job>,
+        ),
+        ClientError,
+    > {
         let Pass { size, valid, skip_invalid, extent } = self.pass;
         let stored = receipts.pending().numbers()?;
         let batches = valid.div_ceil(u64::from(size));
@@ -193,8 +202,11 @@ impl Pipeline {
             first_row: 0,
             content: Vec::new(),
         };
+        // Nobody takes any while the whole file is read at once.
+        let room = if work::is_inline() { cutter.ways.len() } else { work::threads() };
+        let (jobs, queue) = mpsc::channel(room.max(1));
         let work = self.work.clone();
-        Ok(spawn_blocking(move || {
+        let reader = work::aside(move || {
             let mut wanted = true;
             input::read(&work.file, &work.study, skip_invalid, |row, record| {
                 if cutter.read == valid {
@@ -203,7 +215,7 @@ impl Pipeline {
                     return false;
                 }
                 wanted = match cutter.take(row, record) {
-                    Some(job) => jobs.blocking_send(job).is_ok(),
+                    Some(job) => hand_over(&jobs, job),
                     None => !ended.is_cancelled(),
                 };
                 wanted
@@ -212,7 +224,17 @@ impl Pipeline {
                 true => Ok(()),
                 false => Err(ClientError::FileChanged { file: work.file.clone() }),
             }
-        }))
+        });
+        Ok((reader, queue))
+    }
+}
+
+/// Waits for room, if there is none; false: nobody takes jobs any more.
+fn hand_over(jobs: &mpsc::Sender<Job>, job: Job) -> bool {
+    match jobs.try_send(job) {
+        Ok(()) => true,
+        Err(TrySendError::Full(job)) => jobs.blocking_send(job).is_ok(),
+        Err(TrySendError::Closed(_)) => false,
     }
 }
 
@@ -286,7 +308,7 @@ impl Work {
                 .map_err(|_| ClientError::FileChanged { file: self.file.clone() })?;
         }
         drop(content);
-        let mut rng = rand::rng();
+        let mut rng = chance::rng();
         let submission = SubmissionId(rng.random());
         let (provider, amendment) = (self.provider.public(), self.amendment);
         let origin = Origin { submission, provider, amendment };
@@ -298,14 +320,15 @@ impl Work {
 }
 
 /// Records receipts until no more come, as many at once as there are.
-fn record(
+async fn record(
     mut receipts: Receipts,
     mut entries: mpsc::Receiver<Entry>,
     progress: &dyn Progress,
 ) -> Result<Receipts, ClientError> {
     let mut some = Vec::new();
-    while entries.blocking_recv_many(&mut some, RECORDED_AT_ONCE) > 0 {
-        receipts.record(some.drain(..))?;
+    while entries.recv_many(&mut some, RECORDED_AT_ONCE).await > 0 {
+        let new = std::mem::take(&mut some);
+        receipts = work::aside(move || receipts.record(new).map(|()| receipts)).await??;
         progress.event(Event::Uploaded { records: receipts.records() });
     }
     Ok(receipts)

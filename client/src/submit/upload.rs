@@ -7,7 +7,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::future::{join_all, try_join_all};
@@ -16,8 +16,9 @@ use mpc::{
     ids::PublicHash,
     receipt::{AmendmentReceipt, Receipt},
 };
-use proto::{trace::Trace, v1};
+use proto::{chance, trace::Trace, v1};
 use rand::RngExt as _;
+use tokio::time::Instant;
 use tonic::{Response, Status};
 
 use super::{
@@ -108,7 +109,7 @@ impl Lanes {
     /// Sends a batch to all servers; returns their receipts, verified.
     pub async fn send(&self, batch: &Batch, progress: &dyn Progress) -> Result<Entry, ClientError> {
         let hash = PublicPart::hash_encoded(&batch.public_bytes);
-        let trace = self.trace.step(&mut rand::rng());
+        let trace = self.trace.step(&mut chance::rng());
         let sends = self.lanes.iter().zip(&batch.payloads).map(|(lane, payload)| async move {
             let message = v1::SubmitRequest {
                 public_part: batch.public_bytes.clone(),
@@ -233,7 +234,7 @@ impl Lane {
             progress.event(Event::Retrying { server, reason });
             let wish = refusal::retry_delay(&status).unwrap_or_default().min(LONGEST_WISH);
             // Spread, so that many clients do not come back at the same moment.
-            let spread = rand::rng().random_range(0.75..1.25);
+            let spread = chance::rng().random_range(0.75..1.25);
             let rest = timeout.saturating_sub(waited).max(FIRST_PAUSE);
             tokio::time::sleep(pause.max(wish).mul_f64(spread).min(rest)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

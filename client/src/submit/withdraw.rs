@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mpc::ids::AmendmentId;
-use proto::trace::Trace;
+use proto::{chance, trace::Trace};
 use serde::Serialize;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     wait_until_open,
 };
 use crate::{
+    connection::Cluster,
     error::ClientError,
     profile::{Profile, Role},
     progress::Progress,
@@ -57,7 +59,33 @@ pub async fn withdraw(
     stop: &CancellationToken,
     progress: &dyn Progress,
 ) -> Result<WithdrawReport, ClientError> {
-    let (started, trace) = (Instant::now(), Trace::start(&mut rand::rng()));
+    let connected = async || connect(profile, timeout, stop, progress).await;
+    withdraw_by(connected, profile, path, timeout, stop, progress).await
+}
+
+/// [`withdraw`], over connections that are there already.
+pub async fn withdraw_through(
+    cluster: &Cluster,
+    profile: &Profile,
+    path: &Path,
+    timeout: Duration,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<WithdrawReport, ClientError> {
+    let connected = async || Ok(cluster.clone());
+    withdraw_by(connected, profile, path, timeout, stop, progress).await
+}
+
+/// `connected` is asked once there is something to say.
+async fn withdraw_by(
+    connected: impl AsyncFnOnce() -> Result<Cluster, ClientError>,
+    profile: &Profile,
+    path: &Path,
+    timeout: Duration,
+    stop: &CancellationToken,
+    progress: &dyn Progress,
+) -> Result<WithdrawReport, ClientError> {
+    let (started, trace) = (Instant::now(), Trace::start(&mut chance::rng()));
     let mut previous = Previous::open(path)?;
     let provider = profile.signer(Role::Provider)?;
     let id = previous.study()?;
@@ -68,7 +96,7 @@ pub async fn withdraw(
     let is_acknowledged = |id: AmendmentId| previous.document().is_acknowledged(id);
     let earlier = previous.amendment()?.is_some_and(is_acknowledged);
     if !earlier {
-        let cluster = connect(profile, timeout, stop, progress).await?;
+        let cluster = connected().await?;
         let (cluster, _) = joined(&cluster, id, provider.public(), timeout, stop, progress).await?;
         if previous.amendment()?.is_none() {
             change::require_room(previous.submissions()?.len())?;

@@ -12,7 +12,7 @@ use socket2::{SockRef, Socket};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    task::JoinSet,
+    task::{self, JoinSet},
     time,
 };
 use tokio_rustls::TlsAcceptor;
@@ -31,7 +31,7 @@ use crate::{
 /// Pause after the system refused to accept, which it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Newcomers that are dealt with before everybody else has their turn.
-const CROWD: usize = 64;
+const CROWD: usize = 32;
 /// How often silent connections are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -64,6 +64,8 @@ pub(super) async fn accept_all(
                 Ok((stream, from)) => {
                     door.come(stream.into(), from);
                     door.come_all(&tcp);
+                    // Those who came in are served before the next ones come.
+                    task::yield_now().await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");

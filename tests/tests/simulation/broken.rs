@@ -1,6 +1,6 @@
-//! Broken: faults that a server might have, each of which the simulation must find.
+//! Broken: faults that a server or the client library might have, each of which the simulation must find.
 
-/// A fault of all servers.
+/// A fault of all servers, or of all providers who use the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
     /// A receipt is signed before its submission is durable.
@@ -13,4 +13,6 @@ pub enum Broken {
     BeginsARunAgain,
     /// The first of three or more submissions is not in anybody's list.
     OverlooksASubmission,
+    /// A provider's submissions that were under way when its process ended are made anew.
+    ForgetsWhatLiesReady,
 }

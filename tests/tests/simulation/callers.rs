@@ -2,8 +2,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use mpc::{dst, ids::StudyId, sign::Signer};
 use proto::v1::{self, studies_client::StudiesClient, submissions_client::SubmissionsClient};
+use server::storage::StudyState;
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, transport::Channel};
 
@@ -13,6 +15,8 @@ use crate::{
     trace::Trace,
 };
 
+/// How long somebody waits for a study to open.
+const OPENING: Duration = Duration::from_secs(20);
 /// Deadline of one call.
 const CALL: Duration = Duration::from_secs(15);
 /// First and longest pause between two tries.
@@ -37,6 +41,11 @@ impl Caller {
 
     pub fn servers(&self) -> usize {
         self.channels.len()
+    }
+
+    /// The way to a server.
+    pub fn channel(&self, server: usize) -> Channel {
+        self.channels[server].clone()
     }
 
     pub fn submissions(&self, server: usize) -> SubmissionsClient<Channel> {
@@ -85,6 +94,28 @@ impl Caller {
         let message = v1::GetStudyRequest { study_id: study.0.to_vec().into() };
         let call = || async { self.studies(server).get(request(message.clone())).await };
         self.until_answered("state", server, patience, call).await
+    }
+
+    /// Whether a study is open at all servers, now or soon.
+    pub async fn is_open_soon(&self, study: StudyId) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < OPENING {
+            let states =
+                (0..self.servers()).map(|server| self.state(server, study, Duration::ZERO));
+            let states: Vec<_> = join_all(states)
+                .await
+                .into_iter()
+                .map(|status| StudyState::from_code(u8::try_from(status.ok()?.state).ok()?))
+                .collect();
+            if states.iter().all(|state| *state == Some(StudyState::Open)) {
+                return true;
+            }
+            if states.iter().flatten().any(|state| state.code() > StudyState::Open.code()) {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        false
     }
 
     /// A signed command to one server.

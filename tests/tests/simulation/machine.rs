@@ -7,9 +7,9 @@ use std::{
 };
 
 use mpc::ids::RunId;
+use proto::clock::Clock;
 use server::{
     Running, Server,
-    clock::Clock,
     config::{Config, RosterServer},
     server::Surroundings,
 };
@@ -29,6 +29,16 @@ use crate::{
 
 /// When every run begins, milliseconds since 1970.
 const EPOCH_MS: u64 = 1_800_000_000_000;
+
+/// A clock that is right.
+pub fn clock(trace: &Trace) -> Clock {
+    let trace = trace.clone();
+    Clock::new(move || now_ms(&trace))
+}
+
+fn now_ms(trace: &Trace) -> u64 {
+    EPOCH_MS + u64::try_from(trace.elapsed().as_millis()).unwrap()
+}
 
 /// A server's machine.
 pub struct Machine {
@@ -345,8 +355,7 @@ impl Machine {
         let (state, trace) = (self.state.clone(), self.trace.clone());
         let clock = Clock::new(move || {
             let turned = state.lock().unwrap().clock_ms;
-            let elapsed = u64::try_from(trace.elapsed().as_millis()).unwrap();
-            (EPOCH_MS + elapsed).saturating_add_signed(turned)
+            now_ms(&trace).saturating_add_signed(turned)
         });
         Surroundings { storage: disk, clock, channel: Box::new(channel) }
     }

@@ -13,6 +13,7 @@ mod calls;
 mod cluster;
 mod disk;
 mod ledger;
+mod library;
 mod machine;
 mod network;
 mod panics;
@@ -104,8 +105,8 @@ struct Sums {
     fired: trace::Fired,
 }
 
-/// Kinds of faults that are planned: all of them come true in some run.
-const KINDS: [&str; 17] = [
+/// What is planned and may find nothing to do: all of it comes true in some run.
+const KINDS: [&str; 21] = [
     "a crash",
     "a crash before a write",
     "a torn write",
@@ -123,6 +124,10 @@ const KINDS: [&str; 17] = [
     "a call is late",
     "a call comes twice",
     "a provider is gone before it sends",
+    "a provider of the library dies",
+    "the library submits",
+    "the library replaces",
+    "the library withdraws",
 ];
 
 impl Sums {
@@ -257,6 +262,16 @@ fn a_server_that_begins_a_run_again_is_found() {
     let found: Vec<_> = wrong(Some(Broken::BeginsARunAgain)).collect();
     assert!(found.iter().any(|wrong| wrong.contains("twice")), "{found:?}");
     assert_eq!(wrong(None).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[test]
+fn a_library_that_makes_anew_what_was_under_way_is_found() {
+    let _clusters = prepare();
+    let plan = Plan::of_a_death_before_the_last_receipt();
+    let found = run(&plan, Some(Broken::ForgetsWhatLiesReady), false).wrong;
+    assert!(found.iter().any(|wrong| wrong.contains("counts")), "{found:?}");
+    let report = run(&plan, None, false);
+    assert_eq!((report.wrong, report.tally.records), (Vec::new(), 2));
 }
 
 #[test]

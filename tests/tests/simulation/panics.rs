@@ -12,7 +12,7 @@ pub fn watch() {
     WATCHING.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if server::repeatable::is_entered() {
+            if proto::repeatable::is_entered() {
                 SEEN.with_borrow_mut(|seen| seen.push(format!("a panic: {panic}")));
             } else {
                 usual(panic);

@@ -241,6 +241,27 @@ impl Plan {
         Self { seed: 0, servers, studies: 1, providers: 1, latency_ms: 20, steps }
     }
 
+    /// A provider of the library is killed when all servers have its submission, and it has not heard
+    /// so of one of them.
+    pub fn of_a_death_before_the_last_receipt() -> Self {
+        let (servers, study, provider) = (2, 0, 0);
+        let unheard = CallFault::DropAfter { says: false };
+        let steps = [
+            (0, What::Propose { study }),
+            (0, What::Approve { study, server: 0 }),
+            (0, What::Approve { study, server: 1 }),
+            (4_000, What::Call { server: 1, kind: Kind::Submit, skip: 0, fault: unheard }),
+            (0, What::Submit { provider, study, records: 2, dies: false }),
+            (10_000, What::KillProvider { provider }),
+            (0, What::Retry { provider }),
+            (10_000, What::Close { study }),
+        ];
+        let step = |(after_ms, what)| Step { after_ms, what };
+        let steps = steps.into_iter().map(step).collect();
+        // Its first provider uses the library.
+        Self { seed: 1, servers, studies: 1, providers: 1, latency_ms: 20, steps }
+    }
+
     fn push(&mut self, after_ms: u64, what: What) {
         self.steps.push(Step { after_ms, what });
     }

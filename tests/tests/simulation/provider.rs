@@ -1,4 +1,5 @@
-//! Provider: submits, replaces and withdraws as the client library does.
+//! Provider: submits, replaces and withdraws as the client library does, and shows the referee each
+//! receipt as it comes.
 //!
 //! What it is about to send is on its disk before a server hears of it; after a crash it sends the
 //! same bytes, to all servers, until each has answered with a good receipt or refused.
@@ -18,7 +19,6 @@ use mpc::{
 };
 use proto::v1;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use server::storage::StudyState;
 use study::{Record, Value};
 use tonic::Code;
 
@@ -26,12 +26,10 @@ use crate::{
     callers::{Caller, is_transient, request},
     cluster::Cluster,
     ledger::{self, Ledger},
-    studies::{CELLS, Prepared},
+    studies::{Cells, Prepared},
     trace::Trace,
 };
 
-/// How long a provider waits for a study to open.
-const OPENING: Duration = Duration::from_secs(20);
 /// How long it repeats a call before it leaves the rest to a later run.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -67,6 +65,16 @@ enum Message {
     Amendment { study: usize, signed: SignedAmendment },
 }
 
+/// What providers have around them.
+#[derive(Clone)]
+pub struct Around {
+    pub cluster: Arc<Cluster>,
+    pub studies: Arc<Vec<Prepared>>,
+    pub cells: Arc<Cells>,
+    pub ledger: Ledger,
+    pub trace: Trace,
+}
+
 /// A provider, its disk included.
 pub struct Provider {
     pub index: usize,
@@ -75,22 +83,15 @@ pub struct Provider {
     pub studies: Arc<Vec<Prepared>>,
     pub ledger: Ledger,
     pub trace: Trace,
-    pub cells: Arc<Mutex<Vec<u32>>>,
+    pub cells: Arc<Cells>,
     signer: Signer,
     rng: Mutex<StdRng>,
     memory: Mutex<Memory>,
 }
 
 impl Provider {
-    pub fn new(
-        index: usize,
-        seed: u64,
-        caller: Caller,
-        cluster: Arc<Cluster>,
-        studies: Arc<Vec<Prepared>>,
-        (ledger, trace): (Ledger, Trace),
-        cells: Arc<Mutex<Vec<u32>>>,
-    ) -> Self {
+    pub fn new(index: usize, seed: u64, caller: Caller, around: Around) -> Self {
+        let Around { cluster, studies, cells, ledger, trace } = around;
         let mut rng = StdRng::seed_from_u64(seed ^ (0x7072_6f76 + index as u64));
         let signer = Signer::generate(&mut rng);
         let (rng, memory) = (Mutex::new(rng), Mutex::default());
@@ -120,27 +121,8 @@ impl Provider {
         }
     }
 
-    /// Whether a study is open at all servers, now or soon.
     async fn waits_for(&self, study: usize) -> bool {
-        let id = self.studies[study].study.id();
-        let started = tokio::time::Instant::now();
-        while started.elapsed() < OPENING {
-            let states = (0..self.caller.servers())
-                .map(|server| self.caller.state(server, id, Duration::ZERO));
-            let states: Vec<_> = join_all(states)
-                .await
-                .into_iter()
-                .map(|status| StudyState::from_code(u8::try_from(status.ok()?.state).ok()?))
-                .collect();
-            if states.iter().all(|state| *state == Some(StudyState::Open)) {
-                return true;
-            }
-            if states.iter().flatten().any(|state| state.code() > StudyState::Open.code()) {
-                return false;
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        false
+        self.caller.is_open_soon(self.studies[study].study.id()).await
     }
 
     fn prepare_submission(&self, study: usize, records: usize) -> bool {
@@ -200,13 +182,7 @@ impl Provider {
         amendment: Option<AmendmentId>,
     ) -> Option<(SubmissionId, Message)> {
         let prepared = &self.studies[study];
-        let cells: Vec<u32> = {
-            let mut used = self.cells.lock().unwrap();
-            let first = used[study];
-            let most = u32::try_from(records).unwrap();
-            used[study] = (first + most).min(CELLS);
-            (first..used[study]).collect()
-        };
+        let cells = self.cells.take(study, records);
         if cells.is_empty() {
             return None;
         }

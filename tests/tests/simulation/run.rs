@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,14 +19,15 @@ use crate::{
     cluster::{self, Cluster},
     disk::{Disk, at_once},
     ledger::Ledger,
+    library::Library,
     machine::Machine,
     network::{ANALYST, Host, Network, PROVIDERS},
     panics,
     people::People,
     plan::{Plan, Step, What},
-    provider::{Order, Provider},
+    provider::{Around, Order, Provider},
     referee::{self, Ending, Tally},
-    studies::{self, Prepared},
+    studies::{self, Cells, Prepared},
     trace::{Fired, Trace},
 };
 
@@ -51,7 +52,7 @@ pub struct Report {
 
 /// Runs a plan, on this thread.
 pub fn run(plan: &Plan, broken: Option<Broken>, keep: bool) -> Report {
-    let _repeatable = server::repeatable::enter(plan.seed);
+    let _repeatable = proto::repeatable::enter(plan.seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -83,6 +84,25 @@ fn place() -> tempfile::TempDir {
     }
 }
 
+/// A provider, who uses the client library or speaks its protocol.
+enum Somebody {
+    Library(Box<Library>),
+    Wire(Box<Provider>),
+}
+
+impl Somebody {
+    async fn follow(&self, order: Order, dies: bool) {
+        match self {
+            Self::Library(library) => library.follow(order, dies).await,
+            Self::Wire(provider) => provider.follow(order, dies).await,
+        }
+    }
+}
+
+fn uses_the_library(seed: u64, index: usize) -> bool {
+    !(seed + index as u64).is_multiple_of(2)
+}
+
 struct World {
     cluster: Arc<Cluster>,
     network: Arc<Network>,
@@ -91,7 +111,7 @@ struct World {
     hurry: Arc<Notify>,
     studies: Arc<Vec<Prepared>>,
     people: People,
-    providers: Vec<Arc<Provider>>,
+    providers: Vec<Arc<Somebody>>,
     orders: Vec<Vec<JoinHandle<()>>>,
     tasks: Vec<JoinHandle<()>>,
     ledger: Ledger,
@@ -126,17 +146,24 @@ impl World {
         }
         let caller = |host| Caller::new(host, &network, &cluster, trace.clone());
         let people = People { caller: caller(ANALYST), cluster: cluster.clone() };
-        let cells = Arc::new(Mutex::new(vec![0; plan.studies]));
+        let cells = Arc::new(Cells::new(plan.studies));
+        let around = Around {
+            cluster: cluster.clone(),
+            studies: studies.clone(),
+            cells,
+            ledger: ledger.clone(),
+            trace: trace.clone(),
+        };
         let providers = (0..plan.providers).map(|index| {
-            Arc::new(Provider::new(
-                index,
-                plan.seed,
-                caller(PROVIDERS + index),
-                cluster.clone(),
-                studies.clone(),
-                (ledger.clone(), trace.clone()),
-                cells.clone(),
-            ))
+            let (seed, caller, around) = (plan.seed, caller(PROVIDERS + index), around.clone());
+            Arc::new(match uses_the_library(seed, index) {
+                true => {
+                    let directory = place.join(format!("provider-{index}"));
+                    let library = Library::new(index, seed, caller, around, directory, broken);
+                    Somebody::Library(Box::new(library))
+                }
+                false => Somebody::Wire(Box::new(Provider::new(index, seed, caller, around))),
+            })
         });
         let providers: Vec<_> = providers.collect();
         let orders = providers.iter().map(|_| Vec::new()).collect();

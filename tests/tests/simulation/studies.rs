@@ -1,6 +1,8 @@
 //! Studies: what the runs are about. Each record has a cell of its own, so that a count above one,
 //! a lost record and a wrong total all show.
 
+use std::sync::Mutex;
+
 use mpc::collect::Collect;
 use study::{Plan, Study, StudyContext};
 
@@ -14,6 +16,23 @@ pub struct Prepared {
     pub study: Study,
     pub plan: Plan,
     pub collect: Collect,
+}
+
+/// Which cells of each study nobody has taken yet.
+pub struct Cells(Mutex<Vec<u32>>);
+
+impl Cells {
+    pub fn new(studies: usize) -> Self {
+        Self(Mutex::new(vec![0; studies]))
+    }
+
+    /// So many cells of a study, or as many as are left.
+    pub fn take(&self, study: usize, records: usize) -> Vec<u32> {
+        let next = &mut self.0.lock().unwrap()[study];
+        let first = *next;
+        *next = (first + u32::try_from(records).unwrap()).min(CELLS);
+        (first..*next).collect()
+    }
 }
 
 /// A study of all servers of the cluster.

@@ -1,4 +1,4 @@
-//! The server's randomness, drawn in one place, so that a simulation can repeat it.
+//! Randomness, drawn in one place, so that a simulation can repeat it.
 
 #[cfg(not(feature = "testing"))]
 pub use rand::rng;

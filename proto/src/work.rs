@@ -49,12 +49,13 @@ pub fn threads() -> usize {
 
 /// Whether work is done at once, so that a simulation repeats it.
 #[cfg(feature = "testing")]
-fn is_inline() -> bool {
+pub fn is_inline() -> bool {
     crate::repeatable::is_entered()
 }
 
+/// Whether work is done at once: only in a simulation.
 #[cfg(not(feature = "testing"))]
-const fn is_inline() -> bool {
+pub const fn is_inline() -> bool {
     false
 }
 

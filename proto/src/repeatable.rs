@@ -1,4 +1,4 @@
-//! Repeatable: a thread on which everything that a server does follows from a seed.
+//! Repeatable: a thread on which everything that servers and clients do follows from a seed.
 //!
 //! Only in builds for tests. A thread that has entered draws its randomness from the seed and does
 //! blocking work itself, so that the order of events follows from the seed as well.

@@ -1,4 +1,4 @@
-//! The server's clock, read in one place.
+//! The clock, read in one place.
 
 use std::{
     fmt,
