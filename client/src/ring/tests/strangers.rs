@@ -130,7 +130,8 @@ async fn more_connections_than_a_class_needs_are_closed_and_the_class_plays_on()
     let address = lesson.host.code().authority();
     let mut idle = Vec::new();
     for _ in 0..300 {
-        idle.push(TcpStream::connect(&address).await.unwrap());
+        // Those who are too many are reset, some before they know that they were connected.
+        idle.extend(TcpStream::connect(&address).await);
     }
     assert_eq!(lesson.play(Protocol::Shares).await.unwrap().outcome.total, 600);
 }
