@@ -332,26 +332,20 @@ impl Library {
     ) -> Option<(Amendment, BTreeSet<usize>)> {
         let retired = said.retired.as_ref()?;
         let id: AmendmentId = retired.retired_by.parse().unwrap();
-        let by = match &retired.receipts {
+        let after = match &retired.receipts {
             None => None,
-            Some(by) => Some(
-                files.iter().find(|file| *by == receipts_of(&file.csv).display().to_string())?,
-            ),
-        };
-        let after = by.map(|by| receipts::read(&receipts_of(&by.csv)));
-        let new: Vec<SubmissionId> = match (by, &after) {
-            (Some(by), Some(Ok(after))) => {
-                let records: u32 = after.entries.iter().map(|entry| entry.records).sum();
+            Some(by) => {
+                let by = files.iter().find(|file| Path::new(by) == receipts_of(&file.csv))?;
+                let after = receipts::read(&receipts_of(&by.csv)).ok()?;
+                let records: usize = after.entries.iter().map(|entry| entry.records as usize).sum();
                 // It is said once all servers hold all of it.
-                (records as usize == by.cells.len()).then_some(())?;
-                after.entries.iter().map(|entry| entry.submission.parse().unwrap()).collect()
+                Some((records == by.cells.len()).then_some(after)?)
             }
-            (Some(_), _) => return None,
-            (None, _) => Vec::new(),
         };
-        let new: BTreeSet<_> = new.into_iter().collect();
-        let place = after.and_then(Result::ok);
-        let acknowledged = place.as_ref().unwrap_or(said).acknowledged.iter();
+        let entries = after.iter().flat_map(|after| &after.entries);
+        let new: BTreeSet<SubmissionId> =
+            entries.map(|entry| entry.submission.parse().unwrap()).collect();
+        let acknowledged = after.as_ref().unwrap_or(said).acknowledged.iter();
         let own = acknowledged.filter(|line| line.amendment == retired.retired_by);
         let receipts = own.flat_map(|line| self.places(&line.acknowledged)).collect();
         let amendment = Amendment {

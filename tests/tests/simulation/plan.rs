@@ -236,9 +236,7 @@ impl Plan {
             (200, What::Call { server, kind: Kind::State, skip: 0, fault: unheard }),
             (20_000, What::Heal),
         ];
-        let step = |(after_ms, what)| Step { after_ms, what };
-        let steps = steps.into_iter().map(step).collect();
-        Self { seed: 0, servers, studies: 1, providers: 1, latency_ms: 20, steps }
+        Self::of_steps(0, servers, steps)
     }
 
     /// A provider of the library is killed when all servers have its submission, and it has not heard
@@ -256,10 +254,15 @@ impl Plan {
             (0, What::Retry { provider }),
             (10_000, What::Close { study }),
         ];
+        // Its first provider uses the library.
+        Self::of_steps(1, servers, steps)
+    }
+
+    /// One study and one provider, and these steps.
+    fn of_steps<const N: usize>(seed: u64, servers: usize, steps: [(u64, What); N]) -> Self {
         let step = |(after_ms, what)| Step { after_ms, what };
         let steps = steps.into_iter().map(step).collect();
-        // Its first provider uses the library.
-        Self { seed: 1, servers, studies: 1, providers: 1, latency_ms: 20, steps }
+        Self { seed, servers, studies: 1, providers: 1, latency_ms: 20, steps }
     }
 
     fn push(&mut self, after_ms: u64, what: What) {
