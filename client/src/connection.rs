@@ -117,20 +117,13 @@ impl Cluster {
         profile: &Profile,
     ) -> Result<(Self, Vec<ClientError>), ClientError> {
         let cluster = Self::new(profile)?;
-        let unreachable = cluster.require_some().await?;
-        Ok((cluster, unreachable))
-    }
-
-    /// Checks the servers that answer. Fails when one of them does not fit, or when none answers;
-    /// the errors of the others are returned.
-    pub(crate) async fn require_some(&self) -> Result<Vec<ClientError>, ClientError> {
-        let mut unreachable = self.check(Patience::NONE).await?;
-        if unreachable.len() == self.servers.len() {
+        let mut unreachable = cluster.check(Patience::NONE).await?;
+        if unreachable.len() == cluster.servers.len() {
             // One that may answer soon is worth more than one that is not there.
             unreachable.sort_by_key(|error| !error.is_late());
             return Err(unreachable.swap_remove(0));
         }
-        Ok(unreachable)
+        Ok((cluster, unreachable))
     }
 
     /// All servers, in the profile's order.

@@ -62,7 +62,7 @@ pub(super) async fn accept_all(
             _ = sweep.tick() => door.sweep(),
             accepted = tcp.accept() => match accepted {
                 Ok((stream, from)) => {
-                    door.come(stream.into(), from);
+                    door.come(Newcomer::Known(stream), from);
                     door.come_all(&tcp);
                     // Those who came in are served before the next ones come.
                     task::yield_now().await;
@@ -92,12 +92,6 @@ struct Door {
 enum Newcomer {
     Known(TcpStream),
     Unknown(Socket),
-}
-
-impl From<TcpStream> for Newcomer {
-    fn from(stream: TcpStream) -> Self {
-        Self::Known(stream)
-    }
 }
 
 impl Newcomer {
