@@ -3,7 +3,7 @@
 //! Each [`Target`] gives bytes to the decoders of one kind and panics where one of them takes what it
 //! must not, gives back something else than it took, or needs more memory than its input is worth.
 //! cargo-fuzz calls them with bytes of its own (`fuzz/`), a test with all of `fuzz/corpus/`
-//! (`tests/tests/decoders.rs`).
+//! (`tests/tests/decoders/`).
 
 #![allow(
     clippy::unwrap_used,
