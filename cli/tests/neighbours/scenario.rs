@@ -86,10 +86,6 @@ impl Scene {
                 assert!(begun.elapsed() < DEADLINE, "{neighbour:?} does too little");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            if matches!(neighbour, Neighbour::Slow | Neighbour::SlowFromEverywhere) {
-                // Until all of them have come.
-                tokio::time::sleep(Duration::from_millis(stage.connections as u64 / 4)).await;
-            }
             people.come(PEOPLE).await
         };
         let waited = tokio::select! {
@@ -128,11 +124,15 @@ impl Scene {
     }
 }
 
-/// What a neighbour does at least before honest people come; garbage is tried on every call.
+/// What a neighbour does at least before honest people come: all connections are there or were closed;
+/// garbage was tried on every call.
 fn steps(neighbour: Neighbour, stage: &Stage) -> u64 {
-    let calls = Interface::new().paths().count() * stage.servers.len();
-    let messages = if neighbour == Neighbour::Garbage { 2 * calls } else { 0 };
-    stage.connections.min(40).max(messages) as u64
+    let steps = match neighbour {
+        Neighbour::Slow | Neighbour::SlowFromEverywhere | Neighbour::HalfOpen => stage.connections,
+        Neighbour::Garbage => 2 * Interface::new().paths().count() * stage.servers.len(),
+        _ => 40,
+    };
+    steps as u64
 }
 
 async fn beside(neighbours: &[Neighbour]) {
