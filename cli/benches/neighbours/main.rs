@@ -1,11 +1,17 @@
 //! What bad neighbours do to honest people's waiting times: `cargo bench -p sotto-cli --bench neighbours`.
 //!
 //! Prints p50 and p99 of a submission and of a question, alone and beside each neighbour, and ratios,
-//! and fails when a p99 is more than twice what it is alone.
-//! People are alone and beside the neighbour in turn, several times. The neighbours are a process of their
-//! own that runs when nobody else does (SCHED_IDLE), as they would be on machines of their own. Everybody
-//! has to be counted once. Without `--bench` everything runs once at tiny sizes, and times do not matter;
-//! names of neighbours choose which ones come.
+//! and fails when a p99 is more than twice what it is alone. Steps are what a neighbour did meanwhile.
+//! People are alone and beside the neighbour in turn, several times. Everybody has to be counted once.
+//!
+//! On one machine a neighbour would take from servers and people what it takes from them on no other: a
+//! core. So these have a real-time priority in both halves, and a neighbour, which is a process of its own,
+//! runs when none of them does; there is a pause between two people, so that there is time for it. (The
+//! lowest priority, SCHED_IDLE, does not do alone: Linux leaves a core to whoever has it while servers and
+//! people queue for the other.) It needs root, or a limit of real-time priorities (`ulimit -r 1`).
+//!
+//! Without `--bench` everything runs once at tiny sizes, without priorities, and times do not matter. Names
+//! of neighbours choose which ones come.
 
 // Clippy knows the functions marked as tests, and not those that they call.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -40,17 +46,23 @@ use serve_cluster::Servers;
 
 /// The argument that makes this program a neighbour.
 const ATTACK: &str = "attack";
+/// The argument that says that this program has a real-time priority.
+const REAL_TIME: &str = "real-time";
 /// Between two lines of a neighbour on what it has done.
 const REPORT: Duration = Duration::from_millis(200);
+
+/// Between two people, so that there is time left for neighbours.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How much longer honest people may wait beside a neighbour: the 99th percentile.
 const MOST: f64 = 2.0;
 
-/// How much is measured: how often people are alone and then beside each neighbour, how many they are,
-/// and connections of those who make many.
+/// How much is measured: how often people are alone and then beside each neighbour, how many they are
+/// and how long after each other, and connections of those who make many.
 struct Sizes {
     turns: usize,
     people: usize,
+    pause: Duration,
     connections: usize,
 }
 
@@ -65,26 +77,44 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let is_measured = arguments.iter().any(|argument| argument == "--bench");
+    if is_measured && !arguments.iter().any(|argument| argument == REAL_TIME) {
+        return in_real_time(&arguments);
+    }
     let sizes = match is_measured {
-        true => Sizes { turns: 4, people: 150, connections: 5_000 },
-        false => Sizes { turns: 1, people: 2, connections: 60 },
+        true => Sizes { turns: 4, people: 150, pause: PAUSE, connections: 5_000 },
+        false => Sizes { turns: 1, people: 2, pause: Duration::ZERO, connections: 60 },
     };
     let chosen = |neighbour: &Neighbour| {
         let named = Neighbour::ALL.iter().any(|any| arguments.contains(&format!("{any:?}")));
         !named || arguments.contains(&format!("{neighbour:?}"))
     };
     let neighbours: Vec<_> = Neighbour::ALL.into_iter().filter(chosen).collect();
-    let above = runtime.block_on(measure(&sizes, &neighbours));
+    let wrong = runtime.block_on(measure(&sizes, &neighbours));
     if !is_measured {
         return ExitCode::SUCCESS;
     }
-    if above.is_empty() {
+    if wrong.is_empty() {
         println!("passed: no p99 is more than {MOST} times what it is alone");
         return ExitCode::SUCCESS;
     }
-    println!("FAILED: p99 is more than {MOST} times what it is alone: {}", above.join(", "));
+    println!("FAILED (p99, {MOST} times is the most): {}", wrong.join(", "));
     println!("(repeat it for these alone, on a machine that does nothing else)");
     ExitCode::FAILURE
+}
+
+/// Runs this program once more, with a real-time priority, which its servers inherit.
+fn in_real_time(arguments: &[String]) -> ExitCode {
+    // A command of util-linux.
+    let mut command = Command::new("chrt");
+    command.args(["--rr", "1"]).arg(std::env::current_exe().unwrap());
+    match command.args(arguments).arg(REAL_TIME).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("chrt, which gives a real-time priority: {error}; install util-linux");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Is a neighbour until it is killed.
@@ -106,7 +136,7 @@ async fn attack(name: &str, profile: &str, roots: &str, closed: &str, connection
     }
 }
 
-/// Which waits were too long, and beside whom.
+/// Which waits were too long and beside whom, and which neighbours were none.
 async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
     let servers = Servers::new();
     let client = servers.client.clone();
@@ -116,7 +146,7 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
     client.run(&["submit", &closed, "one.csv"]).ok();
     client.close(&closed);
     client.result(&closed);
-    let mut above = Vec::new();
+    let mut wrong = Vec::new();
     // One study each, because a study has as many categories as people.
     println!(
         "{:<20} {:>34} {:>34} {:>10}",
@@ -129,6 +159,7 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
             servers.approve(&study);
             let mut people = People::new(&client.profile, &client.dir, &study);
             people.come(2).await;
+            people.pause = sizes.pause;
             alone.extend(people.come(sizes.people).await);
             let (mut process, before) = start(&servers, *neighbour, &closed, sizes.connections);
             beside.extend(people.come(sizes.people).await);
@@ -146,11 +177,14 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
         ] {
             let ratio = percentile(beside, 99) / percentile(alone, 99);
             if ratio > MOST {
-                above.push(format!("{what} beside {neighbour:?} ({ratio:.2})"));
+                wrong.push(format!("{what} takes {ratio:.2} times as long beside {neighbour:?}"));
             }
         }
+        if steps == 0 {
+            wrong.push(format!("{neighbour:?} did nothing"));
+        }
     }
-    above
+    wrong
 }
 
 /// A neighbour that is at work.
@@ -161,13 +195,8 @@ fn start(
     connections: usize,
 ) -> (Process, u64) {
     let client = &servers.client;
-    // A command of util-linux; elsewhere the lowest of the usual priorities has to do.
-    let (lowest, arguments) = match cfg!(target_os = "linux") {
-        true => ("chrt", ["--idle", "0"]),
-        false => ("nice", ["-n", "19"]),
-    };
-    let mut command = Command::new(lowest);
-    command.args(arguments).arg(std::env::current_exe().unwrap());
+    let mut command = Command::new("chrt");
+    command.args(["--idle", "0"]).arg(std::env::current_exe().unwrap());
     command.arg(ATTACK).arg(format!("{neighbour:?}"));
     command.arg(&client.profile).arg(servers.dir.path().join("roots.pem"));
     command.arg(closed).arg(connections.to_string());
@@ -177,8 +206,7 @@ fn start(
         last_line(&process) > 0
     });
     if matches!(neighbour, Neighbour::Slow | Neighbour::SlowFromEverywhere) {
-        // Until all of them have come.
-        std::thread::sleep(Duration::from_millis(connections as u64 / 2));
+        wait_until("all to come", || last_line(&process) >= connections as u64);
     }
     let before = last_line(&process);
     (process, before)

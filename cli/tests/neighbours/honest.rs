@@ -18,6 +18,8 @@ pub struct People {
     dir: PathBuf,
     study: StudyId,
     next: usize,
+    /// Between one and the next.
+    pub pause: Duration,
 }
 
 /// How long honest people waited.
@@ -39,7 +41,8 @@ impl Waited {
 impl People {
     pub fn new(profile: &Path, dir: &Path, study: &str) -> Self {
         let study = study.parse().unwrap();
-        Self { profile: profile.to_owned(), dir: dir.to_owned(), study, next: 0 }
+        let pause = Duration::ZERO;
+        Self { profile: profile.to_owned(), dir: dir.to_owned(), study, next: 0, pause }
     }
 
     /// How many have submitted.
@@ -53,6 +56,7 @@ impl People {
         let mut waited = Waited::default();
         let profile = Profile::load(&self.profile).unwrap();
         for _ in 0..count {
+            tokio::time::sleep(self.pause).await;
             // A study's own: receipts lie beside it.
             let file = self.dir.join(format!("person-{}-{}.csv", self.study, self.next));
             std::fs::write(&file, one_hot::people(self.next..self.next + 1)).unwrap();
