@@ -57,9 +57,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How much longer honest people may wait beside a neighbour: the 99th percentile.
 const MOST: f64 = 2.0;
 
-/// How much is measured: how often people are alone and then beside each neighbour, how many they are
-/// and how long after each other, and connections of those who make many.
+/// Whether times matter, and how much is done: how often people are alone and then beside each
+/// neighbour, how many they are and how long after each other, and connections of those who make many.
 struct Sizes {
+    is_measured: bool,
     turns: usize,
     people: usize,
     pause: Duration,
@@ -81,8 +82,8 @@ fn main() -> ExitCode {
         return in_real_time(&arguments);
     }
     let sizes = match is_measured {
-        true => Sizes { turns: 4, people: 150, pause: PAUSE, connections: 5_000 },
-        false => Sizes { turns: 1, people: 2, pause: Duration::ZERO, connections: 60 },
+        true => Sizes { is_measured, turns: 4, people: 150, pause: PAUSE, connections: 5_000 },
+        false => Sizes { is_measured, turns: 1, people: 2, pause: Duration::ZERO, connections: 60 },
     };
     let chosen = |neighbour: &Neighbour| {
         let named = Neighbour::ALL.iter().any(|any| arguments.contains(&format!("{any:?}")));
@@ -104,10 +105,8 @@ fn main() -> ExitCode {
 
 /// Runs this program once more, with a real-time priority, which its servers inherit.
 fn in_real_time(arguments: &[String]) -> ExitCode {
-    // A command of util-linux.
-    let mut command = Command::new("chrt");
-    command.args(["--rr", "1"]).arg(std::env::current_exe().unwrap());
-    match command.args(arguments).arg(REAL_TIME).status() {
+    println!("servers and people in real time (chrt; needs root, or ulimit -r 1)");
+    match this_with(&["--rr", "1"]).args(arguments).arg(REAL_TIME).status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -115,6 +114,13 @@ fn in_real_time(arguments: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// This program by way of a command of util-linux, which gives it its priority.
+fn this_with(priority: &[&str]) -> Command {
+    let mut command = Command::new("chrt");
+    command.args(priority).arg(std::env::current_exe().unwrap());
+    command
 }
 
 /// Is a neighbour until it is killed.
@@ -161,7 +167,7 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
             people.come(2).await;
             people.pause = sizes.pause;
             alone.extend(people.come(sizes.people).await);
-            let (mut process, before) = start(&servers, *neighbour, &closed, sizes.connections);
+            let (mut process, before) = start(&servers, *neighbour, &closed, sizes);
             beside.extend(people.come(sizes.people).await);
             assert!(process.is_running(), "{}", process.stderr());
             steps += last_line(&process).saturating_sub(before);
@@ -188,15 +194,12 @@ async fn measure(sizes: &Sizes, neighbours: &[Neighbour]) -> Vec<String> {
 }
 
 /// A neighbour that is at work.
-fn start(
-    servers: &Servers,
-    neighbour: Neighbour,
-    closed: &str,
-    connections: usize,
-) -> (Process, u64) {
-    let client = &servers.client;
-    let mut command = Command::new("chrt");
-    command.args(["--idle", "0"]).arg(std::env::current_exe().unwrap());
+fn start(servers: &Servers, neighbour: Neighbour, closed: &str, sizes: &Sizes) -> (Process, u64) {
+    let (client, connections) = (&servers.client, sizes.connections);
+    let mut command = match sizes.is_measured {
+        true => this_with(&["--idle", "0"]),
+        false => Command::new(std::env::current_exe().unwrap()),
+    };
     command.arg(ATTACK).arg(format!("{neighbour:?}"));
     command.arg(&client.profile).arg(servers.dir.path().join("roots.pem"));
     command.arg(closed).arg(connections.to_string());
