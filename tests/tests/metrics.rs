@@ -135,9 +135,11 @@ async fn a_peer_that_is_down_is_seen_with_the_class_of_the_reason() {
     let trouble =
         |reason: &str| format!("sotto_peer_trouble{{peer=\"gamma\",reason=\"{reason}\"}}");
     let mut metrics = String::new();
+    // The others may not have met yet, either.
     for _ in 0..600 {
         metrics = world.metrics(0).await;
-        if value(&metrics, &trouble("unreachable")) == Some(1.0) {
+        let is = |name: &str| value(&metrics, name) == Some(1.0);
+        if is(&trouble("unreachable")) && is("sotto_peer_up{peer=\"beta\"}") {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
