@@ -4,11 +4,11 @@
 //! and fails when a p99 is more than twice what it is alone. Steps are what a neighbour did meanwhile.
 //! People are alone and beside the neighbour in turn, several times. Everybody has to be counted once.
 //!
-//! On one machine a neighbour would take from servers and people what it takes from them on no other: a
-//! core. So these have a real-time priority in both halves, and a neighbour, which is a process of its own,
-//! runs when none of them does; there is a pause between two people, so that there is time for it. (The
-//! lowest priority, SCHED_IDLE, does not do alone: Linux leaves a core to whoever has it while servers and
-//! people queue for the other.) It needs root, or a limit of real-time priorities (`ulimit -r 1`).
+//! On one machine a neighbour takes CPU time that strangers on machines of their own do not take. So servers
+//! and people have a real-time priority in both halves, and a neighbour, which is a process of its own, runs
+//! when none of them does; there is a pause between two people, so that there is time for it. (The lowest
+//! priority, SCHED_IDLE, is not enough: Linux leaves a core to whoever has it while servers and people queue
+//! for the other.) It needs root, or a limit of real-time priorities (`ulimit -r 1`).
 //!
 //! Without `--bench` everything runs once at tiny sizes, without priorities, and times do not matter. Names
 //! of neighbours choose which ones come.
